@@ -1,1 +1,26 @@
-//! placeholder
+//! What a change is and what may happen to it.
+//!
+//! Knows: the life of a change, approvals, risk, plans, rollback conditions, services, actors and incidents, all as
+//! plain values and plain functions. Never does: input or output, reading a clock, choosing a random number.
+//! The current time, new identifiers and looked-up facts arrive as data.
+//!
+//! Invariant: `domain` performs no I/O, reads no clock and draws no randomness; the same inputs give the same result.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod actor;
+pub mod approval;
+pub mod authorization;
+pub mod canonical;
+pub mod catalog;
+pub mod change;
+pub mod id;
+pub mod incident;
+pub mod number;
+pub mod plan;
+pub mod priority;
+pub mod risk;
+pub mod rollback;
+pub mod text;
+
+/// An instant in UTC. Stored with microsecond precision.
+pub use jiff::Timestamp;

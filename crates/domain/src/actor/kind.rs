@@ -1,0 +1,59 @@
+//! Kinds of actor, roles and token scopes.
+
+use crate::change::kind::words;
+
+words!(
+    /// What an actor is.
+    ActorKind, "actor kind", {
+        /// A person.
+        Human = "human",
+        /// An autonomous program that decides for itself; has a human owner.
+        Agent = "agent",
+        /// A pipeline or other program that follows a script; has a human owner.
+        Service = "service",
+    }
+);
+
+words!(
+    /// What an actor may be asked to do. Every active actor may request changes.
+    Role, "role", {
+        /// Asks for changes.
+        Requester = "requester",
+        /// Implements approved changes: runs their plans.
+        Implementer = "implementer",
+        /// Approves medium risk; joins the CAB for high risk.
+        TechnicalLead = "technical_lead",
+        /// Member of the change advisory board.
+        CabMember = "cab_member",
+        /// Chief information security officer.
+        Ciso = "ciso",
+        /// Chief technology officer.
+        Cto = "cto",
+        /// On-call member of the emergency CAB.
+        EcabMember = "ecab_member",
+        /// Steers changes through their life: may cancel, pause and close any change.
+        ChangeManager = "change_manager",
+        /// Reads everything, changes nothing.
+        Auditor = "auditor",
+        /// Manages actors, tokens and the service catalogue.
+        Administrator = "administrator",
+    }
+);
+
+words!(
+    /// What a token may be used for; an actor's roles limit it further.
+    Scope, "token scope", {
+        /// Read changes, incidents and the catalogue.
+        Read = "read",
+        /// Create, amend, comment, cancel.
+        Request = "request",
+        /// Approve, reject, withdraw an approval, review.
+        Approve = "approve",
+        /// Start, progress, pause, resume, roll back, validate, close.
+        Implement = "implement",
+        /// Read the audit log.
+        Audit = "audit",
+        /// Manage actors, tokens and the catalogue.
+        Admin = "admin",
+    }
+);

@@ -1,0 +1,140 @@
+//! What a requester asks for, and the digest to which approvals are bound.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::evidence::Evidence;
+use super::kind::{Category, ChangeType};
+use crate::canonical::{Digest, NotCanonical};
+use crate::id::{CiName, EnvironmentName, ServiceName};
+use crate::plan::{Monitor, Plan, RollbackPlan};
+use crate::priority::Magnitude;
+use crate::rollback::RollbackConditions;
+use crate::text::FreeText;
+
+/// Most services or configuration items that one change may name.
+pub const AFFECTED_MAX: usize = 10_000;
+/// Most artefacts that one change may name.
+pub const ARTEFACTS_MAX: usize = 256;
+
+/// Separates content digests from all other digests.
+const DIGEST_LABEL: &str = "cortex-change/approved-content/v1";
+
+/// Everything a requester says about a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// ITIL change type.
+    pub change_type: ChangeType,
+    /// What kind of thing is changed.
+    pub category: Category,
+    /// One line.
+    pub title: FreeText,
+    /// What is done.
+    pub description: Option<FreeText>,
+    /// Why it is done.
+    pub justification: Option<FreeText>,
+    /// What it may affect, in the requester's words.
+    pub impact_assessment: Option<FreeText>,
+    /// How it was and will be tested, in the requester's words.
+    pub testing_strategy: Option<FreeText>,
+    /// Declared impact.
+    pub impact: Option<Magnitude>,
+    /// Declared urgency.
+    pub urgency: Option<Magnitude>,
+    /// Services that are changed.
+    pub affected_services: BTreeSet<ServiceName>,
+    /// Configuration items that are changed.
+    pub affected_cis: BTreeSet<CiName>,
+    /// Where it is changed.
+    pub environment: Option<EnvironmentName>,
+    /// How it is implemented.
+    pub plan: Option<Plan>,
+    /// How it is taken back.
+    pub rollback_plan: Option<RollbackPlan>,
+    /// What is watched.
+    pub monitors: Vec<Monitor>,
+    /// What leads to a rollback.
+    pub rollback_conditions: RollbackConditions,
+    /// When it may be implemented; absent means at any time.
+    pub window: Option<Window>,
+    /// The commit and artefacts that are rolled out.
+    pub source: Option<Source>,
+    /// Size, tests, author.
+    pub evidence: Evidence,
+    /// The identifier that another system gave to this change.
+    pub external_id: Option<FreeText>,
+}
+
+/// A span of time in which implementation may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// First instant.
+    pub start: Timestamp,
+    /// First instant after the window.
+    pub end: Timestamp,
+}
+
+impl Window {
+    /// Whether `at` lies in the window.
+    pub fn contains(self, at: Timestamp) -> bool {
+        self.start <= at && at < self.end
+    }
+}
+
+/// What is rolled out, by digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Repository, as the requester names it.
+    pub repository: Option<String>,
+    /// Branch or tag.
+    pub reference: Option<String>,
+    /// Full commit hash, lower-case hexadecimal.
+    pub commit: Option<String>,
+    /// Artefact name to digest, for example an image to its `sha256:…`.
+    pub artefacts: BTreeMap<String, String>,
+}
+
+/// The part of a content to which an approval is bound.
+#[derive(Serialize)]
+struct Bound<'a> {
+    change_type: ChangeType,
+    affected_services: &'a BTreeSet<ServiceName>,
+    affected_cis: &'a BTreeSet<CiName>,
+    environment: &'a Option<EnvironmentName>,
+    plan: &'a Option<Plan>,
+    rollback_plan: &'a Option<RollbackPlan>,
+    monitors: &'a [Monitor],
+    rollback_conditions: &'a RollbackConditions,
+    window: Option<Window>,
+    commit: Option<&'a str>,
+    artefacts: Option<&'a BTreeMap<String, String>>,
+}
+
+impl Content {
+    /// Digest of what would run and on what: type, scope, plan, rollback plan, monitors, rollback conditions, window,
+    /// commit and artefacts. Words such as title and description are not part of it.
+    ///
+    /// # Errors
+    /// When the content has no canonical form.
+    pub fn digest(&self) -> Result<Digest, NotCanonical> {
+        let bound = Bound {
+            change_type: self.change_type,
+            affected_services: &self.affected_services,
+            affected_cis: &self.affected_cis,
+            environment: &self.environment,
+            plan: &self.plan,
+            rollback_plan: &self.rollback_plan,
+            monitors: &self.monitors,
+            rollback_conditions: &self.rollback_conditions,
+            window: self.window,
+            commit: self.source.as_ref().and_then(|source| source.commit.as_deref()),
+            artefacts: self.source.as_ref().map(|source| &source.artefacts),
+        };
+        Digest::of(DIGEST_LABEL, &bound)
+    }
+}

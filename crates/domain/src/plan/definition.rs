@@ -1,0 +1,195 @@
+//! What a plan says. Durations are whole milliseconds or seconds, so that a plan has one canonical form.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::kind::words;
+use crate::id::StepName;
+
+/// Most steps of a plan, and of a rollback plan.
+pub const STEPS_MAX: usize = 200;
+/// Most monitors of a change.
+pub const MONITORS_MAX: usize = 50;
+/// Most captures of a step.
+pub const CAPTURES_MAX: usize = 50;
+/// Longest time one step attempt may take, in seconds: one day.
+pub const STEP_TIMEOUT_SECONDS_MAX: u64 = 86_400;
+/// Time one step attempt may take when the plan does not say, in seconds.
+pub const STEP_TIMEOUT_SECONDS_DEFAULT: u64 = 600;
+/// Most repetitions of a failing step.
+pub const RETRIES_MAX: u8 = 20;
+
+words!(
+    /// In which order the targets are changed.
+    Strategy, "strategy", {
+        /// Every step once, in order.
+        AllAtOnce = "all_at_once",
+    }
+);
+
+/// How a change is implemented.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// In which order the targets are changed.
+    pub strategy: Strategy,
+    /// What is done, in order. At least one step; names are unique.
+    pub steps: Vec<Step>,
+    /// How long the requester expects it to take, in seconds.
+    pub estimated_duration_seconds: Option<u64>,
+    /// Whether it must run in a maintenance window.
+    pub maintenance_window: bool,
+    /// How long the result is watched after the last step, in seconds.
+    pub soak_seconds: u64,
+}
+
+/// How a change is taken back after its steps' own undos.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackPlan {
+    /// Whether it runs without a person.
+    pub automated: bool,
+    /// What is done, in order, after the finished steps have been undone in reverse order.
+    pub steps: Vec<Step>,
+    /// Longest time the whole rollback may take, in seconds.
+    pub max_duration_seconds: Option<u64>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Unique within its plan.
+    pub name: StepName,
+    /// What is done.
+    pub kind: StepKind,
+    /// What takes it back; absent means that the step needs or has no undo.
+    pub undo: Option<StepKind>,
+    /// Tells whether the step has taken effect, for a step whose end nobody saw.
+    pub check: Option<Check>,
+    /// Longest time of one attempt, in seconds.
+    pub timeout_seconds: u64,
+    /// Repetitions after a failed attempt.
+    pub retries: u8,
+    /// Pause before a repetition, in milliseconds.
+    pub retry_delay_millis: u64,
+    /// Whether doing it twice is the same as doing it once.
+    pub idempotent: bool,
+    /// What to save before the first step and to restore on rollback.
+    pub captures: Vec<Capture>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum StepKind {
+    /// Runs a program.
+    Run(Command),
+    /// Sends a request.
+    Http(HttpRequest),
+    /// Lets time pass.
+    Wait {
+        /// How long, in milliseconds.
+        duration_millis: u64,
+    },
+    /// Repeats a check until it passes or the step's timeout is over.
+    Check(Check),
+    /// A person does something and confirms it.
+    Manual {
+        /// What to do.
+        instructions: String,
+    },
+}
+
+/// A program to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// Program and arguments, without a shell. A shell line is `["/bin/sh", "-c", line]`.
+    pub argv: Vec<String>,
+    /// Variables added to a clean environment.
+    pub environment: BTreeMap<String, String>,
+    /// Names of variables passed on from the runner's environment; their values are masked in logs.
+    pub pass_environment: Vec<String>,
+    /// Folder to run in, relative to the runner's working folder.
+    pub working_directory: Option<String>,
+}
+
+/// A request to send and the answer to expect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpRequest {
+    /// Upper-case method.
+    pub method: String,
+    /// Absolute address, `http` or `https`.
+    pub url: String,
+    /// Header name to value.
+    pub headers: BTreeMap<String, String>,
+    /// Body as text.
+    pub body: Option<String>,
+    /// First and last accepted status.
+    pub expected_status: (u16, u16),
+}
+
+/// A repeated question whose answer must be yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What is asked.
+    pub probe: Probe,
+    /// Pause between two questions, in milliseconds.
+    pub interval_millis: u64,
+    /// Passing answers in a row that are needed.
+    pub successes: u32,
+}
+
+/// One question to the outside world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "probe", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Probe {
+    /// Passes when the answer has an expected status in time.
+    Http {
+        /// The request and the expected answer.
+        request: HttpRequest,
+        /// Longest wait for the answer, in milliseconds.
+        timeout_millis: u64,
+    },
+    /// Passes when the program ends with status 0 in time.
+    Command {
+        /// The program.
+        command: Command,
+        /// Longest run time, in milliseconds.
+        timeout_millis: u64,
+    },
+}
+
+/// Something that is watched while a change is implemented and soaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitor {
+    /// Unique within the change.
+    pub name: StepName,
+    /// What is asked.
+    pub probe: Probe,
+    /// Pause between two questions, in milliseconds.
+    pub interval_millis: u64,
+}
+
+/// What to save before the first step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "capture", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Capture {
+    /// A file's bytes and mode, or that it does not exist. Put back on rollback.
+    File {
+        /// Path, relative to the runner's working folder or absolute.
+        path: String,
+    },
+    /// A program's output, for the record and to compare after a rollback.
+    Command {
+        /// The program.
+        command: Command,
+        /// Longest run time, in milliseconds.
+        timeout_millis: u64,
+    },
+}
