@@ -1,1 +1,45 @@
-//! (being written)
+//! How risky a change is, and why.
+//!
+//! `raw = impact × probability × complexity − testing coverage × automation level`; the score is `raw`, rounded and
+//! held between 0 and 100. [`assess`] is a plain function of the request, the catalogue and the history, in whole
+//! numbers: the same facts give the same score on every machine. (Only the credible interval, which decides nothing,
+//! is computed in floating point.)
+//!
+//! Invariant: a fact that is missing is named, takes its cautious value and makes the level at least medium.
+
+mod assessment;
+mod beta;
+mod blast_radius;
+mod factors;
+mod finding;
+mod history;
+mod level;
+mod log10;
+mod matrix;
+mod missing;
+mod probability;
+mod scope;
+mod score;
+
+pub use assessment::{Assessment, AssessmentFacts, assess};
+pub use blast_radius::{BlastClass, BlastRadius, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
+pub use factors::{Contribution, FactorValue, Factors};
+pub use finding::{Finding, FindingRule};
+pub use history::{Age, Count, History, Record};
+pub use level::{Level, LevelFloor, RollbackRequirement, TestingRequirement};
+pub use matrix::{ProbabilityBand, matrix_level};
+pub use missing::{Fact, MissingFact};
+pub use probability::{FailureProbability, ProbabilitySource};
+pub use score::WaterfallStep;
+
+use crate::number::OutOfRange;
+
+/// The number, whose value the caller has just brought into its range.
+fn in_range<T>(checked: Result<T, OutOfRange>) -> T {
+    checked.unwrap_or_else(|error| unreachable!("brought into range by the caller: {error}"))
+}
+
+/// `1 service`, `2 services`.
+fn counted(count: usize, singular: &str) -> String {
+    if count == 1 { format!("1 {singular}") } else { format!("{count} {singular}s") }
+}

@@ -1,0 +1,145 @@
+//! The assessment: score, level and what they demand, with every fact and every missing fact behind them.
+
+use serde::{Deserialize, Serialize};
+
+use super::blast_radius::BlastRadius;
+use super::counted;
+use super::factors::Factors;
+use super::finding::{Finding, findings};
+use super::history::History;
+use super::level::{Level, LevelFloor, RollbackRequirement, TestingRequirement};
+use super::matrix::{ProbabilityBand, matrix_level};
+use super::missing::MissingFact;
+use super::probability::{FailureProbability, estimate};
+use super::scope::Scope;
+use super::score::{WaterfallStep, clamp, waterfall};
+use crate::catalog::{Catalog, Tier};
+use crate::change::{ChangeType, Content};
+use crate::number::RiskScore;
+
+/// Everything an assessment looks at. Time is in `history`, whose counts are by age.
+#[derive(Debug, Clone, Copy)]
+pub struct AssessmentFacts<'a> {
+    /// The request.
+    pub content: &'a Content,
+    /// The service catalogue.
+    pub catalog: &'a Catalog,
+    /// How earlier changes like it ended.
+    pub history: &'a History,
+    /// Whether a standard change model covers the request. A standard change that none covers is a normal one.
+    pub covered_by_model: bool,
+}
+
+/// How risky a change is, why, and what that demands besides approvals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assessment {
+    /// The score, 0 to 100.
+    pub score: RiskScore,
+    /// The score before it was rounded and held between 0 and 100, in thousandths; it still orders what is above 100.
+    pub raw_thousandths: i32,
+    /// The factors of the formula.
+    pub factors: Factors,
+    /// The formula step by step; the steps add up to `raw_thousandths`.
+    pub waterfall: Vec<WaterfallStep>,
+    /// The level: the highest of band, matrix and floors.
+    pub level: Level,
+    /// The level by the score's band.
+    pub band_level: Level,
+    /// The level by blast radius and probability.
+    pub matrix_level: Level,
+    /// Rules that keep the level from being lower.
+    pub floors: Vec<LevelFloor>,
+    /// As which type the change is routed; `standard` only when a standard change model covers it.
+    pub routed_as: ChangeType,
+    /// How far a failure would reach.
+    pub blast_radius: BlastRadius,
+    /// How probable a failure is.
+    pub failure: FailureProbability,
+    /// Facts that are missing, and the cautious values that took their places.
+    pub missing: Vec<MissingFact>,
+    /// The tests that must have passed.
+    pub testing: TestingRequirement,
+    /// Whether there must be a way back.
+    pub rollback: RollbackRequirement,
+    /// What the request falls short of.
+    pub findings: Vec<Finding>,
+}
+
+impl Assessment {
+    /// The assessment in a line, as the audit trail writes it: `Risk score: 45 (Medium)`.
+    pub fn summary(&self) -> String {
+        format!("Risk score: {} ({})", self.score, self.level.title())
+    }
+}
+
+/// Assesses a change.
+pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
+    let content = facts.content;
+    let routed_as = routed_as(content.change_type, facts.covered_by_model);
+    let scope = Scope::of(content, facts.catalog);
+    let blast_radius = BlastRadius::of(&scope, content.evidence.churn, facts.catalog);
+    let estimate = estimate(routed_as, content, facts.history);
+    let (factors, missing) = Factors::weigh(content, &scope, &blast_radius, &estimate);
+    let waterfall = waterfall(&factors);
+    let raw_thousandths = waterfall.iter().map(|step| step.thousandths).sum();
+    let score = clamp(raw_thousandths);
+    let band_level = Level::of_score(score);
+    let probability_band = ProbabilityBand::of_factor(factors.probability.value);
+    let matrix_level = matrix_level(blast_radius.class, probability_band);
+    let floors = floors(&missing, &blast_radius);
+    let level = floors
+        .iter()
+        .map(|floor| floor.level)
+        .chain([band_level, matrix_level])
+        .max()
+        .unwrap_or(Level::Critical);
+    let (testing, rollback) = demands(routed_as, level);
+    Assessment {
+        score,
+        raw_thousandths,
+        factors,
+        waterfall,
+        level,
+        band_level,
+        matrix_level,
+        floors,
+        routed_as,
+        blast_radius,
+        failure: estimate.failure,
+        missing,
+        testing,
+        rollback,
+        findings: findings(content, routed_as, level),
+    }
+}
+
+fn routed_as(declared: ChangeType, covered_by_model: bool) -> ChangeType {
+    match declared {
+        ChangeType::Standard if covered_by_model => ChangeType::Standard,
+        ChangeType::Standard | ChangeType::Normal => ChangeType::Normal,
+        ChangeType::Emergency => ChangeType::Emergency,
+    }
+}
+
+fn floors(missing: &[MissingFact], blast_radius: &BlastRadius) -> Vec<LevelFloor> {
+    let mut floors = Vec::new();
+    if !missing.is_empty() {
+        let sentence =
+            format!("what is not known is never low risk: {} missing", counted(missing.len(), "fact"));
+        floors.push(LevelFloor { level: Level::Medium, sentence });
+    }
+    if blast_radius.highest_tier == Tier::Zero {
+        let sentence = "a change that reaches Tier 0 is never low risk".to_owned();
+        floors.push(LevelFloor { level: Level::Medium, sentence });
+    }
+    floors
+}
+
+/// The tests and the way back that are demanded. A standard change's model vouches for both.
+fn demands(routed_as: ChangeType, level: Level) -> (TestingRequirement, RollbackRequirement) {
+    match routed_as {
+        ChangeType::Standard => (TestingRequirement::NotApplicable, RollbackRequirement::NotApplicable),
+        ChangeType::Normal | ChangeType::Emergency => (level.testing(), level.rollback()),
+    }
+}

@@ -1,0 +1,133 @@
+//! What a request lacks for its level: each finding names the rule, says it in a sentence and offers the next step.
+//! A change with a finding is never approved without a person.
+
+use serde::{Deserialize, Serialize};
+
+use super::factors::has_way_back;
+use super::level::{Level, TestingRequirement};
+use crate::change::kind::words;
+use crate::change::{ChangeType, Content};
+
+words!(
+    /// A rule that a request can fall short of.
+    FindingRule, "finding", {
+        /// There is nothing that could be approved and run.
+        PlanMissing = "plan-missing",
+        /// The level demands a way back.
+        RollbackPlanMissing = "rollback-plan-missing",
+        /// The level demands tests.
+        TestEvidenceMissing = "test-evidence-missing",
+        /// Tests failed, or none was run.
+        TestsNotPassed = "tests-not-passed",
+        /// Only a standard change model makes a change standard.
+        StandardModelMissing = "standard-model-missing",
+    }
+);
+
+/// One rule that the request falls short of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// The rule.
+    pub rule: FindingRule,
+    /// What is wrong, in a sentence.
+    pub sentence: String,
+    /// What to do about it.
+    pub next_step: String,
+    /// The controls that ask for it, for example `SOC2:CC8.1`.
+    pub controls: Vec<String>,
+}
+
+/// What `content` lacks at `level`. A standard change that a model covers lacks nothing: the model vouches for it.
+pub(super) fn findings(content: &Content, routed_as: ChangeType, level: Level) -> Vec<Finding> {
+    match routed_as {
+        ChangeType::Standard => Vec::new(),
+        ChangeType::Normal | ChangeType::Emergency => [
+            standard_model(content),
+            plan(content),
+            rollback_plan(content, level),
+            test_evidence(content, level.testing()),
+            tests_passed(content),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+    }
+}
+
+fn finding(
+    rule: FindingRule,
+    sentence: impl Into<String>,
+    next_step: &str,
+    controls: &[&str],
+) -> Option<Finding> {
+    let controls = controls.iter().map(|control| (*control).to_owned()).collect();
+    Some(Finding { rule, sentence: sentence.into(), next_step: next_step.to_owned(), controls })
+}
+
+/// Called for changes that no standard change model covers.
+fn standard_model(content: &Content) -> Option<Finding> {
+    if content.change_type != ChangeType::Standard {
+        return None;
+    }
+    finding(
+        FindingRule::StandardModelMissing,
+        "no standard change model covers this request: it is treated as a normal change",
+        "submit it as a normal change, or name a model and keep within its limits",
+        &["SOC2:CC8.1"],
+    )
+}
+
+fn plan(content: &Content) -> Option<Finding> {
+    if content.plan.as_ref().is_some_and(|plan| !plan.steps.is_empty()) {
+        return None;
+    }
+    finding(
+        FindingRule::PlanMissing,
+        "there is no implementation plan: nothing says what would run",
+        "write `.cortex-change.yaml` with `cortex-change init`, or hand a plan over with `--plan`",
+        &["SOC2:CC8.1", "ISO27001:A.8.32"],
+    )
+}
+
+fn rollback_plan(content: &Content, level: Level) -> Option<Finding> {
+    if level == Level::Low || has_way_back(content) {
+        return None;
+    }
+    finding(
+        FindingRule::RollbackPlanMissing,
+        format!("{level} risk requires a rollback plan, and there is none"),
+        "add a `rollback_plan` with steps, or an `undo` to every step of the plan",
+        &["SOC2:CC8.1", "ISO27001:A.8.32"],
+    )
+}
+
+fn test_evidence(content: &Content, required: TestingRequirement) -> Option<Finding> {
+    if content.evidence.tests.is_some() {
+        return None;
+    }
+    let tests = match required {
+        TestingRequirement::NotApplicable => return None,
+        TestingRequirement::Unit => "unit tests",
+        TestingRequirement::UnitAndSmoke => "unit and smoke tests",
+        TestingRequirement::Integration => "integration tests",
+        TestingRequirement::FullStaging => "full tests in staging",
+    };
+    finding(
+        FindingRule::TestEvidenceMissing,
+        format!("{tests} are required, and no results came with the request"),
+        "hand the results over with `--test-results`",
+        &["SOC2:CC8.1", "ISO27001:A.8.29"],
+    )
+}
+
+fn tests_passed(content: &Content) -> Option<Finding> {
+    let tests = content.evidence.tests.filter(|tests| !tests.all_passed())?;
+    let sentence = if tests.failed > 0 {
+        format!("tests failed: {}", tests.failed)
+    } else {
+        "no test was run".to_owned()
+    };
+    let next_step = "make the tests pass, then amend the change with their results";
+    finding(FindingRule::TestsNotPassed, sentence, next_step, &["SOC2:CC8.1", "ISO27001:A.8.29"])
+}
