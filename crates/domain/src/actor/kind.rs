@@ -57,3 +57,13 @@ words!(
         Admin = "admin",
     }
 );
+
+impl Role {
+    /// Whether the role decides as a change authority. Such a decision is a human gate.
+    pub fn is_authority(self) -> bool {
+        match self {
+            Self::TechnicalLead | Self::CabMember | Self::Ciso | Self::Cto | Self::EcabMember => true,
+            Self::Requester | Self::Implementer | Self::ChangeManager | Self::Auditor | Self::Administrator => false,
+        }
+    }
+}

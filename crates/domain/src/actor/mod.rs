@@ -1,5 +1,9 @@
 //! Who acts: humans, agents and services, their roles, owners and tokens.
 
+pub mod directory;
 pub mod kind;
+pub mod lifecycle;
 
+pub use directory::Directory;
 pub use kind::{ActorKind, Role, Scope};
+pub use lifecycle::{Actor, ActorCommand, ActorEvent, ActorRefusal, Registration, Token, decide, evolve, register};

@@ -1,0 +1,380 @@
+//! Changes as they are read, and what may be asked of them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::audit::TrailEntry;
+use crate::request::ChangeRequest;
+
+/// A change in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeSummary {
+    /// Its identifier.
+    pub change_id: String,
+    /// Where it is in its life.
+    pub state: String,
+    /// ITIL change type.
+    #[serde(rename = "type")]
+    pub change_type: String,
+    /// What kind of thing is changed.
+    pub category: String,
+    /// One line.
+    pub title: String,
+    /// Readable name of the requester.
+    pub requested_by: String,
+    /// Score and level; absent before the assessment.
+    pub risk: Option<RiskSummary>,
+    /// P1 to P5.
+    pub priority: Option<String>,
+    /// Services that are changed.
+    pub affected_services: Vec<String>,
+    /// Where it is changed.
+    pub environment: Option<String>,
+    /// When it was created.
+    pub created_at: String,
+    /// When its last event happened.
+    pub updated_at: String,
+    /// The next deadline, where there is one.
+    pub deadline: Option<String>,
+    /// Number of events.
+    pub version: u64,
+}
+
+/// Score and level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RiskSummary {
+    /// 0 to 100.
+    pub score: u8,
+    /// low, medium, high or critical.
+    pub level: String,
+}
+
+/// A change in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Change {
+    /// Its identifier.
+    pub change_id: String,
+    /// Where it is in its life.
+    pub state: String,
+    /// How it ended, where it has.
+    pub outcome: Option<String>,
+    /// Number of events.
+    pub version: u64,
+    /// When it was created.
+    pub created_at: String,
+    /// Readable name of who created it.
+    pub created_by: String,
+    /// Readable name of whom it was created for, when not for the creator.
+    pub on_behalf_of: Option<String>,
+    /// When its last event happened.
+    pub updated_at: String,
+    /// Digest to which approvals are bound.
+    pub digest: String,
+    /// P1 to P5.
+    pub priority: Option<String>,
+    /// The identifier that another system gave to this change.
+    pub external_id: Option<String>,
+    /// What was asked for, in the fields of the request.
+    #[serde(flatten)]
+    pub request: ChangeRequest,
+    /// The assessment; absent before it.
+    pub risk: Option<Risk>,
+    /// Approvals: required, given, outstanding.
+    pub approval: Option<ApprovalView>,
+    /// What stands between the change and its start.
+    pub blockers: Vec<Blocker>,
+    /// How far the plan has come; absent before the start.
+    pub implementation: Option<Implementation>,
+    /// The retrospective review of an emergency change; absent where none is required.
+    pub retrospective: Option<Retrospective>,
+    /// Incidents that the change led to.
+    pub incidents: Vec<String>,
+    /// The change that completes a partial one.
+    pub follow_up: Option<String>,
+    /// Everything that happened, oldest first.
+    pub audit_trail: Vec<TrailEntry>,
+}
+
+/// An assessment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Risk {
+    /// 0 to 100.
+    pub score: u8,
+    /// low, medium, high or critical.
+    pub level: String,
+    /// Impact × probability × complexity − testing × automation, before it is limited to 0 to 100.
+    pub raw: f64,
+    /// Level of the score alone.
+    pub band_level: String,
+    /// Level of the classification matrix alone.
+    pub matrix_level: String,
+    /// component, single_service, multi_service or system_wide.
+    pub blast_radius: String,
+    /// Services that hard-depend on what is changed, each with the path that explains it.
+    pub reached: Vec<String>,
+    /// The five factors.
+    pub factors: Vec<Factor>,
+    /// Probability that the change fails.
+    pub probability: Probability,
+    /// Terms that add up to the raw score.
+    pub explanation: Vec<Term>,
+    /// Facts that were missing, each with the cautious value taken.
+    pub missing: Vec<String>,
+    /// What the evidence lacks for this level.
+    pub findings: Vec<Finding>,
+    /// Tests that the level requires.
+    pub testing_requirement: String,
+    /// Whether a rollback plan is optional, required or mandatory.
+    pub rollback_requirement: String,
+}
+
+/// One factor of the formula.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Factor {
+    /// impact, probability, complexity, testing_coverage or automation_level.
+    pub name: String,
+    /// 0 to 10.
+    pub value: f64,
+    /// Contributions that add up to the value.
+    pub contributions: Vec<Term>,
+}
+
+/// A named amount.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Term {
+    /// What it comes from.
+    pub source: String,
+    /// How much it adds; negative where it takes away.
+    pub value: f64,
+    /// The same in a sentence.
+    pub sentence: String,
+}
+
+/// A probability with its interval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Probability {
+    /// Per cent.
+    pub percent: f64,
+    /// 90 % credible interval, per cent.
+    pub interval_percent: [f64; 2],
+    /// Where it comes from.
+    pub source: String,
+    /// Past changes it rests on.
+    pub past_changes: u64,
+}
+
+/// Something the evidence lacks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Finding {
+    /// The rule.
+    pub rule: String,
+    /// The rule in a sentence.
+    pub sentence: String,
+    /// What to do.
+    pub next_step: String,
+    /// The control it belongs to.
+    pub control: Option<String>,
+}
+
+/// Approvals of a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalView {
+    /// Whether policy may approve it without a person.
+    pub automated: bool,
+    /// Gates to be passed.
+    pub required: Vec<Gate>,
+    /// Approvals given.
+    pub given: Vec<GivenApproval>,
+    /// Gates still to be passed.
+    pub outstanding: Vec<Gate>,
+    /// Conditions to be met before the start.
+    pub conditions: Vec<Condition>,
+    /// Until when authorities may decide; absent once they have.
+    pub deadline: Option<String>,
+}
+
+/// A number of approvals in a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Gate {
+    /// The role.
+    pub role: String,
+    /// How many.
+    pub count: u8,
+}
+
+/// An approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GivenApproval {
+    /// Readable name of the approver.
+    pub by: String,
+    /// The role exercised.
+    pub role: String,
+    /// When.
+    pub at: String,
+    /// Digest of what was approved.
+    pub digest: String,
+}
+
+/// A condition of an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Condition {
+    /// Position, from 0.
+    pub index: usize,
+    /// What must be met.
+    pub text: String,
+    /// Readable name of who set it.
+    pub set_by: String,
+    /// What shows that it is met; absent while it is not.
+    pub evidence: Option<String>,
+}
+
+/// What stands between a change and its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Blocker {
+    /// What kind: approval, condition, window or plan.
+    pub kind: String,
+    /// What is missing, in a sentence.
+    pub missing: String,
+    /// Who can clear it.
+    pub cleared_by: String,
+    /// Until when.
+    pub deadline: Option<String>,
+}
+
+/// How far a plan has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Implementation {
+    /// Readable name of the runner; absent where nobody works on it.
+    pub runner: Option<String>,
+    /// When it was started.
+    pub started_at: String,
+    /// When the plan was done.
+    pub finished_at: Option<String>,
+    /// Whether a failure is undone without asking.
+    pub auto_rollback: bool,
+    /// Phase of the run.
+    pub phase: String,
+    /// Steps done.
+    pub done: usize,
+    /// Steps in all.
+    pub total: usize,
+    /// The step being worked on.
+    pub current: Option<String>,
+    /// What waits for a person.
+    pub waiting_for: Option<String>,
+}
+
+/// The retrospective review of an emergency change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Retrospective {
+    /// due, overdue or done.
+    pub state: String,
+    /// Until when, or when it was done.
+    pub at: String,
+}
+
+/// Approves as an authority.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveRequest {
+    /// The role exercised; may be left out by somebody who holds exactly one of the outstanding roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Digest of what was seen.
+    pub digest: String,
+    /// Conditions to be met before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// Rejects as an authority.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectRequest {
+    /// The role exercised; may be left out by somebody who holds exactly one of the required roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Gives a reason: withdraw, cancel, roll back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonRequest {
+    /// Why.
+    pub reason: String,
+}
+
+/// Adds a remark.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommentRequest {
+    /// The remark.
+    pub text: String,
+}
+
+/// Shows that a condition is met.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SatisfyRequest {
+    /// What shows it.
+    pub evidence: String,
+}
+
+/// Decides about a step that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecideStepRequest {
+    /// The step.
+    pub step: String,
+    /// What to do: see the problem of a refused decision for the accepted words.
+    pub decision: String,
+}
+
+/// Hands in the result of a validation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ValidateRequest {
+    /// The checks; at least one.
+    pub checks: Vec<Check>,
+}
+
+/// A check and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// Whether it passed.
+    pub passed: bool,
+    /// What was seen, with numbers and units.
+    pub detail: String,
+}
+
+/// Ends a change.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseRequest {
+    /// success (or successful), partial, failed or rolled_back.
+    pub status: String,
+    /// The change that completes a partial one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up: Option<String>,
+    /// A closing remark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// Adds a review.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// post_implementation or retrospective.
+    pub kind: String,
+    /// The findings.
+    pub text: String,
+}

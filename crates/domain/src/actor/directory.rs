@@ -1,0 +1,136 @@
+//! All actors at one position of the log: who a token belongs to, and who counts as whose side.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::kind::ActorKind;
+use super::lifecycle::{Actor, Token};
+use crate::canonical::Digest;
+use crate::id::{ActorId, TokenId};
+
+/// All actors.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    actors: BTreeMap<ActorId, Actor>,
+    by_name: HashMap<String, ActorId>,
+    by_token_hash: HashMap<Digest, (ActorId, TokenId)>,
+}
+
+impl Directory {
+    /// Adds an actor, or replaces what was known of it.
+    pub fn put(&mut self, actor: Actor) {
+        for (token_id, token) in &actor.tokens {
+            self.by_token_hash.insert(token.hash, (actor.id.clone(), token_id.clone()));
+        }
+        if !actor.name.is_erased() {
+            self.by_name.insert(actor.name.as_str().to_owned(), actor.id.clone());
+        }
+        self.actors.insert(actor.id.clone(), actor);
+    }
+
+    /// The actor with this identifier.
+    pub fn get(&self, id: &ActorId) -> Option<&Actor> {
+        self.actors.get(id)
+    }
+
+    /// The actor with this readable name.
+    pub fn named(&self, name: &str) -> Option<&Actor> {
+        self.by_name.get(name).and_then(|id| self.actors.get(id))
+    }
+
+    /// The actor with this identifier or readable name.
+    pub fn find(&self, id_or_name: &str) -> Option<&Actor> {
+        let by_id = ActorId::new(id_or_name).ok().and_then(|id| self.actors.get(&id));
+        by_id.or_else(|| self.named(id_or_name))
+    }
+
+    /// The token whose secret has this SHA-256, and whose it is. Whether it is still live is for the caller to ask.
+    pub fn token(&self, hash: &Digest) -> Option<(&Actor, &TokenId, &Token)> {
+        let (actor_id, token_id) = self.by_token_hash.get(hash)?;
+        let actor = self.actors.get(actor_id)?;
+        let token = actor.tokens.get(token_id)?;
+        Some((actor, token_id, token))
+    }
+
+    /// All actors, by identifier.
+    pub fn iter(&self) -> impl Iterator<Item = &Actor> {
+        self.actors.values()
+    }
+
+    /// Number of actors.
+    pub fn len(&self) -> usize {
+        self.actors.len()
+    }
+
+    /// Whether there are no actors.
+    pub fn is_empty(&self) -> bool {
+        self.actors.is_empty()
+    }
+
+    /// The readable name of an actor; its identifier where the name is erased or unknown.
+    pub fn name_of(&self, id: &ActorId) -> String {
+        match self.actors.get(id) {
+            Some(actor) if !actor.name.is_erased() => actor.name.as_str().to_owned(),
+            Some(_) | None if *id == ActorId::system() => "cortex-change-manager".to_owned(),
+            Some(_) | None => id.to_string(),
+        }
+    }
+
+    /// Everyone who counts as one side with `id`: its aliases, the owner of an agent or service, and the agents and
+    /// services that a person owns, each with their aliases.
+    pub fn side_of(&self, id: &ActorId) -> BTreeSet<ActorId> {
+        let mut side = BTreeSet::new();
+        let mut open = vec![id.clone()];
+        while let Some(next) = open.pop() {
+            if !side.insert(next.clone()) {
+                continue;
+            }
+            let Some(actor) = self.actors.get(&next) else { continue };
+            open.extend(actor.alias_of.iter().chain(&actor.owner).cloned());
+            let related = self.actors.values().filter(|other| {
+                other.alias_of.as_ref() == Some(&next)
+                    || (actor.kind == ActorKind::Human && other.owner.as_ref() == Some(&next))
+            });
+            open.extend(related.map(|other| other.id.clone()));
+        }
+        side
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::lifecycle::{ActorEvent, evolve};
+    use crate::text::FreeText;
+    use jiff::Timestamp;
+
+    fn actor(id: &str, kind: ActorKind, owner: Option<&str>, alias_of: Option<&str>) -> Actor {
+        let id = ActorId::new(id).unwrap();
+        let event = ActorEvent::Registered {
+            name: FreeText::new(id.as_str().trim_start_matches("act_")).unwrap(),
+            kind,
+            owner: owner.map(|owner| ActorId::new(owner).unwrap()),
+            alias_of: alias_of.map(|other| ActorId::new(other).unwrap()),
+            roles: BTreeSet::new(),
+            teams: BTreeSet::new(),
+            may_act_for: BTreeSet::new(),
+        };
+        evolve(None, &id, Timestamp::UNIX_EPOCH, &event).unwrap()
+    }
+
+    #[test]
+    fn a_side_is_a_person_with_all_their_records_agents_and_services() {
+        let mut directory = Directory::default();
+        directory.put(actor("act_ann", ActorKind::Human, None, None));
+        directory.put(actor("act_ann2", ActorKind::Human, None, Some("act_ann")));
+        directory.put(actor("act_bot", ActorKind::Agent, Some("act_ann2"), None));
+        directory.put(actor("act_bob", ActorKind::Human, None, None));
+        for member in ["act_ann", "act_ann2", "act_bot"] {
+            let side = directory.side_of(&ActorId::new(member).unwrap());
+            let side: Vec<_> = side.iter().map(ActorId::as_str).collect();
+            assert_eq!(side, ["act_ann", "act_ann2", "act_bot"], "{member}");
+        }
+        assert_eq!(directory.side_of(&ActorId::new("act_bob").unwrap()).len(), 1);
+        assert_eq!(directory.find("bob").unwrap().id.as_str(), "act_bob");
+        assert_eq!(directory.name_of(&ActorId::system()), "cortex-change-manager");
+    }
+}

@@ -1,0 +1,393 @@
+//! The life of an actor: registered, given roles and tokens, deactivated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::kind::{ActorKind, Role, Scope};
+use crate::canonical::Digest;
+use crate::id::{ActorId, ActorName, TeamName, TokenId};
+use crate::text::FreeText;
+
+/// Longest life of a token: one year.
+pub const TOKEN_LIFE_SECONDS_MAX: i64 = 366 * 24 * 60 * 60;
+/// Most tokens of one actor that are neither revoked nor expired.
+pub const LIVE_TOKENS_MAX: usize = 50;
+/// Most teams of one actor, and most others it may act for.
+pub const LINKS_MAX: usize = 100;
+
+/// One actor, as its events up to `version` say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The opaque identifier under which it appears in the log.
+    pub id: ActorId,
+    /// Number of events folded.
+    pub version: u64,
+    /// The readable name.
+    pub name: FreeText,
+    /// Human, agent or service.
+    pub kind: ActorKind,
+    /// The person who answers for an agent or service.
+    pub owner: Option<ActorId>,
+    /// Another record of the same person or program.
+    pub alias_of: Option<ActorId>,
+    /// Roles it holds.
+    pub roles: BTreeSet<Role>,
+    /// Teams it belongs to.
+    pub teams: BTreeSet<TeamName>,
+    /// Others in whose name it may ask for changes.
+    pub may_act_for: BTreeSet<ActorId>,
+    /// Whether it may do anything at all.
+    pub active: bool,
+    /// Its access tokens, revoked and expired ones included.
+    pub tokens: BTreeMap<TokenId, Token>,
+    /// When it was registered.
+    pub registered_at: Timestamp,
+    /// When its last event happened.
+    pub updated_at: Timestamp,
+}
+
+/// An access token. Only its hash is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// SHA-256 of the secret.
+    pub hash: Digest,
+    /// What it may be used for.
+    pub scopes: BTreeSet<Scope>,
+    /// From when on it is refused.
+    pub expires_at: Timestamp,
+    /// What it is for.
+    pub label: FreeText,
+    /// Whether it was revoked.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+impl Token {
+    /// Whether the token is accepted at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.revoked && now < self.expires_at
+    }
+}
+
+/// What is needed to register an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The readable name.
+    pub name: ActorName,
+    /// Human, agent or service.
+    pub kind: ActorKind,
+    /// The person who answers for an agent or service, as the directory knows it.
+    pub owner: Option<Owner>,
+    /// Another record of the same person or program.
+    pub alias_of: Option<ActorId>,
+    /// Roles it holds.
+    pub roles: BTreeSet<Role>,
+    /// Teams it belongs to.
+    pub teams: BTreeSet<TeamName>,
+    /// Others in whose name it may ask for changes.
+    pub may_act_for: BTreeSet<ActorId>,
+}
+
+/// A person who answers for an agent or service, with the facts that matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Its identifier.
+    pub id: ActorId,
+    /// What it is.
+    pub kind: ActorKind,
+    /// Whether it is active.
+    pub active: bool,
+}
+
+/// Something that happened to an actor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", deny_unknown_fields)]
+pub enum ActorEvent {
+    /// It was registered.
+    #[serde(rename = "actor.registered")]
+    Registered {
+        /// The readable name.
+        name: FreeText,
+        /// Human, agent or service.
+        kind: ActorKind,
+        /// The person who answers for it.
+        owner: Option<ActorId>,
+        /// Another record of the same person or program.
+        alias_of: Option<ActorId>,
+        /// Roles it holds.
+        roles: BTreeSet<Role>,
+        /// Teams it belongs to.
+        teams: BTreeSet<TeamName>,
+        /// Others in whose name it may ask for changes.
+        may_act_for: BTreeSet<ActorId>,
+    },
+    /// Its roles, teams and delegations were replaced.
+    #[serde(rename = "actor.rights_changed")]
+    RightsChanged {
+        /// Roles it holds.
+        roles: BTreeSet<Role>,
+        /// Teams it belongs to.
+        teams: BTreeSet<TeamName>,
+        /// Others in whose name it may ask for changes.
+        may_act_for: BTreeSet<ActorId>,
+    },
+    /// It was switched off.
+    #[serde(rename = "actor.deactivated")]
+    Deactivated {
+        /// Why.
+        reason: FreeText,
+    },
+    /// It was switched on again.
+    #[serde(rename = "actor.reactivated")]
+    Reactivated,
+    /// An access token was issued. The secret is not recorded.
+    #[serde(rename = "actor.token_issued")]
+    TokenIssued {
+        /// Its identifier.
+        token_id: TokenId,
+        /// The token.
+        token: Token,
+    },
+    /// An access token was revoked.
+    #[serde(rename = "actor.token_revoked")]
+    TokenRevoked {
+        /// Its identifier.
+        token_id: TokenId,
+    },
+}
+
+/// Something that is asked of an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActorCommand {
+    /// Replace roles, teams and delegations.
+    ChangeRights {
+        /// Roles it shall hold.
+        roles: BTreeSet<Role>,
+        /// Teams it shall belong to.
+        teams: BTreeSet<TeamName>,
+        /// Others in whose name it may ask for changes.
+        may_act_for: BTreeSet<ActorId>,
+    },
+    /// Switch off.
+    Deactivate {
+        /// Why.
+        reason: FreeText,
+    },
+    /// Switch on again.
+    Reactivate,
+    /// Issue an access token.
+    IssueToken {
+        /// Its identifier.
+        token_id: TokenId,
+        /// The token.
+        token: Token,
+    },
+    /// Revoke an access token.
+    RevokeToken {
+        /// Its identifier.
+        token_id: TokenId,
+    },
+}
+
+/// Why an actor's record refuses a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActorRefusal {
+    /// An agent or service has no owner.
+    #[error("an agent or service needs an owner: name an active human who answers for it")]
+    OwnerMissing,
+    /// The owner is not an active human.
+    #[error("the owner is not an active human: name an active human who answers for it")]
+    OwnerUnfit,
+    /// A human has an owner.
+    #[error("a human has no owner: leave `owner` out")]
+    OwnerOfHuman,
+    /// An agent or service would hold a human gate.
+    #[error("`{role}` decides as a change authority and is held by humans only: leave it out")]
+    AuthorityNotHuman {
+        /// The role.
+        role: Role,
+    },
+    /// Too many teams or delegations.
+    #[error("more than {LINKS_MAX} teams or delegations: use fewer")]
+    TooManyLinks,
+    /// The actor is inactive.
+    #[error("the actor is inactive: reactivate it first")]
+    Inactive,
+    /// The actor is active already.
+    #[error("the actor is active already")]
+    AlreadyActive,
+    /// A token without scopes.
+    #[error("a token needs at least one scope: read, request, approve, implement, audit or admin")]
+    NoScope,
+    /// A token that lives too long or not at all.
+    #[error("a token lives between one minute and 366 days: give an expiry in that range")]
+    TokenLife,
+    /// Too many live tokens.
+    #[error("the actor has {LIVE_TOKENS_MAX} live tokens: revoke one first")]
+    TooManyTokens,
+    /// No such token.
+    #[error("the actor has no live token `{token_id}`: list its tokens with `cortex-change token list`")]
+    NoSuchToken {
+        /// What the caller named.
+        token_id: TokenId,
+    },
+}
+
+/// Decides whether an actor can be registered.
+///
+/// # Errors
+/// When the owner is missing or unfit, or an agent or service would hold a human gate.
+pub fn register(registration: Registration) -> Result<Vec<ActorEvent>, ActorRefusal> {
+    let Registration { name, kind, owner, alias_of, roles, teams, may_act_for } = registration;
+    match (kind, &owner) {
+        (ActorKind::Human, None) => {}
+        (ActorKind::Human, Some(_)) => return Err(ActorRefusal::OwnerOfHuman),
+        (ActorKind::Agent | ActorKind::Service, None) => return Err(ActorRefusal::OwnerMissing),
+        (ActorKind::Agent | ActorKind::Service, Some(owner)) => {
+            if owner.kind != ActorKind::Human || !owner.active {
+                return Err(ActorRefusal::OwnerUnfit);
+            }
+        }
+    }
+    check_rights(kind, &roles, &teams, &may_act_for)?;
+    let name = FreeText::new(name.as_str()).map_err(|_| ActorRefusal::TooManyLinks)?;
+    let owner = owner.map(|owner| owner.id);
+    Ok(vec![ActorEvent::Registered { name, kind, owner, alias_of, roles, teams, may_act_for }])
+}
+
+/// Decides what a command does to an actor.
+///
+/// # Errors
+/// When the actor's record does not admit the command.
+pub fn decide(actor: &Actor, command: &ActorCommand, now: Timestamp) -> Result<Vec<ActorEvent>, ActorRefusal> {
+    match command {
+        ActorCommand::ChangeRights { roles, teams, may_act_for } => {
+            check_rights(actor.kind, roles, teams, may_act_for)?;
+            Ok(vec![ActorEvent::RightsChanged {
+                roles: roles.clone(),
+                teams: teams.clone(),
+                may_act_for: may_act_for.clone(),
+            }])
+        }
+        ActorCommand::Deactivate { reason } => {
+            if actor.active {
+                Ok(vec![ActorEvent::Deactivated { reason: reason.clone() }])
+            } else {
+                Err(ActorRefusal::Inactive)
+            }
+        }
+        ActorCommand::Reactivate => {
+            if actor.active { Err(ActorRefusal::AlreadyActive) } else { Ok(vec![ActorEvent::Reactivated]) }
+        }
+        ActorCommand::IssueToken { token_id, token } => issue_token(actor, token_id, token, now),
+        ActorCommand::RevokeToken { token_id } => match actor.tokens.get(token_id) {
+            Some(token) if !token.revoked => Ok(vec![ActorEvent::TokenRevoked { token_id: token_id.clone() }]),
+            Some(_) | None => Err(ActorRefusal::NoSuchToken { token_id: token_id.clone() }),
+        },
+    }
+}
+
+fn issue_token(
+    actor: &Actor,
+    token_id: &TokenId,
+    token: &Token,
+    now: Timestamp,
+) -> Result<Vec<ActorEvent>, ActorRefusal> {
+    if !actor.active {
+        return Err(ActorRefusal::Inactive);
+    }
+    if token.scopes.is_empty() {
+        return Err(ActorRefusal::NoScope);
+    }
+    let life = token.expires_at.duration_since(now);
+    if life < SignedDuration::from_mins(1) || life > SignedDuration::from_secs(TOKEN_LIFE_SECONDS_MAX) {
+        return Err(ActorRefusal::TokenLife);
+    }
+    if actor.tokens.values().filter(|token| token.is_live(now)).count() >= LIVE_TOKENS_MAX {
+        return Err(ActorRefusal::TooManyTokens);
+    }
+    Ok(vec![ActorEvent::TokenIssued { token_id: token_id.clone(), token: token.clone() }])
+}
+
+fn check_rights(
+    kind: ActorKind,
+    roles: &BTreeSet<Role>,
+    teams: &BTreeSet<TeamName>,
+    may_act_for: &BTreeSet<ActorId>,
+) -> Result<(), ActorRefusal> {
+    if teams.len() > LINKS_MAX || may_act_for.len() > LINKS_MAX {
+        return Err(ActorRefusal::TooManyLinks);
+    }
+    match (kind, roles.iter().find(|role| role.is_authority())) {
+        (ActorKind::Agent | ActorKind::Service, Some(role)) => Err(ActorRefusal::AuthorityNotHuman { role: *role }),
+        (ActorKind::Human, _) | (ActorKind::Agent | ActorKind::Service, None) => Ok(()),
+    }
+}
+
+/// The log holds an event that cannot follow the earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {version} of actor {id} cannot follow the earlier ones: verify the log with `cortex-change audit verify`")]
+pub struct CorruptActor {
+    id: ActorId,
+    version: u64,
+}
+
+/// Folds one event into an actor.
+///
+/// # Errors
+/// When the first event does not register the actor, or a later one registers it again.
+pub fn evolve(
+    actor: Option<Actor>,
+    id: &ActorId,
+    at: Timestamp,
+    event: &ActorEvent,
+) -> Result<Actor, CorruptActor> {
+    let Some(mut actor) = actor else {
+        return registered(id, at, event);
+    };
+    actor.version += 1;
+    actor.updated_at = at;
+    match event {
+        ActorEvent::Registered { .. } => return Err(CorruptActor { id: id.clone(), version: actor.version }),
+        ActorEvent::RightsChanged { roles, teams, may_act_for } => {
+            actor.roles = roles.clone();
+            actor.teams = teams.clone();
+            actor.may_act_for = may_act_for.clone();
+        }
+        ActorEvent::Deactivated { .. } => actor.active = false,
+        ActorEvent::Reactivated => actor.active = true,
+        ActorEvent::TokenIssued { token_id, token } => {
+            actor.tokens.insert(token_id.clone(), token.clone());
+        }
+        ActorEvent::TokenRevoked { token_id } => {
+            if let Some(token) = actor.tokens.get_mut(token_id) {
+                token.revoked = true;
+            }
+        }
+    }
+    Ok(actor)
+}
+
+fn registered(id: &ActorId, at: Timestamp, event: &ActorEvent) -> Result<Actor, CorruptActor> {
+    let ActorEvent::Registered { name, kind, owner, alias_of, roles, teams, may_act_for } = event else {
+        return Err(CorruptActor { id: id.clone(), version: 1 });
+    };
+    Ok(Actor {
+        id: id.clone(),
+        version: 1,
+        name: name.clone(),
+        kind: *kind,
+        owner: owner.clone(),
+        alias_of: alias_of.clone(),
+        roles: roles.clone(),
+        teams: teams.clone(),
+        may_act_for: may_act_for.clone(),
+        active: true,
+        tokens: BTreeMap::new(),
+        registered_at: at,
+        updated_at: at,
+    })
+}

@@ -1,0 +1,134 @@
+//! What a command does to a change: a pure decision.
+//!
+//! To add a command: a variant in `command.rs`, a row in `transition.rs`, an arm here, a function in the file of its
+//! stage of life, and its events in `evolve.rs`.
+
+mod approval;
+mod closing;
+mod implementation;
+mod request;
+mod rollback;
+
+use super::action::Action;
+use super::command::{Command, Facts};
+use super::content::Content;
+use super::event::ChangeEvent;
+use super::refusal::Refusal;
+use super::state::{Change, State};
+use crate::authorization::Answer;
+
+/// What a command leads to: events to record and effects to perform, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decision {
+    /// What happened.
+    pub events: Vec<ChangeEvent>,
+    /// What must be done because of it.
+    pub actions: Vec<Action>,
+}
+
+impl Decision {
+    fn new(events: Vec<ChangeEvent>, actions: Vec<Action>) -> Self {
+        Self { events, actions }
+    }
+
+    fn event(event: ChangeEvent) -> Self {
+        Self::new(vec![event], Vec::new())
+    }
+
+    fn then(mut self, other: Self) -> Self {
+        self.events.extend(other.events);
+        self.actions.extend(other.actions);
+        self
+    }
+}
+
+/// Decides whether a new change comes into being.
+///
+/// # Errors
+/// When policy refuses, or the content is not one that could be approved and run.
+pub fn create(content: Content, draft: bool, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    require_policy(facts)?;
+    request::create(content, draft, facts)
+}
+
+/// Decides what a command does to a change.
+///
+/// # Errors
+/// When policy refuses, the state does not admit the command, or an invariant of the domain would be broken.
+pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let illegal = || Refusal::IllegalTransition { state: change.state_name(), command: command.name() };
+    if !command.name().is_legal_in(change.state_name()) {
+        return Err(illegal());
+    }
+    require_policy(facts)?;
+    if facts.now < change.updated_at {
+        return Err(Refusal::ClockWentBack { now: facts.now, last: change.updated_at });
+    }
+    match (command, &change.state) {
+        (Command::Submit, _) => Ok(request::submit(facts)),
+        (Command::Amend { content }, _) => request::amend(change, content, facts),
+        (Command::Comment { text }, _) => Ok(Decision::event(ChangeEvent::Commented { text: text.clone() })),
+        (Command::LinkIncident { incident }, _) => {
+            Ok(Decision::event(ChangeEvent::IncidentLinked { incident: *incident }))
+        }
+        (Command::RecordAssessment { assessment, requirements }, _) => {
+            Ok(request::record_assessment(assessment, requirements))
+        }
+        (Command::PreApprove, State::Assessing(assessing)) => approval::pre_approve(change, assessing),
+        (Command::RequestApproval, State::Assessing(assessing)) => approval::request(assessing, facts),
+        (Command::Approve { .. }, State::AwaitingApproval(awaiting)) => {
+            approval::approve(change, awaiting, command, facts)
+        }
+        (Command::Reject { role, reason }, State::AwaitingApproval(awaiting)) => {
+            approval::reject(change, awaiting, *role, reason, facts)
+        }
+        (Command::WithdrawApproval { reason }, _) => approval::withdraw(change, reason, facts),
+        (Command::SatisfyCondition { index, evidence }, _) => {
+            approval::satisfy_condition(change, *index, evidence, facts)
+        }
+        (Command::Cancel { reason }, _) => Ok(request::cancel(reason)),
+        (Command::Start { .. }, State::Approved(authorization)) => {
+            implementation::start(change, authorization, command, facts)
+        }
+        (Command::TakeOver { digest, fencing_token }, _) => {
+            implementation::take_over(change, *digest, *fencing_token)
+        }
+        (Command::Observe { observation, fencing_token }, _) => {
+            implementation::observe(change, observation, *fencing_token, facts)
+        }
+        (Command::Pause, _) => implementation::person_observes(change, implementation::pause_requested(), facts),
+        (Command::Resume, _) => implementation::person_observes(change, implementation::resume_requested(), facts),
+        (Command::DecideStep { step, decision }, _) => {
+            implementation::decide_step(change, step, *decision, facts)
+        }
+        (Command::Finish { fencing_token }, State::Implementing(execution)) => {
+            implementation::finish(change, execution, *fencing_token, facts)
+        }
+        (Command::Interrupt, _) => Ok(implementation::interrupt(facts)),
+        (Command::Validate { validation }, State::Validating(_)) => closing::validate(change, validation, facts),
+        (Command::RollBack { cause }, _) => Ok(rollback::start(change, cause, facts)),
+        (Command::Close { outcome, follow_up, comment }, _) => {
+            closing::close(change, *outcome, *follow_up, comment.as_ref(), false)
+        }
+        (Command::Review { kind, text }, _) => closing::review(change, *kind, text, facts),
+        (Command::Expire { deadline }, _) => closing::expire(change, *deadline, facts),
+        (
+            Command::PreApprove
+            | Command::RequestApproval
+            | Command::Approve { .. }
+            | Command::Reject { .. }
+            | Command::Start { .. }
+            | Command::Finish { .. }
+            | Command::Validate { .. },
+            _,
+        ) => Err(illegal()),
+    }
+}
+
+/// Nothing happens unless policy was asked and allowed it.
+fn require_policy(facts: &Facts<'_>) -> Result<(), Refusal> {
+    match facts.answer {
+        Answer::Allowed { .. } => Ok(()),
+        Answer::Denied { violations } => Err(Refusal::Policy { violations: violations.clone() }),
+    }
+}

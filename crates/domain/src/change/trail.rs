@@ -1,0 +1,139 @@
+//! The audit trail in the specification's words: an action name and a sentence for every event.
+
+use super::event::{ChangeEvent, Grounds};
+use super::kind::ChangeType;
+
+/// Longest `details` sentence, in bytes.
+const DETAILS_BYTES_MAX: usize = 1024;
+
+/// One entry of the audit trail, without its time and actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What was done, in the past tense: `created`, `risk_assessed`, `approved`, …
+    pub action: &'static str,
+    /// What was done, in a sentence.
+    pub details: String,
+}
+
+/// Names an event and puts it into a sentence.
+pub fn entry(event: &ChangeEvent) -> Entry {
+    let action = action(event);
+    let mut details = details(event);
+    if details.len() > DETAILS_BYTES_MAX {
+        let end = (0..=DETAILS_BYTES_MAX).rev().find(|at| details.is_char_boundary(*at)).unwrap_or(0);
+        details.truncate(end);
+        details.push('…');
+    }
+    Entry { action, details }
+}
+
+/// The action name, following the specification.
+pub fn action(event: &ChangeEvent) -> &'static str {
+    match event {
+        ChangeEvent::Created { .. } => "created",
+        ChangeEvent::Submitted => "submitted",
+        ChangeEvent::Amended { .. } => "amended",
+        ChangeEvent::Commented { .. } => "commented",
+        ChangeEvent::RiskAssessed { .. } => "risk_assessed",
+        ChangeEvent::ApprovalRequested { .. } => "approval_requested",
+        ChangeEvent::Approved { .. } => "approved",
+        ChangeEvent::Rejected { .. } => "rejected",
+        ChangeEvent::ApprovalWithdrawn { .. } => "approval_withdrawn",
+        ChangeEvent::ConditionSatisfied { .. } => "condition_satisfied",
+        ChangeEvent::Cancelled { .. } => "cancelled",
+        ChangeEvent::ImplementationStarted { .. } => "implementation_started",
+        ChangeEvent::TakenOver { .. } => "taken_over",
+        ChangeEvent::Progressed { .. } => "progressed",
+        ChangeEvent::Interrupted { .. } => "interrupted",
+        ChangeEvent::Implemented { .. } => "implemented",
+        ChangeEvent::Validated { .. } => "validated",
+        ChangeEvent::ValidationFailed { .. } => "validation_failed",
+        ChangeEvent::RollbackStarted { .. } => "rollback_started",
+        ChangeEvent::RolledBack => "rolled_back",
+        ChangeEvent::RollbackFailed { .. } => "rollback_failed",
+        ChangeEvent::Closed { .. } => "closed",
+        ChangeEvent::Reviewed { .. } => "reviewed",
+        ChangeEvent::RetrospectiveOverdue => "retrospective_overdue",
+        ChangeEvent::WindowMissed { .. } => "window_missed",
+        ChangeEvent::AttentionNeeded { .. } => "attention_needed",
+        ChangeEvent::IncidentLinked { .. } => "incident_linked",
+    }
+}
+
+fn details(event: &ChangeEvent) -> String {
+    match event {
+        ChangeEvent::Created { draft: false, .. } => "Change request submitted".to_owned(),
+        ChangeEvent::Created { draft: true, .. } => "Draft created".to_owned(),
+        ChangeEvent::Submitted => "Draft submitted".to_owned(),
+        ChangeEvent::Amended { .. } => "Content replaced; earlier approvals are void".to_owned(),
+        ChangeEvent::Commented { text } | ChangeEvent::AttentionNeeded { text } => text.as_str().to_owned(),
+        ChangeEvent::RiskAssessed { assessment, .. } => {
+            format!("Risk score: {} ({})", assessment.score, capitalised(assessment.level.as_str()))
+        }
+        ChangeEvent::ApprovalRequested { deadline } => format!("Approval requested until {deadline}"),
+        ChangeEvent::Approved { grounds, complete, .. } => approved(grounds, *complete),
+        ChangeEvent::Rejected { reason, text } => format!("Rejected ({reason}): {text}"),
+        ChangeEvent::ApprovalWithdrawn { reason, .. } => format!("Approval withdrawn: {reason}"),
+        ChangeEvent::ConditionSatisfied { index, evidence } => format!("Condition {index} met: {evidence}"),
+        ChangeEvent::Cancelled { reason } => format!("Cancelled: {reason}"),
+        ChangeEvent::ImplementationStarted { auto_rollback, .. } => {
+            let rollback = if *auto_rollback { "automatic" } else { "manual" };
+            format!("Implementation started, rollback {rollback}")
+        }
+        ChangeEvent::TakenOver { .. } => "Another runner took over".to_owned(),
+        ChangeEvent::Progressed { observation } => observation.sentence(),
+        ChangeEvent::Interrupted { deadline } => {
+            format!("The runner is gone; rolled back unless taken over before {deadline}")
+        }
+        ChangeEvent::Implemented { .. } => "Deployment completed successfully".to_owned(),
+        ChangeEvent::Validated { validation, .. } => format!("All {} checks passed", validation.checks.len()),
+        ChangeEvent::ValidationFailed { validation } => {
+            let failed: Vec<_> = validation.checks.iter().filter(|check| !check.passed).collect();
+            let names: Vec<_> = failed.iter().map(|check| format!("{}: {}", check.name, check.detail)).collect();
+            format!("{} of {} checks failed: {}", failed.len(), validation.checks.len(), names.join("; "))
+        }
+        ChangeEvent::RollbackStarted { cause, .. } => format!("Rollback started: {cause}"),
+        ChangeEvent::RolledBack => "Everything was undone".to_owned(),
+        ChangeEvent::RollbackFailed { reason, .. } => format!("Rollback failed: {reason}"),
+        ChangeEvent::Closed { outcome, comment, by_deadline, .. } => {
+            let by = if *by_deadline { ", closed by the system because nobody did in time" } else { "" };
+            let comment = comment.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+            format!("Change {}{by}{comment}", outcome.as_str().replace('_', " "))
+        }
+        ChangeEvent::Reviewed { kind, text } => format!("{} review: {text}", capitalised(kind.as_str())),
+        ChangeEvent::RetrospectiveOverdue => "The retrospective review is overdue".to_owned(),
+        ChangeEvent::WindowMissed { .. } => "The window passed before the start; a new approval is needed".to_owned(),
+        ChangeEvent::IncidentLinked { incident } => format!("Incident {incident} linked"),
+    }
+}
+
+fn approved(grounds: &Grounds, complete: bool) -> String {
+    match grounds {
+        Grounds::Automated => "Approved automatically: low risk, tests passed, no policy violation".to_owned(),
+        Grounds::Authority { approval, conditions, comment } => {
+            let mut text = format!("Approved as {}", approval.role.as_str().replace('_', " "));
+            if !conditions.is_empty() {
+                let conditions: Vec<_> = conditions.iter().map(ToString::to_string).collect();
+                text = format!("{text} with conditions: {}", conditions.join("; "));
+            }
+            if let Some(comment) = comment {
+                text = format!("{text} ({comment})");
+            }
+            if !complete {
+                text.push_str("; further approvals are outstanding");
+            }
+            text
+        }
+    }
+}
+
+fn capitalised(word: &str) -> String {
+    let word = word.replace('_', "-");
+    let mut chars = word.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The word for a change type in sentences.
+pub fn type_word(change_type: ChangeType) -> &'static str {
+    change_type.as_str()
+}
