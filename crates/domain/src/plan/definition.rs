@@ -13,6 +13,8 @@ pub const STEPS_MAX: usize = 200;
 pub const MONITORS_MAX: usize = 50;
 /// Most captures of a step.
 pub const CAPTURES_MAX: usize = 50;
+/// Most captures of a plan.
+pub const CAPTURES_TOTAL_MAX: usize = 500;
 /// Longest time one step attempt may take, in seconds: one day.
 pub const STEP_TIMEOUT_SECONDS_MAX: u64 = 86_400;
 /// Time one step attempt may take when the plan does not say, in seconds.
@@ -100,6 +102,22 @@ pub enum StepKind {
         /// What to do.
         instructions: String,
     },
+}
+
+impl StepKind {
+    /// Whether a person carries it out, so that no program can report it as done.
+    pub fn is_manual(&self) -> bool {
+        matches!(self, Self::Manual { .. })
+    }
+
+    /// Whether it can change anything outside. Waiting and looking cannot, so they may always be repeated and leave
+    /// nothing to undo.
+    pub fn has_effect(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Http(_) | Self::Manual { .. } => true,
+            Self::Wait { .. } | Self::Check(_) => false,
+        }
+    }
 }
 
 /// A program to run.

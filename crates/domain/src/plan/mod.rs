@@ -1,7 +1,27 @@
 //! How a change is implemented and taken back: the plan's definition and its execution as a pure state machine.
+//!
+//! A [`Run`] is folded from [`Observation`]s and says what to do next as an [`Action`]; it does nothing itself. The one
+//! rule that everything else rests on: a task may be recorded as started only when starting it is the next action, and
+//! it is recorded before it is executed. So two tasks never run at once, a paused run starts nothing, a run that rolls
+//! back never goes forward again, and whatever may have been done is on record.
 
 pub mod definition;
+pub mod observation;
+pub mod run;
+pub mod task;
+pub mod validate;
+pub mod view;
+
+mod next;
+mod script;
+mod unwind;
 
 pub use definition::{
     Capture, Check, Command, HttpRequest, Monitor, Plan, Probe, RollbackPlan, Step, StepKind, Strategy,
 };
+pub use next::Action;
+pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observation};
+pub use run::{IllegalObservation, Observed, Run};
+pub use task::{Decision, Failure, Finding, Outcome, Part, Remedy, Task, TaskState};
+pub use validate::PlanError;
+pub use view::{Phase, Progress, Question, QuestionKind, RunOutcome, StepStatus};

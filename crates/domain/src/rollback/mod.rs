@@ -1,8 +1,30 @@
 //! What leads to a rollback: conditions exactly as the specification's YAML writes them.
 
+pub mod judge;
+pub mod parse;
+pub mod validate;
+
 use serde::{Deserialize, Serialize};
 
+pub use judge::{Breach, Health, Judge, Sample, Verdict};
+pub use parse::{InvalidCondition, Percent};
+
+use crate::change::kind::words;
 use crate::number::Share;
+
+words!(
+    /// A rollback condition, by its key in the specification's YAML.
+    ConditionName, "rollback condition", {
+        /// Too many probes fail.
+        ErrorRate = "error_rate",
+        /// Answers take too long.
+        Latency = "latency",
+        /// Health checks fail in a row.
+        HealthCheck = "health_check",
+        /// A vulnerability is found.
+        Security = "security",
+    }
+);
 
 /// The conditions under which a change is taken back. None set means that only a person or a failing step does so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

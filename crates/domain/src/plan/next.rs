@@ -1,0 +1,180 @@
+//! What a runner does next, derived from the state alone, so that a runner that takes over goes on correctly.
+
+use std::fmt;
+
+use super::definition::{Plan, RollbackPlan};
+use super::run::{Course, Run, Snapshot};
+use super::script::Script;
+use super::task::{Part, Remedy, Task, TaskState};
+use super::unwind::{Restoration, Tracked, Unwinding};
+use super::view::{Question, QuestionKind};
+use crate::rollback::RollbackSpeed;
+
+/// Something for the runner to do. It reports what came of it as an observation and asks again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Save everything that the steps declare; report `SnapshotTaken` or `SnapshotFailed`.
+    TakeSnapshot,
+    /// Wait, report `Started`, execute, report `Ended`. For a manual task report `Started` alone: it puts the question.
+    Execute {
+        /// The task.
+        task: Task,
+        /// The attempt to report.
+        attempt: u32,
+        /// Pause before it starts, in milliseconds.
+        delay_millis: u64,
+        /// Longest time it may take, in seconds; then it is stopped and `TimedOut`.
+        timeout_seconds: u64,
+    },
+    /// Ask the step's check whether the attempt has taken effect; report `UnknownChecked`.
+    CheckUnknown {
+        /// The task.
+        task: Task,
+        /// The attempt.
+        attempt: u32,
+        /// Longest time for an answer, in seconds; without one the check cannot tell.
+        timeout_seconds: u64,
+    },
+    /// A person must answer. For a manual task the runner may report `Ended` with `TimedOut` when nobody does.
+    AskPerson {
+        /// The question.
+        question: Question,
+    },
+    /// Stop the running attempt with its whole process group; report how it `Ended`.
+    Kill {
+        /// The task.
+        task: Task,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// Put back and compare everything that was saved; report `SnapshotRestored`.
+    RestoreSnapshot,
+    /// Nothing may be begun now: the running attempt must end, or somebody must resume.
+    Await,
+    /// Every step is done: report the end of the implementation.
+    Finish,
+    /// Everything is taken back.
+    ReportRolledBack,
+    /// Not everything could be taken back.
+    ReportRollbackFailed,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TakeSnapshot => f.write_str("take the snapshot"),
+            Self::Execute { task, attempt, .. } => write!(f, "execute {task}, attempt {attempt}"),
+            Self::CheckUnknown { task, attempt, .. } => write!(f, "check {task}, attempt {attempt}"),
+            Self::AskPerson { question } => write!(f, "wait for a person: {question}"),
+            Self::Kill { task, attempt } => write!(f, "stop {task}, attempt {attempt}"),
+            Self::RestoreSnapshot => f.write_str("restore the snapshot"),
+            Self::Await => f.write_str("wait"),
+            Self::Finish => f.write_str("report the end"),
+            Self::ReportRolledBack => f.write_str("report the rollback as done"),
+            Self::ReportRollbackFailed => f.write_str("report the rollback as failed"),
+        }
+    }
+}
+
+impl Run {
+    /// What to do next. Asking again without a new observation gives the same answer.
+    pub fn next_action(&self, plan: &Plan, rollback_plan: Option<&RollbackPlan>) -> Action {
+        self.next(Script { plan, rollback_plan })
+    }
+
+    pub(super) fn next(&self, script: Script<'_>) -> Action {
+        match &self.course {
+            Course::Forward => self.next_forward(script),
+            Course::Paused => match self.next_forward(script) {
+                Action::TakeSnapshot | Action::Execute { .. } => Action::Await,
+                other @ (Action::CheckUnknown { .. }
+                | Action::AskPerson { .. }
+                | Action::Kill { .. }
+                | Action::RestoreSnapshot
+                | Action::Await
+                | Action::Finish
+                | Action::ReportRolledBack
+                | Action::ReportRollbackFailed) => other,
+            },
+            Course::RollingBack(unwinding) => {
+                self.next_backward(script, unwinding).unwrap_or(Action::ReportRolledBack)
+            }
+            Course::Finished => Action::Finish,
+            Course::RolledBack(_) => Action::ReportRolledBack,
+            Course::RollbackFailed(_) => Action::ReportRollbackFailed,
+        }
+    }
+
+    /// The snapshot, then the first step that is not done.
+    fn next_forward(&self, script: Script<'_>) -> Action {
+        if self.snapshot == Snapshot::Due {
+            return Action::TakeSnapshot;
+        }
+        let next = self.steps.iter().find_map(|tracked| action_for(script, Part::Step, tracked));
+        next.unwrap_or(Action::Finish)
+    }
+
+    /// The running attempt's end, then the undos, then the rollback plan up to its first failure, then the snapshot.
+    /// Nothing when the rollback has come to its end, good or bad.
+    pub(super) fn next_backward(&self, script: Script<'_>, unwinding: &Unwinding) -> Option<Action> {
+        if let Some((task, attempt)) = self.running() {
+            let is_stopped_step = task.part == Part::Step && unwinding.speed == RollbackSpeed::Immediate;
+            let is_stopped = is_stopped_step || unwinding.is_overdue;
+            return Some(if is_stopped { Action::Kill { task, attempt } } else { Action::Await });
+        }
+        if unwinding.is_overdue {
+            return None;
+        }
+        let has_failed = |tracked: &&Tracked| matches!(tracked.state, TaskState::Failed { .. });
+        // A failed undo does not keep the others from restoring what they can.
+        let mut undos = unwinding.undos.iter().filter(|tracked| !has_failed(tracked));
+        // The rollback plan's steps build on each other.
+        let mut steps = unwinding.steps.iter().take_while(|tracked| !has_failed(tracked));
+        undos
+            .find_map(|tracked| action_for(script, Part::Undo, tracked))
+            .or_else(|| steps.find_map(|tracked| action_for(script, Part::RollbackStep, tracked)))
+            .or_else(|| (unwinding.restoration == Restoration::Due).then_some(Action::RestoreSnapshot))
+    }
+
+    /// The attempt that is recorded as started and not as ended: at most one.
+    pub(super) fn running(&self) -> Option<(Task, u32)> {
+        self.tasks().find_map(|(part, tracked)| match tracked.state {
+            TaskState::Started { attempt } => Some((tracked.task(part), attempt)),
+            TaskState::Pending
+            | TaskState::Asked { .. }
+            | TaskState::Succeeded { .. }
+            | TaskState::Retrying { .. }
+            | TaskState::Failed { .. }
+            | TaskState::Unknown { .. }
+            | TaskState::Cleared { .. } => None,
+        })
+    }
+}
+
+/// What brings a task forward; nothing when it is done.
+fn action_for(script: Script<'_>, part: Part, tracked: &Tracked) -> Option<Action> {
+    let task = tracked.task(part);
+    let step = script.step(&task)?;
+    let timeout_seconds = step.timeout_seconds;
+    let execute = |task, attempt: u32, delay_millis| {
+        Some(Action::Execute { task, attempt: attempt.saturating_add(1), delay_millis, timeout_seconds })
+    };
+    let ask = |task, attempt, kind| Some(Action::AskPerson { question: Question { task, attempt, kind } });
+    match tracked.state {
+        TaskState::Pending => execute(task, 0, 0),
+        TaskState::Started { .. } => Some(Action::Await),
+        TaskState::Asked { attempt } => ask(task, attempt, QuestionKind::Manual),
+        TaskState::Succeeded { .. } => None,
+        TaskState::Retrying { attempt, .. } => execute(task, attempt, step.retry_delay_millis),
+        TaskState::Failed { attempt, .. } => ask(task, attempt, QuestionKind::Failed),
+        TaskState::Unknown { attempt, remedy: Remedy::Repeat } | TaskState::Cleared { attempt } => {
+            execute(task, attempt, 0)
+        }
+        TaskState::Unknown { attempt, remedy: Remedy::Check } => {
+            Some(Action::CheckUnknown { task, attempt, timeout_seconds })
+        }
+        TaskState::Unknown { attempt, remedy: Remedy::AskPerson } => {
+            ask(task, attempt, QuestionKind::Unknown)
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! Whether a plan, a rollback plan or a list of monitors can be carried out at all.
+//!
+//! Checked once, when a change is created or amended. Definitions are plain data so that they have one canonical form;
+//! what a type cannot say, such as "at least one step", is said here. The first fault found is reported.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::definition::{
+    CAPTURES_MAX, CAPTURES_TOTAL_MAX, Capture, Check, Command, HttpRequest, MONITORS_MAX, Monitor, Plan,
+    Probe, RETRIES_MAX, RollbackPlan, STEP_TIMEOUT_SECONDS_MAX, STEPS_MAX, Step, StepKind,
+};
+use crate::duration::DURATION_MILLIS_MAX;
+use crate::id::StepName;
+
+/// Longest time the result is watched after the last step, in seconds: seven days.
+pub const SOAK_SECONDS_MAX: u64 = 7 * 86_400;
+/// Longest time a rollback may be given, in seconds: one day.
+pub const ROLLBACK_SECONDS_MAX: u64 = 86_400;
+/// Longest pause before a repetition, in milliseconds: one hour.
+pub const RETRY_DELAY_MILLIS_MAX: u64 = 3_600_000;
+/// Shortest pause between two questions, in milliseconds.
+pub const INTERVAL_MILLIS_MIN: u64 = 100;
+/// Longest pause between two questions, in milliseconds: one hour.
+pub const INTERVAL_MILLIS_MAX: u64 = 3_600_000;
+/// Longest wait for the answer to one question, in milliseconds: ten minutes.
+pub const PROBE_TIMEOUT_MILLIS_MAX: u64 = 600_000;
+/// Most passing answers in a row that a check may need.
+pub const SUCCESSES_MAX: u32 = 1_000;
+/// Most arguments of a program, its name included.
+pub const ARGUMENTS_MAX: usize = 256;
+/// Most variables or headers.
+pub const ENTRIES_MAX: usize = 128;
+/// Longest argument, value, body or instruction, in bytes.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// Longest address or path, in bytes.
+pub const PATH_BYTES_MAX: usize = 2_048;
+/// Accepted methods.
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// The variable that holds our own token, which no step may see.
+const OWN_TOKEN_VARIABLE: &str = "CORTEX_CHANGE_TOKEN";
+
+/// What is wrong with a plan: where, which field, what it is, and the accepted form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: `{field}` is {given}: expected {expected}")]
+pub struct PlanError {
+    /// The plan, step or monitor.
+    pub place: Place,
+    /// Path of the field within it.
+    pub field: String,
+    /// What it is.
+    pub given: String,
+    /// What is accepted.
+    pub expected: String,
+}
+
+/// Where a fault is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The plan itself.
+    Plan,
+    /// A step of the plan.
+    Step(StepName),
+    /// The rollback plan itself.
+    RollbackPlan,
+    /// A step of the rollback plan.
+    RollbackStep(StepName),
+    /// The list of monitors.
+    Monitors,
+    /// A monitor.
+    Monitor(StepName),
+    /// The rollback conditions.
+    RollbackConditions,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan => f.write_str("plan"),
+            Self::Step(name) => write!(f, "step `{name}`"),
+            Self::RollbackPlan => f.write_str("rollback plan"),
+            Self::RollbackStep(name) => write!(f, "rollback step `{name}`"),
+            Self::Monitors => f.write_str("monitors"),
+            Self::Monitor(name) => write!(f, "monitor `{name}`"),
+            Self::RollbackConditions => f.write_str("rollback conditions"),
+        }
+    }
+}
+
+impl Plan {
+    /// Checks that the plan can be carried out.
+    ///
+    /// # Errors
+    /// The first fault, with its place and the accepted form.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let plan = Field::root(Place::Plan);
+        plan.at("steps").count(self.steps.len(), 1..=STEPS_MAX, "steps")?;
+        plan.at("steps").unique(self.steps.iter().map(|step| &step.name))?;
+        if let Some(seconds) = self.estimated_duration_seconds {
+            let seconds_max = DURATION_MILLIS_MAX / 1_000;
+            plan.at("estimated_duration_seconds").within(seconds, 1..=seconds_max, "seconds")?;
+        }
+        plan.at("soak_seconds").within(self.soak_seconds, 0..=SOAK_SECONDS_MAX, "seconds")?;
+        let captures = self.steps.iter().map(|step| step.captures.len()).sum();
+        plan.at("captures").count(captures, 0..=CAPTURES_TOTAL_MAX, "captures in all steps")?;
+        self.steps.iter().try_for_each(|step| step.validate(&Field::root(Place::Step(step.name.clone()))))
+    }
+}
+
+impl RollbackPlan {
+    /// Checks that the rollback plan can be carried out. It may have no steps: the undos are then all there is.
+    ///
+    /// # Errors
+    /// The first fault, with its place and the accepted form.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let plan = Field::root(Place::RollbackPlan);
+        plan.at("steps").count(self.steps.len(), 0..=STEPS_MAX, "steps")?;
+        plan.at("steps").unique(self.steps.iter().map(|step| &step.name))?;
+        if let Some(seconds) = self.max_duration_seconds {
+            plan.at("max_duration_seconds").within(seconds, 1..=ROLLBACK_SECONDS_MAX, "seconds")?;
+        }
+        for step in &self.steps {
+            let field = Field::root(Place::RollbackStep(step.name.clone()));
+            step.validate(&field)?;
+            if step.undo.is_some() {
+                return Err(field.at("undo").refuse("present", "none: a rollback step is not undone"));
+            }
+            if !step.captures.is_empty() {
+                let expected = "none: everything is saved before the plan's first step; declare it there";
+                return Err(field.at("captures").refuse("present", expected));
+            }
+            if self.automated && step.kind.is_manual() {
+                let expected = "another kind, or a rollback plan with `automated: false`";
+                return Err(field.at("kind").refuse("`manual`", expected));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Monitor {
+    /// Checks the monitors of a change.
+    ///
+    /// # Errors
+    /// The first fault, with its place and the accepted form.
+    pub fn validate_all(monitors: &[Self]) -> Result<(), PlanError> {
+        let list = Field::root(Place::Monitors);
+        list.at("monitors").count(monitors.len(), 0..=MONITORS_MAX, "monitors")?;
+        list.at("monitors").unique(monitors.iter().map(|monitor| &monitor.name))?;
+        monitors.iter().try_for_each(|monitor| {
+            let field = Field::root(Place::Monitor(monitor.name.clone()));
+            field.at("interval_millis").interval(monitor.interval_millis)?;
+            monitor.probe.validate(&field.at("probe"))
+        })
+    }
+}
+
+impl Step {
+    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+        field.at("timeout_seconds").within(self.timeout_seconds, 1..=STEP_TIMEOUT_SECONDS_MAX, "seconds")?;
+        field.at("retries").within(u64::from(self.retries), 0..=u64::from(RETRIES_MAX), "retries")?;
+        let delay = field.at("retry_delay_millis");
+        delay.within(self.retry_delay_millis, 0..=RETRY_DELAY_MILLIS_MAX, "milliseconds")?;
+        self.kind.validate(field, self.timeout_seconds)?;
+        if let Some(undo) = &self.undo {
+            undo.validate(&field.at("undo"), self.timeout_seconds)?;
+        }
+        if let Some(check) = &self.check {
+            check.validate(&field.at("check"))?;
+        }
+        field.at("captures").count(self.captures.len(), 0..=CAPTURES_MAX, "captures")?;
+        self.captures.iter().try_for_each(|capture| capture.validate(&field.at("captures")))
+    }
+}
+
+impl StepKind {
+    fn validate(&self, field: &Field, timeout_seconds: u64) -> Result<(), PlanError> {
+        match self {
+            Self::Run(command) => command.validate(field),
+            Self::Http(request) => request.validate(field),
+            Self::Wait { duration_millis } => {
+                let millis_max = timeout_seconds.saturating_mul(1_000);
+                let unit = "milliseconds, within the step's timeout";
+                field.at("duration_millis").within(*duration_millis, 1..=millis_max, unit)
+            }
+            Self::Check(check) => check.validate(field),
+            Self::Manual { instructions } => field.at("instructions").text(instructions, VALUE_BYTES_MAX),
+        }
+    }
+}
+
+impl Check {
+    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+        field.at("interval_millis").interval(self.interval_millis)?;
+        let successes = u64::from(self.successes);
+        field.at("successes").within(successes, 1..=u64::from(SUCCESSES_MAX), "passing answers")?;
+        self.probe.validate(&field.at("probe"))
+    }
+}
+
+impl Probe {
+    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+        match self {
+            Self::Http { request, timeout_millis } => {
+                field.at("timeout_millis").probe_timeout(*timeout_millis)?;
+                request.validate(&field.at("request"))
+            }
+            Self::Command { command, timeout_millis } => {
+                field.at("timeout_millis").probe_timeout(*timeout_millis)?;
+                command.validate(&field.at("command"))
+            }
+        }
+    }
+}
+
+impl Command {
+    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+        let argv = field.at("argv");
+        argv.count(self.argv.len(), 1..=ARGUMENTS_MAX, "arguments, the program first")?;
+        if self.argv.first().is_some_and(|program| program.trim().is_empty()) {
+            return Err(argv.refuse("empty in its first place", "a program"));
+        }
+        self.argv.iter().try_for_each(|argument| argv.value(argument))?;
+        let environment = field.at("environment");
+        environment.count(self.environment.len(), 0..=ENTRIES_MAX, "variables")?;
+        for (name, value) in &self.environment {
+            environment.variable(name)?;
+            environment.value(value)?;
+        }
+        let passed = field.at("pass_environment");
+        passed.count(self.pass_environment.len(), 0..=ENTRIES_MAX, "variables")?;
+        self.pass_environment.iter().try_for_each(|name| passed.variable(name))?;
+        match &self.working_directory {
+            Some(path) => field.at("working_directory").relative_path(path),
+            None => Ok(()),
+        }
+    }
+}
+
+impl HttpRequest {
+    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+        if !METHODS.contains(&self.method.as_str()) {
+            return Err(field
+                .at("method")
+                .refuse(quoted(&self.method), format!("one of {}", METHODS.join(", "))));
+        }
+        field.at("url").address(&self.url)?;
+        let headers = field.at("headers");
+        headers.count(self.headers.len(), 0..=ENTRIES_MAX, "headers")?;
+        for (name, value) in &self.headers {
+            let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+            if name.is_empty() || !name.bytes().all(is_token) {
+                return Err(headers.refuse(quoted(name), "header names such as `Content-Type`"));
+            }
+            if value.len() > VALUE_BYTES_MAX || value.chars().any(|c| c.is_control() && c != '\t') {
+                let expected = format!("one line of at most {VALUE_BYTES_MAX} bytes");
+                return Err(headers.at(name).refuse("too long or not one line", expected));
+            }
+        }
+        if let Some(body) = &self.body {
+            field.at("body").bytes(body, VALUE_BYTES_MAX)?;
+        }
+        let (first, last) = self.expected_status;
+        if !(100 <= first && first <= last && last <= 599) {
+            let expected = "a first and a last status from 100 to 599, such as 200 to 299";
+            return Err(field.at("expected_status").refuse(format!("`{first}` to `{last}`"), expected));
+        }
+        Ok(())
+    }
+}
+
+impl Capture {
+    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+        match self {
+            Self::File { path } => field.at("path").path(path),
+            Self::Command { command, timeout_millis } => {
+                field.at("timeout_millis").probe_timeout(*timeout_millis)?;
+                command.validate(&field.at("command"))
+            }
+        }
+    }
+}
+
+/// A field under examination.
+pub(crate) struct Field {
+    place: Place,
+    path: String,
+}
+
+impl Field {
+    pub(crate) fn root(place: Place) -> Self {
+        Self { place, path: String::new() }
+    }
+
+    pub(crate) fn at(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        Self { place: self.place.clone(), path }
+    }
+
+    pub(crate) fn refuse(&self, given: impl Into<String>, expected: impl Into<String>) -> PlanError {
+        let (place, field) = (self.place.clone(), self.path.clone());
+        PlanError { place, field, given: given.into(), expected: expected.into() }
+    }
+
+    pub(crate) fn within(&self, value: u64, range: RangeInclusive<u64>, unit: &str) -> Result<(), PlanError> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        Err(self.refuse(format!("`{value}`"), format!("{} to {} {unit}", range.start(), range.end())))
+    }
+
+    fn count(&self, value: usize, range: RangeInclusive<usize>, unit: &str) -> Result<(), PlanError> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let given = format!("a list of {value}");
+        Err(self.refuse(given, format!("{} to {} {unit}", range.start(), range.end())))
+    }
+
+    fn unique<'a>(&self, names: impl Iterator<Item = &'a StepName>) -> Result<(), PlanError> {
+        let mut seen = BTreeSet::new();
+        for name in names {
+            if !seen.insert(name) {
+                return Err(
+                    self.refuse(format!("a list with two named `{name}`"), "a different name for each")
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn interval(&self, millis: u64) -> Result<(), PlanError> {
+        self.within(millis, INTERVAL_MILLIS_MIN..=INTERVAL_MILLIS_MAX, "milliseconds")
+    }
+
+    fn probe_timeout(&self, millis: u64) -> Result<(), PlanError> {
+        self.within(millis, 1..=PROBE_TIMEOUT_MILLIS_MAX, "milliseconds")
+    }
+
+    fn bytes(&self, text: &str, limit: usize) -> Result<(), PlanError> {
+        if text.len() > limit {
+            let given = format!("{} bytes long", text.len());
+            return Err(self.refuse(given, format!("at most {limit} bytes")));
+        }
+        Ok(())
+    }
+
+    /// An argument or a variable's value: no operating system accepts a zero byte in one.
+    fn value(&self, text: &str) -> Result<(), PlanError> {
+        if text.contains('\0') {
+            return Err(self.refuse("with a zero byte", "text without zero bytes"));
+        }
+        self.bytes(text, VALUE_BYTES_MAX)
+    }
+
+    fn text(&self, text: &str, limit: usize) -> Result<(), PlanError> {
+        if text.trim().is_empty() {
+            return Err(self.refuse("empty", "at least one word"));
+        }
+        self.bytes(text, limit)
+    }
+
+    fn variable(&self, name: &str) -> Result<(), PlanError> {
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let starts_well = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+        if !starts_well || name.len() > PATH_BYTES_MAX || !name.bytes().all(is_name) {
+            let expected = "names of letters, digits and `_`, not beginning with a digit";
+            return Err(self.refuse(quoted(name), expected));
+        }
+        if name == OWN_TOKEN_VARIABLE {
+            return Err(
+                self.refuse(quoted(name), "any other variable: a step never sees the runner's own token")
+            );
+        }
+        Ok(())
+    }
+
+    fn path(&self, path: &str) -> Result<(), PlanError> {
+        if path.is_empty() || path.chars().any(char::is_control) {
+            return Err(self.refuse("empty or with control characters", "a path such as `deploy/app.yaml`"));
+        }
+        self.bytes(path, PATH_BYTES_MAX)
+    }
+
+    fn relative_path(&self, path: &str) -> Result<(), PlanError> {
+        self.path(path)?;
+        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            let expected = "a folder below the runner's working folder, without `..`";
+            return Err(self.refuse(quoted(path), expected));
+        }
+        Ok(())
+    }
+
+    /// Whether it looks like an absolute address; what it leads to is for the sender to judge.
+    fn address(&self, url: &str) -> Result<(), PlanError> {
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or("");
+        let is_clean = !url.chars().any(|c| c.is_control() || c.is_whitespace());
+        if authority.is_empty() || authority.starts_with(':') || !is_clean {
+            let expected = "an absolute address such as `https://shop.example/health`";
+            return Err(self.refuse(quoted(url), expected));
+        }
+        if authority.contains('@') {
+            let expected = "an address without user name and password: plans are kept in the log";
+            return Err(self.refuse("an address with credentials", expected));
+        }
+        self.bytes(url, PATH_BYTES_MAX)
+    }
+}
+
+/// The text in backticks, shortened and without control characters.
+fn quoted(text: &str) -> String {
+    let shortened: String = text.chars().take(80).filter(|c| !c.is_control()).collect();
+    format!("`{shortened}`")
+}
