@@ -75,13 +75,18 @@ pub struct Record {
 impl Record {
     /// Counts one change.
     pub fn add(&mut self, age: Age, failed: bool) {
+        self.add_many(age, 1, u32::from(failed));
+    }
+
+    /// Counts several changes of one age, `failures` of them failed.
+    pub fn add_many(&mut self, age: Age, changes: u32, failures: u32) {
         let count = match age {
             Age::Recent => &mut self.recent,
             Age::HalfYear => &mut self.half_year,
             Age::Older => &mut self.older,
         };
-        count.changes = count.changes.saturating_add(1);
-        count.failures = count.failures.saturating_add(u32::from(failed));
+        count.changes = count.changes.saturating_add(changes);
+        count.failures = count.failures.saturating_add(failures);
     }
 
     /// Whether no change was counted.

@@ -44,17 +44,17 @@ pub(in crate::risk) fn has_way_back(content: &Content) -> bool {
 }
 
 fn is_implementation_automated(content: &Content) -> bool {
-    !steps(content).is_empty() && steps(content).iter().all(|step| !is_manual(&step.kind))
+    !steps(content).is_empty() && steps(content).iter().all(|step| !step.kind.is_manual())
 }
 
 /// A rollback first undoes the finished steps, then runs the rollback plan: neither may need a person.
 fn is_rollback_automated(content: &Content) -> bool {
     let undos_are_automated =
-        steps(content).iter().filter_map(|step| step.undo.as_ref()).all(|undo| !is_manual(undo));
+        steps(content).iter().filter_map(|step| step.undo.as_ref()).all(|undo| !undo.is_manual());
     let plan = content.rollback_plan.as_ref().filter(|plan| !plan.steps.is_empty());
     undos_are_automated
         && match plan {
-            Some(plan) => plan.automated && plan.steps.iter().all(|step| !is_manual(&step.kind)),
+            Some(plan) => plan.automated && plan.steps.iter().all(|step| !step.kind.is_manual()),
             None => every_step_has_undo(content),
         }
 }
@@ -66,19 +66,8 @@ fn is_validation_automated(content: &Content) -> bool {
 
 /// Whether every step that changes something has an undo. Without such a step there is nothing to vouch for.
 fn every_step_has_undo(content: &Content) -> bool {
-    let mut changing = steps(content).iter().filter(|step| changes_something(&step.kind)).peekable();
+    let mut changing = steps(content).iter().filter(|step| step.kind.has_effect()).peekable();
     changing.peek().is_some() && changing.all(|step| step.undo.is_some())
-}
-
-fn changes_something(kind: &StepKind) -> bool {
-    match kind {
-        StepKind::Run(_) | StepKind::Http(_) | StepKind::Manual { .. } => true,
-        StepKind::Wait { .. } | StepKind::Check(_) => false,
-    }
-}
-
-fn is_manual(kind: &StepKind) -> bool {
-    matches!(kind, StepKind::Manual { .. })
 }
 
 fn steps(content: &Content) -> &[Step] {

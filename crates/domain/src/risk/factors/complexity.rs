@@ -2,13 +2,13 @@
 
 use super::{Contribution, FactorValue, Weighed};
 use crate::change::{Category, Content};
-use crate::risk::counted;
+use crate::risk::blast_radius::PART_LINES_LIMIT;
 use crate::risk::log10::tenths_of_log10;
 use crate::risk::missing::{Fact, MissingFact};
 use crate::risk::scope::Scope;
 
 /// Lines that unknown churn counts as.
-const UNKNOWN_CHURN_LINES: u64 = crate::risk::blast_radius::PART_LINES_LIMIT;
+const UNKNOWN_CHURN_LINES: u64 = PART_LINES_LIMIT;
 /// Every change has some complexity.
 const BASE_TENTHS: i16 = 10;
 /// Most that the number of services and configuration items adds; reached at one hundred.
@@ -47,11 +47,7 @@ fn churn(content: &Content, missing: &mut Vec<MissingFact>) -> Contribution {
 fn breadth(scope: &Scope<'_>) -> Contribution {
     let things = scope.things();
     let tenths = tenths_of_log10(u64::try_from(things).unwrap_or(u64::MAX)).min(BREADTH_TENTHS_MAX);
-    Contribution::new(
-        "breadth",
-        tenths,
-        format!("{} changed", counted(things, "service or configuration item")),
-    )
+    Contribution::new("breadth", tenths, format!("services and configuration items changed: {things}"))
 }
 
 /// When the request does not say whether settings change, its category decides.

@@ -1,0 +1,10 @@
+//! What the domain promises to the rest of the product.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests stop the test that calls them"
+)]
+
+mod approval;
+mod catalog;
+mod risk;
