@@ -115,7 +115,8 @@ impl Evidence {
             Some("changed_lines") => d::CoverageBasis::ChangedLines,
             Some("whole_project") => d::CoverageBasis::WholeProject,
             Some(other) => {
-                let message = format!("`{other}` is unknown: expected changed_lines, whole_project or declared");
+                let message =
+                    format!("`{other}` is unknown: expected changed_lines, whole_project or declared");
                 return Err(FieldError::new("coverage_basis", message));
             }
         };

@@ -53,7 +53,10 @@ pub struct RollbackPlan {
 
 /// A step: a plain text for a person, or an object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual")]
+#[serde(
+    untagged,
+    expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual"
+)]
 pub enum Step {
     /// A text: a person does it and confirms it.
     Text(String),
@@ -246,7 +249,9 @@ pub struct Capture {
 }
 
 fn millis(field: &str, text: Option<&str>, default: u64) -> Result<u64, FieldError> {
-    text.map_or(Ok(default), |text| parse_duration_millis(text).map_err(|error| FieldError::new(field, error)))
+    text.map_or(Ok(default), |text| {
+        parse_duration_millis(text).map_err(|error| FieldError::new(field, error))
+    })
 }
 
 fn seconds(field: &str, text: Option<&str>, default: u64) -> Result<u64, FieldError> {
@@ -317,7 +322,8 @@ fn format_seconds(seconds: u64) -> String {
 }
 
 fn steps(steps: &[Step]) -> Result<Vec<plan::Step>, FieldError> {
-    let convert = |(at, step): (usize, &Step)| step.to_domain(at).map_err(|error| error.under(&format!("steps[{at}]")));
+    let convert =
+        |(at, step): (usize, &Step)| step.to_domain(at).map_err(|error| error.under(&format!("steps[{at}]")));
     steps.iter().enumerate().map(convert).collect()
 }
 
@@ -327,7 +333,9 @@ fn exactly_one<T>(names: &str, given: Vec<Option<Result<T, FieldError>>>) -> Res
     match (given.next(), given.next()) {
         (Some(one), None) => one,
         (None, _) => Err(FieldError::new("", format!("expected one of {names}, found none"))),
-        (Some(_), Some(_)) => Err(FieldError::new("", format!("expected exactly one of {names}, found several"))),
+        (Some(_), Some(_)) => {
+            Err(FieldError::new("", format!("expected exactly one of {names}, found several")))
+        }
     }
 }
 
@@ -335,7 +343,8 @@ impl Step {
     fn to_domain(&self, at: usize) -> Result<plan::Step, FieldError> {
         match self {
             Self::Text(text) => Ok(plan::Step {
-                name: StepName::new(format!("step {}", at + 1)).map_err(|error| FieldError::new("", error))?,
+                name: StepName::new(format!("step {}", at + 1))
+                    .map_err(|error| FieldError::new("", error))?,
                 kind: plan::StepKind::Manual { instructions: text.clone() },
                 undo: None,
                 check: None,
@@ -369,7 +378,9 @@ impl Step {
                 full.working_directory.clone_from(&command.working_directory);
             }
             plan::StepKind::Http(request) => full.http = Some(Http::from_domain(request)),
-            plan::StepKind::Wait { duration_millis } => full.wait = Some(format_duration_millis(*duration_millis)),
+            plan::StepKind::Wait { duration_millis } => {
+                full.wait = Some(format_duration_millis(*duration_millis))
+            }
             plan::StepKind::Check(check) => full.check = Some(Check::from_domain(check)),
             plan::StepKind::Manual { instructions } => full.manual = Some(instructions.clone()),
         }
@@ -385,7 +396,8 @@ impl FullStep {
                 self.run.as_ref().map(|run| Ok(plan::StepKind::Run(self.command(run)))),
                 self.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
                 self.wait.as_deref().map(|text| {
-                    millis("wait", Some(text), 0).map(|duration_millis| plan::StepKind::Wait { duration_millis })
+                    millis("wait", Some(text), 0)
+                        .map(|duration_millis| plan::StepKind::Wait { duration_millis })
                 }),
                 self.check.as_ref().map(|check| check.to_domain(self).map(plan::StepKind::Check)),
                 self.manual.clone().map(|instructions| Ok(plan::StepKind::Manual { instructions })),
@@ -539,7 +551,11 @@ impl Check {
         Ok(plan::Check {
             probe: probe(self.http.as_ref(), command, self.timeout.as_deref())
                 .map_err(|error| error.under("check"))?,
-            interval_millis: millis("check.interval", self.interval.as_deref(), PROBE_INTERVAL_MILLIS_DEFAULT)?,
+            interval_millis: millis(
+                "check.interval",
+                self.interval.as_deref(),
+                PROBE_INTERVAL_MILLIS_DEFAULT,
+            )?,
             successes: self.successes.unwrap_or(1),
         })
     }

@@ -52,7 +52,9 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, ReadEr
         field: error.path().to_string(),
         message: error.inner().to_string(),
     })?;
-    deserializer.end().map_err(|error| ReadError::Form { field: ".".to_owned(), message: error.to_string() })?;
+    deserializer
+        .end()
+        .map_err(|error| ReadError::Form { field: ".".to_owned(), message: error.to_string() })?;
     Ok(value)
 }
 

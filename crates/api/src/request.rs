@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 use domain::change as d;
-use domain::duration::{format_duration_millis, parse_duration_millis};
 use domain::change::content::{AFFECTED_MAX, ARTEFACTS_MAX};
-use domain::rollback as r;
+use domain::duration::{format_duration_millis, parse_duration_millis};
+use domain::rollback::{self as r, Percent};
 use domain::text::FreeText;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -174,7 +174,8 @@ where
     T::Err: std::fmt::Display,
 {
     if names.len() > AFFECTED_MAX {
-        let message = format!("{} entries are more than the {AFFECTED_MAX} accepted: name the services", names.len());
+        let message =
+            format!("{} entries are more than the {AFFECTED_MAX} accepted: name the services", names.len());
         return Err(FieldError::new(field, message));
     }
     let mut set = BTreeSet::new();
@@ -270,11 +271,16 @@ impl Window {
     fn to_domain(&self) -> Result<d::Window, FieldError> {
         let instant = |field: &str, text: &str| {
             text.parse::<Timestamp>().map_err(|_| {
-                FieldError::new(field, format!("`{text}` is not an instant: expected a form like 2026-01-31T14:00:00Z"))
+                FieldError::new(
+                    field,
+                    format!("`{text}` is not an instant: expected a form like 2026-01-31T14:00:00Z"),
+                )
             })
         };
-        let window =
-            d::Window { start: instant("window.start", &self.start)?, end: instant("window.end", &self.end)? };
+        let window = d::Window {
+            start: instant("window.start", &self.start)?,
+            end: instant("window.end", &self.end)?,
+        };
         if window.start >= window.end {
             return Err(FieldError::new("window", "the end is not after the start"));
         }
@@ -291,7 +297,8 @@ impl Source {
             let is_hash = matches!(commit.len(), 40 | 64)
                 && commit.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
             if !is_hash {
-                let message = format!("`{commit}` is not a full commit hash: expected 40 or 64 hexadecimal digits");
+                let message =
+                    format!("`{commit}` is not a full commit hash: expected 40 or 64 hexadecimal digits");
                 return Err(FieldError::new("source.commit", message));
             }
         }
@@ -317,8 +324,7 @@ impl RollbackConditions {
     fn to_domain(&self) -> Result<r::RollbackConditions, FieldError> {
         let error_rate = self.error_rate.as_ref().map(|condition| {
             Ok(r::ErrorRate {
-                threshold: r::parse::parse_share(&condition.threshold)
-                    .map_err(|error| FieldError::new("threshold", error))?,
+                threshold: parse::<Percent>("threshold", &condition.threshold)?.0,
                 window_seconds: window_seconds(&condition.window)?,
                 action: parse("action", &condition.action)?,
             })
@@ -355,7 +361,7 @@ impl RollbackConditions {
         let window = |seconds: u64| format_duration_millis(seconds.saturating_mul(1_000));
         Some(Self {
             error_rate: conditions.error_rate.map(|condition| RateCondition {
-                threshold: r::parse::format_share(condition.threshold),
+                threshold: Percent(condition.threshold).to_string(),
                 window: window(condition.window_seconds),
                 action: condition.action.to_string(),
             }),

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod priority;
 pub mod risk;
 pub mod rollback;
+pub mod security;
 pub mod text;
 
 /// An instant in UTC. Stored with microsecond precision.

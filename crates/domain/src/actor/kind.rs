@@ -63,7 +63,11 @@ impl Role {
     pub fn is_authority(self) -> bool {
         match self {
             Self::TechnicalLead | Self::CabMember | Self::Ciso | Self::Cto | Self::EcabMember => true,
-            Self::Requester | Self::Implementer | Self::ChangeManager | Self::Auditor | Self::Administrator => false,
+            Self::Requester
+            | Self::Implementer
+            | Self::ChangeManager
+            | Self::Auditor
+            | Self::Administrator => false,
         }
     }
 }

@@ -262,7 +262,11 @@ pub fn register(registration: Registration) -> Result<Vec<ActorEvent>, ActorRefu
 ///
 /// # Errors
 /// When the actor's record does not admit the command.
-pub fn decide(actor: &Actor, command: &ActorCommand, now: Timestamp) -> Result<Vec<ActorEvent>, ActorRefusal> {
+pub fn decide(
+    actor: &Actor,
+    command: &ActorCommand,
+    now: Timestamp,
+) -> Result<Vec<ActorEvent>, ActorRefusal> {
     match command {
         ActorCommand::ChangeRights { roles, teams, may_act_for } => {
             check_rights(actor.kind, roles, teams, may_act_for)?;
@@ -280,11 +284,17 @@ pub fn decide(actor: &Actor, command: &ActorCommand, now: Timestamp) -> Result<V
             }
         }
         ActorCommand::Reactivate => {
-            if actor.active { Err(ActorRefusal::AlreadyActive) } else { Ok(vec![ActorEvent::Reactivated]) }
+            if actor.active {
+                Err(ActorRefusal::AlreadyActive)
+            } else {
+                Ok(vec![ActorEvent::Reactivated])
+            }
         }
         ActorCommand::IssueToken { token_id, token } => issue_token(actor, token_id, token, now),
         ActorCommand::RevokeToken { token_id } => match actor.tokens.get(token_id) {
-            Some(token) if !token.revoked => Ok(vec![ActorEvent::TokenRevoked { token_id: token_id.clone() }]),
+            Some(token) if !token.revoked => {
+                Ok(vec![ActorEvent::TokenRevoked { token_id: token_id.clone() }])
+            }
             Some(_) | None => Err(ActorRefusal::NoSuchToken { token_id: token_id.clone() }),
         },
     }
@@ -322,14 +332,18 @@ fn check_rights(
         return Err(ActorRefusal::TooManyLinks);
     }
     match (kind, roles.iter().find(|role| role.is_authority())) {
-        (ActorKind::Agent | ActorKind::Service, Some(role)) => Err(ActorRefusal::AuthorityNotHuman { role: *role }),
+        (ActorKind::Agent | ActorKind::Service, Some(role)) => {
+            Err(ActorRefusal::AuthorityNotHuman { role: *role })
+        }
         (ActorKind::Human, _) | (ActorKind::Agent | ActorKind::Service, None) => Ok(()),
     }
 }
 
 /// The log holds an event that cannot follow the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("event {version} of actor {id} cannot follow the earlier ones: verify the log with `cortex-change audit verify`")]
+#[error(
+    "event {version} of actor {id} cannot follow the earlier ones: verify the log with `cortex-change audit verify`"
+)]
 pub struct CorruptActor {
     id: ActorId,
     version: u64,

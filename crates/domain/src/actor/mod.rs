@@ -6,4 +6,6 @@ pub mod lifecycle;
 
 pub use directory::Directory;
 pub use kind::{ActorKind, Role, Scope};
-pub use lifecycle::{Actor, ActorCommand, ActorEvent, ActorRefusal, Registration, Token, decide, evolve, register};
+pub use lifecycle::{
+    Actor, ActorCommand, ActorEvent, ActorRefusal, Registration, Token, decide, evolve, register,
+};

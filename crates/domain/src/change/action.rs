@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::command::Deadline;
 use crate::incident::Severity;
-use crate::plan::Cause;
+use crate::text::FreeText;
 
 /// Something to be done because of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub enum Action {
     OpenIncident {
         /// How bad.
         severity: Severity,
-        /// What led to it.
-        cause: Cause,
+        /// What led to it, in a sentence.
+        cause: FreeText,
     },
 }
 

@@ -9,7 +9,7 @@ use super::evidence::Evidence;
 use super::kind::{Category, ChangeType};
 use crate::canonical::{Digest, NotCanonical};
 use crate::id::{CiName, EnvironmentName, ServiceName};
-use crate::plan::{Monitor, Plan, RollbackPlan};
+use crate::plan::{Monitor, Plan, PlanError, RollbackPlan};
 use crate::priority::Magnitude;
 use crate::rollback::RollbackConditions;
 use crate::text::FreeText;
@@ -115,7 +115,49 @@ struct Bound<'a> {
     artefacts: Option<&'a BTreeMap<String, String>>,
 }
 
+/// A content that could not be approved and run as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidContent {
+    /// In the plan, the rollback plan, the monitors or the rollback conditions; the error names the place.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// More services or configuration items than are accepted.
+    #[error(
+        "{given} services and configuration items are more than the {AFFECTED_MAX} accepted: name the services"
+    )]
+    TooManyAffected {
+        /// How many are named.
+        given: usize,
+    },
+    /// A window that ends before it begins.
+    #[error("the window ends at {end}, which is not after its start {start}")]
+    Window {
+        /// Start of the window.
+        start: Timestamp,
+        /// End of the window.
+        end: Timestamp,
+    },
+}
+
 impl Content {
+    /// Checks what a request's single fields cannot: bounds, plans, and that the parts fit together.
+    ///
+    /// # Errors
+    /// When the content could not be approved and run; the error names the part.
+    pub fn validate(&self) -> Result<(), InvalidContent> {
+        let given = self.affected_services.len().saturating_add(self.affected_cis.len());
+        if given > AFFECTED_MAX {
+            return Err(InvalidContent::TooManyAffected { given });
+        }
+        if let Some(window) = self.window.filter(|window| window.start >= window.end) {
+            return Err(InvalidContent::Window { start: window.start, end: window.end });
+        }
+        self.plan.as_ref().map_or(Ok(()), Plan::validate)?;
+        self.rollback_plan.as_ref().map_or(Ok(()), RollbackPlan::validate)?;
+        Monitor::validate_all(&self.monitors)?;
+        Ok(self.rollback_conditions.validate()?)
+    }
+
     /// Digest of what would run and on what: type, scope, plan, rollback plan, monitors, rollback conditions, window,
     /// commit and artefacts. Words such as title and description are not part of it.
     ///

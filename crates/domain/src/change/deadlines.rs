@@ -15,8 +15,6 @@ pub const VALIDATION_SECONDS: i64 = 24 * 60 * 60;
 pub const ROLLBACK_SECONDS: i64 = 60 * 60;
 /// Longest a validated change waits to be closed before the system closes it: three days.
 pub const CLOSING_SECONDS: i64 = 3 * 24 * 60 * 60;
-/// Longest an emergency change may go without its retrospective review: one day.
-pub const RETROSPECTIVE_SECONDS: i64 = 24 * 60 * 60;
 
 /// The instant `seconds` after `from`; the last representable instant when that lies beyond it.
 pub fn after(from: Timestamp, seconds: i64) -> Timestamp {
@@ -31,7 +29,8 @@ pub fn validation(plan: &Plan, now: Timestamp) -> Timestamp {
 
 /// When a rollback that begins now counts as failed.
 pub fn rollback(max_duration_seconds: Option<u64>, now: Timestamp) -> Timestamp {
-    let seconds = max_duration_seconds.map_or(ROLLBACK_SECONDS, |given| i64::try_from(given).unwrap_or(i64::MAX));
+    let seconds =
+        max_duration_seconds.map_or(ROLLBACK_SECONDS, |given| i64::try_from(given).unwrap_or(i64::MAX));
     // A runner may have to come first.
     after(now, seconds.saturating_add(INTERRUPTION_SECONDS))
 }

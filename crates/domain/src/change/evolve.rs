@@ -2,19 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::deadlines;
-use super::event::{ChangeEvent, Grounds};
 use super::command::ReviewKind;
+use super::event::{ChangeEvent, Grounds};
 use super::state::{
     Assessing, Authorization, Awaiting, Change, Closed, Execution, Rejected, Retrospective, Runner, State,
 };
-use crate::approval::{Condition, ConditionMet};
+use crate::approval::{Condition, Met};
 use crate::id::{ActorId, ChangeId};
 use crate::plan::{Cause, Observation, Observed, Run};
 
 /// The log holds an event that cannot follow the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("event {version} of {id} cannot follow the earlier ones ({why}): verify the log with `cortex-change audit verify`")]
+#[error(
+    "event {version} of {id} cannot follow the earlier ones ({why}): verify the log with `cortex-change audit verify`"
+)]
 pub struct CorruptChange {
     id: ChangeId,
     version: u64,
@@ -55,7 +56,11 @@ pub fn evolve(
 
 fn created(id: ChangeId, recorded: Recorded<'_>, event: &ChangeEvent) -> Result<Change, CorruptChange> {
     let ChangeEvent::Created { content, digest, draft } = event else {
-        return Err(CorruptChange { id, version: 1, why: "the first event does not create the change".to_owned() });
+        return Err(CorruptChange {
+            id,
+            version: 1,
+            why: "the first event does not create the change".to_owned(),
+        });
     };
     Ok(Change {
         id,
@@ -254,8 +259,7 @@ fn satisfy(conditions: &mut [Condition], recorded: Recorded<'_>, event: &ChangeE
         .ok()
         .and_then(|index| conditions.get_mut(index))
         .ok_or_else(|| format!("condition {index} does not exist"))?;
-    condition.met =
-        Some(ConditionMet { by: recorded.by.clone(), at: recorded.at, evidence: evidence.clone() });
+    condition.met = Some(Met { by: recorded.by.clone(), at: recorded.at, evidence: evidence.clone() });
     Ok(())
 }
 
@@ -354,15 +358,9 @@ fn rolling_back(change: &Change, execution: Execution, cause: &Cause) -> Result<
 
 fn observed(change: &Change, execution: Execution, observation: &Observation) -> Result<Execution, String> {
     let plan = change.content.plan.as_ref().ok_or("the change has no plan")?;
-    let Execution { run, .. } = &execution;
-    let observed = run.clone().observe(plan, change.content.rollback_plan.as_ref(), observation);
+    let observed = execution.run.observe(plan, change.content.rollback_plan.as_ref(), observation);
     match observed.map_err(|error| error.to_string())? {
         Observed::Already => Ok(execution),
         Observed::New(run) => Ok(Execution { run, ..execution }),
     }
-}
-
-/// Time from the start to the end of the plan, in seconds, where it has ended.
-pub fn implementation_seconds(change: &Change) -> Option<i64> {
-    change.execution().and_then(deadlines::implementation_seconds)
 }

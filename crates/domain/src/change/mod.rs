@@ -1,11 +1,30 @@
 //! A change: its content, its life and what may happen to it.
 
+pub mod action;
+pub mod command;
 pub mod content;
+pub mod deadlines;
+pub mod decide;
+pub mod event;
 pub mod evidence;
+pub mod evolve;
 pub mod kind;
+pub mod refusal;
+pub mod state;
+pub mod trail;
 pub mod transition;
 
+pub use action::{Action, Notice};
+pub use command::{ActingActor, Command, Deadline, Facts, ReviewKind};
 pub use content::{Content, Source, Window};
+pub use decide::{Decision, create, decide};
+pub use event::{ChangeEvent, Grounds};
 pub use evidence::{AuthorFacts, Churn, Coverage, CoverageBasis, Evidence, TestResults};
+pub use evolve::{CorruptChange, evolve};
 pub use kind::{Category, ChangeType};
+pub use refusal::Refusal;
+pub use state::{
+    Assessing, Authorization, Awaiting, Change, Closed, Execution, Outcome, Rejected, RejectionReason,
+    Retrospective, Runner, State, Validation, ValidationCheck,
+};
 pub use transition::{CommandName, StateName};

@@ -82,7 +82,9 @@ pub enum Refusal {
         unmet: Vec<String>,
     },
     /// No such condition, or it is met already.
-    #[error("condition {index} does not exist or is met already: the change has {count} conditions, counted from 0")]
+    #[error(
+        "condition {index} does not exist or is met already: the change has {count} conditions, counted from 0"
+    )]
     NoSuchCondition {
         /// What the caller named.
         index: usize,
@@ -199,28 +201,40 @@ impl Refusal {
             Self::Policy { violations } => {
                 violations.first().map_or_else(String::new, |violation| violation.next_step.clone())
             }
-            Self::SegregationOfDuties => "ask somebody who neither requested the change nor is acted for".to_owned(),
+            Self::SegregationOfDuties => {
+                "ask somebody who neither requested the change nor is acted for".to_owned()
+            }
             Self::HumanGate => "ask a person who holds the role to decide".to_owned(),
-            Self::RoleNotHeld { .. } => "name a role you hold, or ask an administrator for the role".to_owned(),
+            Self::RoleNotHeld { .. } => {
+                "name a role you hold, or ask an administrator for the role".to_owned()
+            }
             Self::NotOutstanding { outstanding, .. } | Self::ApprovalsOutstanding { outstanding } => {
                 format!("outstanding: {}", list_outstanding(outstanding))
             }
             Self::AlreadyApproved => "another person must give the remaining approvals".to_owned(),
             Self::NotApproved => "only one's own approval can be withdrawn".to_owned(),
-            Self::DigestMismatch { .. } => "read the change again and decide about its current content".to_owned(),
+            Self::DigestMismatch { .. } => {
+                "read the change again and decide about its current content".to_owned()
+            }
             Self::CommitMismatch { approved, .. } => {
-                format!("check out {approved} with no local modifications, or amend the change and have it approved")
+                format!(
+                    "check out {approved} with no local modifications, or amend the change and have it approved"
+                )
             }
             Self::ConditionsUnmet { unmet } => format!("record evidence for: {}", unmet.join("; ")),
             Self::NoSuchCondition { .. } => "list the conditions with `cortex-change show`".to_owned(),
             Self::OutsideWindow { .. } => "wait for the window, or amend it and have it approved".to_owned(),
             Self::DeadlinePassed { .. } => "create the change again".to_owned(),
             Self::DeadlineNotPassed => "wait for the deadline".to_owned(),
-            Self::NoPlan => "add a plan: `cortex-change init` writes one, `cortex-change amend ID --plan FILE` adds it"
-                .to_owned(),
+            Self::NoPlan => {
+                "add a plan: `cortex-change init` writes one, `cortex-change amend ID --plan FILE` adds it"
+                    .to_owned()
+            }
             Self::StaleLease { .. } => "stop: another runner has taken over".to_owned(),
             Self::IllegalObservation(_) => "read the change's run again".to_owned(),
-            Self::NoDecisionAwaited { .. } => "see with `cortex-change show` what waits for a person".to_owned(),
+            Self::NoDecisionAwaited { .. } => {
+                "see with `cortex-change show` what waits for a person".to_owned()
+            }
             Self::PlanNotDone(_) => "let the runner finish the plan, or roll back".to_owned(),
             Self::NothingValidated => {
                 "add monitors or checks to the plan, or state at least one check and how it ended".to_owned()
@@ -229,7 +243,9 @@ impl Refusal {
                 let words: Vec<_> = accepted.iter().map(|outcome| outcome.as_str()).collect();
                 format!("accepted: {}", words.join(", "))
             }
-            Self::FollowUpMissing => "create the change that completes this one and name it as `follow_up`".to_owned(),
+            Self::FollowUpMissing => {
+                "create the change that completes this one and name it as `follow_up`".to_owned()
+            }
             Self::NoRetrospectiveDue => "add a post-implementation review instead".to_owned(),
             Self::ClockWentBack { .. } => "set the server's clock, then try again".to_owned(),
             Self::InvalidContent(_) => "correct the request and send it again".to_owned(),

@@ -143,8 +143,6 @@ pub struct Execution {
     pub started_at: Timestamp,
     /// When the plan was done; the time to implement ends here.
     pub finished_at: Option<Timestamp>,
-    /// Whether a failure is undone without asking.
-    pub auto_rollback: bool,
     /// Results of validation, newest last.
     pub validations: Vec<Validation>,
 }

@@ -1,7 +1,6 @@
 //! The audit trail in the specification's words: an action name and a sentence for every event.
 
 use super::event::{ChangeEvent, Grounds};
-use super::kind::ChangeType;
 
 /// Longest `details` sentence, in bytes.
 const DETAILS_BYTES_MAX: usize = 1024;
@@ -67,9 +66,7 @@ fn details(event: &ChangeEvent) -> String {
         ChangeEvent::Submitted => "Draft submitted".to_owned(),
         ChangeEvent::Amended { .. } => "Content replaced; earlier approvals are void".to_owned(),
         ChangeEvent::Commented { text } | ChangeEvent::AttentionNeeded { text } => text.as_str().to_owned(),
-        ChangeEvent::RiskAssessed { assessment, .. } => {
-            format!("Risk score: {} ({})", assessment.score, capitalised(assessment.level.as_str()))
-        }
+        ChangeEvent::RiskAssessed { assessment, .. } => assessment.summary(),
         ChangeEvent::ApprovalRequested { deadline } => format!("Approval requested until {deadline}"),
         ChangeEvent::Approved { grounds, complete, .. } => approved(grounds, *complete),
         ChangeEvent::Rejected { reason, text } => format!("Rejected ({reason}): {text}"),
@@ -81,7 +78,7 @@ fn details(event: &ChangeEvent) -> String {
             format!("Implementation started, rollback {rollback}")
         }
         ChangeEvent::TakenOver { .. } => "Another runner took over".to_owned(),
-        ChangeEvent::Progressed { observation } => observation.sentence(),
+        ChangeEvent::Progressed { observation } => capitalised(&observation.to_string()),
         ChangeEvent::Interrupted { deadline } => {
             format!("The runner is gone; rolled back unless taken over before {deadline}")
         }
@@ -89,7 +86,8 @@ fn details(event: &ChangeEvent) -> String {
         ChangeEvent::Validated { validation, .. } => format!("All {} checks passed", validation.checks.len()),
         ChangeEvent::ValidationFailed { validation } => {
             let failed: Vec<_> = validation.checks.iter().filter(|check| !check.passed).collect();
-            let names: Vec<_> = failed.iter().map(|check| format!("{}: {}", check.name, check.detail)).collect();
+            let names: Vec<_> =
+                failed.iter().map(|check| format!("{}: {}", check.name, check.detail)).collect();
             format!("{} of {} checks failed: {}", failed.len(), validation.checks.len(), names.join("; "))
         }
         ChangeEvent::RollbackStarted { cause, .. } => format!("Rollback started: {cause}"),
@@ -100,16 +98,22 @@ fn details(event: &ChangeEvent) -> String {
             let comment = comment.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
             format!("Change {}{by}{comment}", outcome.as_str().replace('_', " "))
         }
-        ChangeEvent::Reviewed { kind, text } => format!("{} review: {text}", capitalised(kind.as_str())),
+        ChangeEvent::Reviewed { kind, text } => {
+            format!("{} review: {text}", capitalised(&kind.as_str().replace('_', "-")))
+        }
         ChangeEvent::RetrospectiveOverdue => "The retrospective review is overdue".to_owned(),
-        ChangeEvent::WindowMissed { .. } => "The window passed before the start; a new approval is needed".to_owned(),
+        ChangeEvent::WindowMissed { .. } => {
+            "The window passed before the start; a new approval is needed".to_owned()
+        }
         ChangeEvent::IncidentLinked { incident } => format!("Incident {incident} linked"),
     }
 }
 
 fn approved(grounds: &Grounds, complete: bool) -> String {
     match grounds {
-        Grounds::Automated => "Approved automatically: low risk, tests passed, no policy violation".to_owned(),
+        Grounds::Automated => {
+            "Approved automatically: low risk, tests passed, no policy violation".to_owned()
+        }
         Grounds::Authority { approval, conditions, comment } => {
             let mut text = format!("Approved as {}", approval.role.as_str().replace('_', " "));
             if !conditions.is_empty() {
@@ -127,13 +131,7 @@ fn approved(grounds: &Grounds, complete: bool) -> String {
     }
 }
 
-fn capitalised(word: &str) -> String {
-    let word = word.replace('_', "-");
-    let mut chars = word.chars();
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
-/// The word for a change type in sentences.
-pub fn type_word(change_type: ChangeType) -> &'static str {
-    change_type.as_str()
 }

@@ -96,8 +96,8 @@ impl CommandName {
     /// The states in which the command is legal. Creating is not listed: it is legal only where no change exists.
     pub fn legal_in(self) -> &'static [StateName] {
         use StateName::{
-            Approved, Assessing, AwaitingApproval, Closed, Draft, Failed, Implemented, Implementing, Interrupted,
-            Rejected, RolledBack, RollingBack, Validating,
+            Approved, Assessing, AwaitingApproval, Closed, Draft, Failed, Implemented, Implementing,
+            Interrupted, Rejected, RolledBack, RollingBack, Validating,
         };
         match self {
             Self::Submit => &[Draft],
@@ -118,10 +118,30 @@ impl CommandName {
             Self::Validate => &[Validating],
             Self::RollBack => &[Implementing, Interrupted, Validating, Implemented, Failed],
             Self::Close => &[Implemented, RolledBack, Failed],
-            Self::Review => &[Approved, Implementing, Interrupted, Validating, Implemented, RollingBack, RolledBack,
-                Failed, Closed, Rejected],
-            Self::Expire => &[Assessing, AwaitingApproval, Approved, Interrupted, Validating, Implemented, RollingBack,
-                RolledBack, Failed, Closed],
+            Self::Review => &[
+                Approved,
+                Implementing,
+                Interrupted,
+                Validating,
+                Implemented,
+                RollingBack,
+                RolledBack,
+                Failed,
+                Closed,
+                Rejected,
+            ],
+            Self::Expire => &[
+                Assessing,
+                AwaitingApproval,
+                Approved,
+                Interrupted,
+                Validating,
+                Implemented,
+                RollingBack,
+                RolledBack,
+                Failed,
+                Closed,
+            ],
         }
     }
 

@@ -258,7 +258,9 @@ pub fn evolve(
 
 /// The log holds an event that cannot follow the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("event {version} of {id} cannot follow the earlier ones: verify the log with `cortex-change audit verify`")]
+#[error(
+    "event {version} of {id} cannot follow the earlier ones: verify the log with `cortex-change audit verify`"
+)]
 pub struct CorruptIncident {
     id: IncidentId,
     version: u64,
@@ -275,7 +277,8 @@ mod tests {
             title: FreeText::new("rolled back").unwrap(),
             text: FreeText::new("error rate 12 %").unwrap(),
         };
-        evolve(None, "INC-2026-000001".parse().unwrap(), Timestamp::UNIX_EPOCH, &ActorId::system(), &event).unwrap()
+        evolve(None, "INC-2026-000001".parse().unwrap(), Timestamp::UNIX_EPOCH, &ActorId::system(), &event)
+            .unwrap()
     }
 
     fn apply(incident: Incident, command: IncidentCommand) -> Result<Incident, IncidentRefusal> {
@@ -299,7 +302,8 @@ mod tests {
         let closed = apply(apply(resolved, record.clone()).unwrap(), close).unwrap();
         assert_eq!(closed.state, IncidentState::Closed);
         assert_eq!(apply(closed.clone(), record), Err(IncidentRefusal::Closed));
-        let noted = apply(closed, IncidentCommand::Note { text: FreeText::new("late remark").unwrap() }).unwrap();
+        let noted =
+            apply(closed, IncidentCommand::Note { text: FreeText::new("late remark").unwrap() }).unwrap();
         assert_eq!(noted.timeline.len(), 2);
     }
 

@@ -58,6 +58,13 @@ pub struct RollbackPlan {
     pub max_duration_seconds: Option<u64>,
 }
 
+impl RollbackPlan {
+    /// Whether it runs to its end without a person: it is declared automated and none of its steps waits for one.
+    pub fn runs_unattended(&self) -> bool {
+        self.automated && self.steps.iter().all(|step| !step.kind.is_manual())
+    }
+}
+
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

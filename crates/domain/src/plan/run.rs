@@ -52,6 +52,10 @@ pub(super) enum Course {
 
 /// What an observation did to a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart at once; a box would cost an allocation per observation"
+)]
 pub enum Observed {
     /// It leads to this run.
     New(Run),
@@ -81,7 +85,7 @@ impl Run {
         let script = Script { plan, rollback_plan };
         let has_captures = script.captures().next().is_some();
         Self {
-            auto_rollback: auto_rollback && rollback_plan.is_none_or(|plan| plan.automated),
+            auto_rollback: auto_rollback && rollback_plan.is_none_or(RollbackPlan::runs_unattended),
             snapshot: if has_captures { Snapshot::Due } else { Snapshot::NotNeeded },
             steps: plan.steps.iter().map(Tracked::pending).collect(),
             course: Course::Forward,

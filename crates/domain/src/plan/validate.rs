@@ -130,10 +130,6 @@ impl RollbackPlan {
                 let expected = "none: everything is saved before the plan's first step; declare it there";
                 return Err(field.at("captures").refuse("present", expected));
             }
-            if self.automated && step.kind.is_manual() {
-                let expected = "another kind, or a rollback plan with `automated: false`";
-                return Err(field.at("kind").refuse("`manual`", expected));
-            }
         }
         Ok(())
     }

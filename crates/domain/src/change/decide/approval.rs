@@ -9,7 +9,6 @@ use crate::change::action::{Action, Notice};
 use crate::change::command::{ActingActor, Command, Deadline, Facts};
 use crate::change::deadlines;
 use crate::change::event::{ChangeEvent, Grounds};
-use crate::change::kind::ChangeType;
 use crate::change::refusal::Refusal;
 use crate::change::state::{Assessing, Awaiting, Change, RejectionReason, State};
 use crate::change::transition::{CommandName, StateName};
@@ -22,7 +21,9 @@ pub(super) const CONDITIONS_MAX: usize = 50;
 pub(super) fn pre_approve(change: &Change, assessing: &Assessing) -> Result<Decision, Refusal> {
     let requirements = assessed(assessing, CommandName::PreApprove)?;
     if !requirements.automated {
-        return Err(Refusal::ApprovalsOutstanding { outstanding: outstanding(requirements, &[], change.digest) });
+        return Err(Refusal::ApprovalsOutstanding {
+            outstanding: outstanding(requirements, &[], change.digest),
+        });
     }
     let event = ChangeEvent::Approved {
         grounds: Grounds::Automated,
@@ -76,9 +77,9 @@ pub(super) fn approve(
     let mut approvals = awaiting.approvals.clone();
     approvals.push(approval.clone());
     let complete = outstanding(&awaiting.requirements, &approvals, change.digest).is_empty();
-    let is_emergency = change.content.change_type == ChangeType::Emergency;
-    let retrospective_due =
-        (complete && is_emergency).then(|| deadlines::after(facts.now, deadlines::RETROSPECTIVE_SECONDS));
+    let retrospective_seconds = awaiting.requirements.retrospective_seconds.filter(|_| complete);
+    let retrospective_due = retrospective_seconds
+        .map(|seconds| deadlines::after(facts.now, i64::try_from(seconds).unwrap_or(i64::MAX)));
     let mut actions = Vec::new();
     if complete {
         actions.push(Action::CancelTimer { deadline: Deadline::Approval });
@@ -101,7 +102,8 @@ pub(super) fn reject(
 ) -> Result<Decision, Refusal> {
     deciding_human(change, role, facts)?;
     let gates = outstanding(&awaiting.requirements, &[], change.digest);
-    let may_speak = gates.iter().any(|gate| gate.role == role) || awaiting.requirements.inform.contains(&role);
+    let may_speak =
+        gates.iter().any(|gate| gate.role == role) || awaiting.requirements.inform.contains(&role);
     if !may_speak {
         return Err(Refusal::NotOutstanding { role, outstanding: gates });
     }
@@ -206,7 +208,10 @@ fn deciding_human(change: &Change, role: Role, facts: &Facts<'_>) -> Result<Acto
 }
 
 /// Everyone who counts as having asked for the change.
-pub(super) fn requester_side<'a>(change: &'a Change, parties: &'a BTreeSet<ActorId>) -> BTreeSet<&'a ActorId> {
+pub(super) fn requester_side<'a>(
+    change: &'a Change,
+    parties: &'a BTreeSet<ActorId>,
+) -> BTreeSet<&'a ActorId> {
     parties.iter().chain([&change.created_by]).chain(change.on_behalf_of.as_ref()).collect()
 }
 

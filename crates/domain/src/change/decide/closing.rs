@@ -52,10 +52,7 @@ pub(super) fn close(
     }
     Ok(Decision::new(
         vec![ChangeEvent::Closed { outcome, follow_up, comment: comment.cloned(), by_deadline }],
-        vec![
-            Action::CancelTimer { deadline: Deadline::Closing },
-            Action::Notify { notice: Notice::Closed },
-        ],
+        vec![Action::CancelTimer { deadline: Deadline::Closing }, Action::Notify { notice: Notice::Closed }],
     ))
 }
 
@@ -144,9 +141,9 @@ pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> 
                     vec![Action::Notify { notice: Notice::AttentionNeeded }],
                 ))
             }
-            Retrospective::NotRequired | Retrospective::Due { overdue: true, .. } | Retrospective::Done { .. } => {
-                Err(overtaken(change))
-            }
+            Retrospective::NotRequired
+            | Retrospective::Due { overdue: true, .. }
+            | Retrospective::Done { .. } => Err(overtaken(change)),
         },
         (
             Deadline::Assessment

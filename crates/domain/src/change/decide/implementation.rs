@@ -35,10 +35,7 @@ pub(super) fn start(
             fencing_token: *fencing_token,
             auto_rollback: *auto_rollback,
         }],
-        vec![
-            Action::CancelTimer { deadline: Deadline::Window },
-            Action::Notify { notice: Notice::Started },
-        ],
+        vec![Action::CancelTimer { deadline: Deadline::Window }, Action::Notify { notice: Notice::Started }],
     ))
 }
 
@@ -92,13 +89,21 @@ pub(super) fn observe(
     fencing_token: u64,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
-    if observation.is_from_a_person() {
-        return Err(Refusal::IllegalObservation(
-            "a runner cannot report a person's decision: send it to the endpoint for that decision".to_owned(),
-        ));
-    }
+    require_runners_own(observation)?;
+    observation.validate().map_err(|error| Refusal::IllegalObservation(error.to_string()))?;
     require_lease(execution(change)?, fencing_token, facts)?;
     record(change, observation, facts)
+}
+
+/// What people and the product itself observe has its own commands; a runner cannot report it.
+fn require_runners_own(observation: &Observation) -> Result<(), Refusal> {
+    let is_of_others = observation.is_from_a_person()
+        || matches!(observation, Observation::RunnerLost | Observation::PauseRequested);
+    if is_of_others {
+        let sentence = format!("a runner cannot report `{observation}`");
+        return Err(Refusal::IllegalObservation(sentence));
+    }
+    Ok(())
 }
 
 /// Records an observation that a person, not the runner, makes.
@@ -127,11 +132,9 @@ pub(super) fn decide_step(
     let ActingActor::Registered { id, kind: crate::actor::ActorKind::Human, .. } = facts.actor else {
         return Err(Refusal::HumanGate);
     };
-    let observation = Observation::PersonDecided { step: step.clone(), decision, by: id.clone() };
-    record(change, &observation, facts).map_err(|refusal| match refusal {
-        Refusal::IllegalObservation(_) => Refusal::NoDecisionAwaited { step: step.clone() },
-        other => other,
-    })
+    let refusal = || Refusal::NoDecisionAwaited { step: step.clone() };
+    let observation = execution(change)?.run.answer(step, decision, id).ok_or_else(refusal)?;
+    record(change, &observation, facts)
 }
 
 /// Folds the observation into the run and records what follows from it.
@@ -140,22 +143,17 @@ fn record(change: &Change, observation: &Observation, facts: &Facts<'_>) -> Resu
     let (plan, rollback_plan) = (plan(change)?, change.content.rollback_plan.as_ref());
     let observed = execution
         .run
-        .clone()
         .observe(plan, rollback_plan, observation)
         .map_err(|error| Refusal::IllegalObservation(error.to_string()))?;
     let run = match observed {
         Observed::Already => return Ok(Decision::default()),
         Observed::New(run) => run,
     };
-    let progressed =
-        Decision::event(ChangeEvent::Progressed { observation: Box::new(observation.clone()) });
+    let progressed = Decision::event(ChangeEvent::Progressed { observation: Box::new(observation.clone()) });
     let is_rolling_back = matches!(change.state, State::RollingBack(_));
     Ok(match run.phase() {
         Phase::Forward | Phase::Paused | Phase::Holding { .. } | Phase::Finished => progressed,
-        Phase::RollingBack { cause } if is_rolling_back => {
-            let _ = cause;
-            progressed
-        }
+        Phase::RollingBack { .. } if is_rolling_back => progressed,
         Phase::RollingBack { cause } => progressed.then(rollback::started(change, cause, facts)),
         Phase::RolledBack => progressed.then(rollback::rolled_back()),
         Phase::RollbackFailed { .. } => progressed.then(rollback::failed(&run)),

@@ -96,8 +96,12 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
         (Command::Observe { observation, fencing_token }, _) => {
             implementation::observe(change, observation, *fencing_token, facts)
         }
-        (Command::Pause, _) => implementation::person_observes(change, implementation::pause_requested(), facts),
-        (Command::Resume, _) => implementation::person_observes(change, implementation::resume_requested(), facts),
+        (Command::Pause, _) => {
+            implementation::person_observes(change, implementation::pause_requested(), facts)
+        }
+        (Command::Resume, _) => {
+            implementation::person_observes(change, implementation::resume_requested(), facts)
+        }
         (Command::DecideStep { step, decision }, _) => {
             implementation::decide_step(change, step, *decision, facts)
         }
@@ -105,8 +109,10 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
             implementation::finish(change, execution, *fencing_token, facts)
         }
         (Command::Interrupt, _) => Ok(implementation::interrupt(facts)),
-        (Command::Validate { validation }, State::Validating(_)) => closing::validate(change, validation, facts),
-        (Command::RollBack { cause }, _) => Ok(rollback::start(change, cause, facts)),
+        (Command::Validate { validation }, State::Validating(_)) => {
+            closing::validate(change, validation, facts)
+        }
+        (Command::RollBack { cause }, _) => rollback::start(change, cause, facts),
         (Command::Close { outcome, follow_up, comment }, _) => {
             closing::close(change, *outcome, *follow_up, comment.as_ref(), false)
         }

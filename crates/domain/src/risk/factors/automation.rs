@@ -54,7 +54,7 @@ fn is_rollback_automated(content: &Content) -> bool {
     let plan = content.rollback_plan.as_ref().filter(|plan| !plan.steps.is_empty());
     undos_are_automated
         && match plan {
-            Some(plan) => plan.automated && plan.steps.iter().all(|step| !step.kind.is_manual()),
+            Some(plan) => plan.runs_unattended(),
             None => every_step_has_undo(content),
         }
 }
