@@ -7,6 +7,11 @@
 //! unfinished input is never turned into an answer, least of all into a good one. Everything read, waited for or started
 //! is bounded by a named constant.
 
+pub mod execute;
 pub mod git;
+pub mod mask;
+pub mod metrics;
+pub mod outgoing;
 pub mod scan;
+pub mod snapshot;
 mod text;

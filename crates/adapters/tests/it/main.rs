@@ -1,5 +1,13 @@
 //! The adapters against real programs and files.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test that calls them")]
 
+mod execute;
+mod execute_contract;
+mod execute_guardian;
+mod execute_workbench;
 mod git;
+mod metrics;
+mod outgoing;
+mod outgoing_listener;
 mod scan;
+mod snapshot;

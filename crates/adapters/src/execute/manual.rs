@@ -1,0 +1,7 @@
+//! `manual`: what a person does. Never executed: whoever runs the plan asks a person and waits for the answer.
+
+use super::{Attempt, Outcome};
+
+pub(super) fn execute(instructions: &str) -> Attempt {
+    Attempt { outcome: Outcome::NeedsPerson { instructions: instructions.to_owned() }, log: String::new() }
+}

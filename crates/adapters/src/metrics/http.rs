@@ -1,0 +1,35 @@
+//! Asks by HTTP request.
+
+use std::time::Duration;
+
+use domain::plan::HttpRequest;
+use tokio_util::sync::CancellationToken;
+
+use super::{Sampled, Verdict};
+use crate::execute::ExecutionContext;
+
+/// How much of an answer is read, in bytes. It is not kept: the status is what counts.
+const BODY_BYTES_MAX: usize = 4 * 1024;
+
+pub(super) async fn probe(
+    request: &HttpRequest,
+    limit: Duration,
+    context: &ExecutionContext,
+    cancel: &CancellationToken,
+) -> Sampled {
+    let sent = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Sampled::cancelled(),
+        sent = context.outgoing().send(request, limit, BODY_BYTES_MAX) => sent,
+    };
+    match sent {
+        Ok(answer) if answer.is_expected(request) => {
+            Sampled::answered(Verdict::Pass, answer.latency, format!("status {}", answer.status))
+        }
+        Ok(answer) => Sampled::answered(Verdict::Fail, answer.latency, answer.unexpected(request)),
+        Err(error) => {
+            let verdict = if error.is_targets_fault() { Verdict::Fail } else { Verdict::Error };
+            Sampled::unanswered(verdict, context.masker_of_request(request).mask(&error.to_string()))
+        }
+    }
+}

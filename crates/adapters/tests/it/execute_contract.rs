@@ -1,0 +1,262 @@
+//! What holds for every kind of step: it can be cancelled, ends in time, can be repeated and undone, also twice.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use adapters::execute::{Outcome, execute};
+use domain::plan::{Check, Probe, StepKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::execute_workbench::{AMPLE, PATIENCE, Workbench, eventually, get, perform, shell};
+use crate::outgoing_listener::{Listener, Reply};
+
+/// Long enough that a step which waits for it has not been stopped.
+const LONG: Duration = Duration::from_secs(300);
+/// Time limit of the steps that must reach it.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn check(line: &str, successes: u32) -> StepKind {
+    let probe = Probe::Command { command: shell(line), timeout_millis: 10_000 };
+    StepKind::Check(Check { probe, interval_millis: 20, successes })
+}
+
+fn http(method: &str, url: &str) -> StepKind {
+    let mut request = get(url);
+    request.method = method.to_owned();
+    StepKind::Http(request)
+}
+
+/// A step of every kind that would take very long. `manual` takes no time of ours: see its own test.
+fn endless_steps(listener: &Listener) -> Vec<(&'static str, StepKind)> {
+    vec![
+        ("run", StepKind::Run(shell("sleep 300"))),
+        ("http", http("GET", &listener.url("/"))),
+        ("wait", StepKind::Wait { duration_millis: 300_000 }),
+        ("check that fails", check("false", 1)),
+        ("check that hangs", check("sleep 300", 1)),
+    ]
+}
+
+#[tokio::test]
+async fn every_kind_ends_when_its_time_is_over() {
+    let bench = Workbench::new();
+    let listener = Listener::start(|_| Reply::Silence);
+    for (name, step) in endless_steps(&listener) {
+        let execution = perform(&step, SHORT, &bench.context()).await;
+        assert_eq!(execution.outcome, Outcome::TimedOut, "{name}: {execution:?}");
+        assert!(execution.duration >= SHORT && execution.duration < PATIENCE, "{name}: {execution:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_can_be_cancelled_while_it_runs() {
+    let bench = Workbench::new();
+    let listener = Listener::start(|_| Reply::Silence);
+    for (name, step) in endless_steps(&listener) {
+        let cancel = CancellationToken::new();
+        let context = bench.context();
+        let (execution, ()) = tokio::join!(execute(&step, LONG, &context, &cancel), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            cancel.cancel();
+        });
+        assert_eq!(execution.outcome, Outcome::Cancelled, "{name}: {execution:?}");
+        assert!(execution.duration < PATIENCE, "{name}: {execution:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_was_cancelled_beforehand_is_not_carried_out() {
+    let bench = Workbench::new();
+    let listener = Listener::answering(200, "");
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let context = bench.context();
+    for (name, step) in endless_steps(&listener) {
+        let execution = execute(&step, LONG, &context, &cancelled).await;
+        assert_eq!(execution.outcome, Outcome::Cancelled, "{name}");
+        assert!(execution.duration < PATIENCE, "{name}");
+    }
+    let touch = StepKind::Run(shell("touch ran"));
+    assert_eq!(execute(&touch, LONG, &context, &cancelled).await.outcome, Outcome::Cancelled);
+    assert_eq!(bench.read("ran"), None);
+    assert!(listener.requests().is_empty());
+}
+
+/// A store of names over HTTP: PUT adds, DELETE removes, both as often as one likes.
+fn name_store() -> Listener {
+    let names = Mutex::new(BTreeSet::new());
+    Listener::start(move |request| {
+        let mut words = request.split(' ').map(str::to_owned);
+        let (method, path) = (words.next().unwrap(), words.next().unwrap());
+        let mut names = names.lock().unwrap();
+        let status = match method.as_str() {
+            "PUT" => {
+                if names.insert(path) {
+                    201
+                } else {
+                    200
+                }
+            }
+            "DELETE" => {
+                if names.remove(&path) {
+                    200
+                } else {
+                    204
+                }
+            }
+            _ if names.contains(&path) => 200,
+            _ => 404,
+        };
+        Reply::Answer(status, Vec::new(), Vec::new())
+    })
+}
+
+#[tokio::test]
+async fn every_kind_can_be_repeated_and_undone_also_twice() {
+    let bench = Workbench::new();
+    let store = name_store();
+    let url = store.url("/flag");
+    let cases = [
+        (
+            "run",
+            StepKind::Run(shell("touch flag")),
+            StepKind::Run(shell("rm -f flag")),
+            check("test -e flag", 1),
+        ),
+        ("http", http("PUT", &url), http("DELETE", &url), http("GET", &url)),
+    ];
+    let context = bench.context();
+    for (name, step, undo, is_done) in cases {
+        for (action, times, done) in
+            [(&step, 2, true), (&undo, 2, false), (&step, 1, true), (&undo, 1, false)]
+        {
+            for time in 0..times {
+                let execution = perform(action, AMPLE, &context).await;
+                assert_eq!(execution.outcome, Outcome::Succeeded, "{name} {time}: {execution:?}");
+                let seen =
+                    perform(&is_done, Duration::from_secs(1), &context).await.outcome == Outcome::Succeeded;
+                assert_eq!(seen, done, "{name} {time}");
+            }
+        }
+    }
+    // The other kinds change nothing, so they can be repeated and are their own undo.
+    for step in [StepKind::Wait { duration_millis: 1 }, check("true", 2)] {
+        for _ in 0..3 {
+            assert_eq!(perform(&step, AMPLE, &context).await.outcome, Outcome::Succeeded);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_manual_step_is_handed_to_a_person_and_nothing_is_done() {
+    let bench = Workbench::new();
+    let step = StepKind::Manual { instructions: "press the button".to_owned() };
+    for _ in 0..2 {
+        let execution = perform(&step, SHORT, &bench.context()).await;
+        assert_eq!(execution.outcome, Outcome::NeedsPerson { instructions: "press the button".to_owned() });
+        assert_eq!(execution.log, "");
+    }
+}
+
+#[tokio::test]
+async fn a_check_needs_its_passes_in_a_row() {
+    let bench = Workbench::new();
+    // Passes on every question but the third: two in a row, a failure, then three in a row.
+    let line = "echo x >> asked; test $(wc -l < asked) -ne 3";
+    let execution = perform(&check(line, 3), AMPLE, &bench.context()).await;
+    assert_eq!(execution.outcome, Outcome::Succeeded);
+    let verdicts: Vec<&str> = execution.log.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(verdicts, ["pass", "pass", "fail", "pass", "pass", "pass"]);
+}
+
+#[tokio::test]
+async fn a_check_whose_question_cannot_be_asked_never_passes() {
+    let bench = Workbench::new();
+    let probe = Probe::Command {
+        command: crate::execute_workbench::program(&["no-such-program"]),
+        timeout_millis: 100,
+    };
+    let step = StepKind::Check(Check { probe, interval_millis: 0, successes: 0 });
+    let execution = perform(&step, SHORT, &bench.context()).await;
+    assert_eq!(execution.outcome, Outcome::TimedOut);
+    assert!(execution.log.starts_with("error: `no-such-program` could not be started"), "{}", execution.log);
+}
+
+#[tokio::test]
+async fn a_check_by_request_waits_for_the_service() {
+    let bench = Workbench::new();
+    let asked = Mutex::new(0);
+    let listener = Listener::start(move |_| {
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        Reply::Answer(if *asked < 3 { 503 } else { 200 }, Vec::new(), Vec::new())
+    });
+    let probe = Probe::Http { request: get(&listener.url("/health")), timeout_millis: 5_000 };
+    let step = StepKind::Check(Check { probe, interval_millis: 20, successes: 2 });
+    let execution = perform(&step, AMPLE, &bench.context()).await;
+    assert_eq!(execution.outcome, Outcome::Succeeded, "{execution:?}");
+    assert_eq!(listener.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn a_request_sends_what_the_plan_says_and_keeps_the_answer() {
+    let bench = Workbench::new();
+    let listener = Listener::start(|request| {
+        Reply::Answer(202, Vec::new(), format!("got {request}\n{}", "x ".repeat(10_000)).into_bytes())
+    });
+    let mut request = get(&listener.url("/deploy?version=2"));
+    request.method = "POST".to_owned();
+    request.body = Some("hello".to_owned());
+    request.headers.insert("x-api-key".to_owned(), "plan-secret".to_owned());
+    request.headers.insert("authorization".to_owned(), "Custom other-secret".to_owned());
+    let execution = perform(&StepKind::Http(request), AMPLE, &bench.context()).await;
+    assert_eq!(execution.outcome, Outcome::Succeeded);
+    let sent = listener.requests().pop().unwrap();
+    assert!(
+        sent.starts_with("POST /deploy?version=2 HTTP/1.1\r\n") && sent.ends_with("\r\n\r\nhello"),
+        "{sent}"
+    );
+    assert!(sent.contains("x-api-key: plan-secret\r\n"), "{sent}");
+    let log = &execution.log;
+    assert!(
+        log.starts_with(&format!("POST {}\nstatus 202 after ", listener.url("/deploy?version=2"))),
+        "{log}"
+    );
+    assert!(log.contains("got POST /deploy") && log.contains("hello"), "{log}");
+    assert!(log.contains("x-api-key: ***") && !log.contains("secret"), "{log}");
+    assert!(log.ends_with("[the rest of the answer was not read]\n") && log.len() < 5_000, "{}", log.len());
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_is_not_the_expected_one_fails() {
+    let bench = Workbench::new();
+    let target = Listener::answering(200, "");
+    let location = target.url("/");
+    let redirect =
+        Listener::start(move |_| Reply::Answer(302, vec![("location", location.clone())], Vec::new()));
+    let unwell = Listener::answering(503, "down for maintenance");
+    for (listener, status) in [(&unwell, 503), (&redirect, 302)] {
+        let execution = perform(&StepKind::Http(get(&listener.url("/"))), AMPLE, &bench.context()).await;
+        let reason = format!("answered with status {status}, expected 200 to 299");
+        assert_eq!(execution.outcome, Outcome::Failed { reason, exit_status: None });
+    }
+    assert!(target.requests().is_empty(), "redirects are not followed");
+    let execution = perform(&StepKind::Http(get(&unwell.url("/"))), AMPLE, &bench.context()).await;
+    assert!(execution.log.contains("down for maintenance"), "{}", execution.log);
+}
+
+#[tokio::test]
+async fn a_cancelled_check_ends_the_program_it_was_asking() {
+    let bench = Workbench::new();
+    let cancel = CancellationToken::new();
+    let context = bench.context();
+    let step = check("echo $$ > pids; exec sleep 300", 1);
+    let (execution, pids) = tokio::join!(execute(&step, LONG, &context, &cancel), async {
+        let pids = bench.pids("pids", 1).await;
+        cancel.cancel();
+        pids
+    });
+    assert_eq!(execution.outcome, Outcome::Cancelled);
+    eventually("the program ends", || (!crate::execute_workbench::is_running(pids[0])).then_some(())).await;
+}
