@@ -51,12 +51,12 @@ pub enum Action {
     RestoreSnapshot,
     /// Nothing may be begun now: the running attempt must end, or somebody must resume.
     Await,
-    /// Every step is done: report the end of the implementation.
+    /// Every step is done: finish the implementation.
     Finish,
-    /// Everything is taken back.
-    ReportRolledBack,
-    /// Not everything could be taken back.
-    ReportRollbackFailed,
+    /// The rollback has nothing left to do: report `RollbackEnded`, then look at the phase.
+    ReportRollbackEnded,
+    /// The run is over.
+    Stop,
 }
 
 impl fmt::Display for Action {
@@ -69,9 +69,9 @@ impl fmt::Display for Action {
             Self::Kill { task, attempt } => write!(f, "stop {task}, attempt {attempt}"),
             Self::RestoreSnapshot => f.write_str("restore the snapshot"),
             Self::Await => f.write_str("wait"),
-            Self::Finish => f.write_str("report the end"),
-            Self::ReportRolledBack => f.write_str("report the rollback as done"),
-            Self::ReportRollbackFailed => f.write_str("report the rollback as failed"),
+            Self::Finish => f.write_str("finish"),
+            Self::ReportRollbackEnded => f.write_str("report the end of the rollback"),
+            Self::Stop => f.write_str("stop"),
         }
     }
 }
@@ -93,15 +93,12 @@ impl Run {
                 | Action::RestoreSnapshot
                 | Action::Await
                 | Action::Finish
-                | Action::ReportRolledBack
-                | Action::ReportRollbackFailed) => other,
+                | Action::ReportRollbackEnded
+                | Action::Stop) => other,
             },
-            Course::RollingBack(unwinding) => {
-                self.next_backward(script, unwinding).unwrap_or(Action::ReportRolledBack)
-            }
+            Course::RollingBack(unwinding) => self.next_backward(script, unwinding),
             Course::Finished => Action::Finish,
-            Course::RolledBack(_) => Action::ReportRolledBack,
-            Course::RollbackFailed(_) => Action::ReportRollbackFailed,
+            Course::RolledBack(_) | Course::RollbackFailed(_) => Action::Stop,
         }
     }
 
@@ -115,15 +112,14 @@ impl Run {
     }
 
     /// The running attempt's end, then the undos, then the rollback plan up to its first failure, then the snapshot.
-    /// Nothing when the rollback has come to its end, good or bad.
-    pub(super) fn next_backward(&self, script: Script<'_>, unwinding: &Unwinding) -> Option<Action> {
+    fn next_backward(&self, script: Script<'_>, unwinding: &Unwinding) -> Action {
         if let Some((task, attempt)) = self.running() {
             let is_stopped_step = task.part == Part::Step && unwinding.speed == RollbackSpeed::Immediate;
             let is_stopped = is_stopped_step || unwinding.is_overdue;
-            return Some(if is_stopped { Action::Kill { task, attempt } } else { Action::Await });
+            return if is_stopped { Action::Kill { task, attempt } } else { Action::Await };
         }
         if unwinding.is_overdue {
-            return None;
+            return Action::ReportRollbackEnded;
         }
         let has_failed = |tracked: &&Tracked| matches!(tracked.state, TaskState::Failed { .. });
         // A failed undo does not keep the others from restoring what they can.
@@ -134,6 +130,7 @@ impl Run {
             .find_map(|tracked| action_for(script, Part::Undo, tracked))
             .or_else(|| steps.find_map(|tracked| action_for(script, Part::RollbackStep, tracked)))
             .or_else(|| (unwinding.restoration == Restoration::Due).then_some(Action::RestoreSnapshot))
+            .unwrap_or(Action::ReportRollbackEnded)
     }
 
     /// The attempt that is recorded as started and not as ended: at most one.

@@ -91,6 +91,8 @@ pub enum Observation {
         /// What differs from the snapshot nevertheless; empty when everything is as before.
         differing: Vec<CaptureId>,
     },
+    /// The rollback has nothing left to do. Whether it took everything back follows from what was observed before.
+    RollbackEnded,
 }
 
 /// One declared capture: the step and the position in its list, from 0.
@@ -236,7 +238,8 @@ impl Observation {
             | Self::RunnerLost
             | Self::PauseRequested
             | Self::RollbackTimedOut
-            | Self::SnapshotRestored { .. } => false,
+            | Self::SnapshotRestored { .. }
+            | Self::RollbackEnded => false,
         }
     }
 
@@ -263,9 +266,11 @@ impl Observation {
                 Ok(())
             }
             Self::RollbackRequested { cause } => cause.validate(),
-            Self::RunnerLost | Self::PauseRequested | Self::ResumeRequested | Self::RollbackTimedOut => {
-                Ok(())
-            }
+            Self::RunnerLost
+            | Self::PauseRequested
+            | Self::ResumeRequested
+            | Self::RollbackTimedOut
+            | Self::RollbackEnded => Ok(()),
         }
     }
 }
@@ -317,7 +322,7 @@ impl fmt::Display for Observation {
     /// A sentence for timelines and messages, without free text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SnapshotTaken { captures } => write!(f, "snapshot of {} captures taken", captures.len()),
+            Self::SnapshotTaken { captures } => write!(f, "snapshot taken, captures: {}", captures.len()),
             Self::SnapshotFailed { .. } => f.write_str("snapshot could not be taken"),
             Self::Started { task, attempt } => write!(f, "{task} started, attempt {attempt}"),
             Self::Ended { task, attempt, outcome: Outcome::Succeeded, .. } => {
@@ -345,9 +350,10 @@ impl fmt::Display for Observation {
             Self::ResumeRequested => f.write_str("resumption requested"),
             Self::RollbackRequested { .. } => f.write_str("rollback requested"),
             Self::RollbackTimedOut => f.write_str("rollback took too long"),
+            Self::RollbackEnded => f.write_str("rollback ended"),
             Self::SnapshotRestored { differing } if differing.is_empty() => f.write_str("snapshot restored"),
             Self::SnapshotRestored { differing } => {
-                write!(f, "snapshot restored, but {} captures differ", differing.len())
+                write!(f, "snapshot restored, captures that differ: {}", differing.len())
             }
         }
     }

@@ -139,37 +139,23 @@ impl Run {
                 let restoration = Restoration::Done { differing: differing.clone() };
                 self.snapshot_restored(script, restoration)
             }
+            Observation::RollbackEnded => self.rollback_ended(script),
         }
     }
 
-    /// Turns round when a step has failed, and ends when nothing is left to do.
+    /// Turns round when a step has failed, and ends when nothing is left to do. A rollback is ended by its own
+    /// observation instead, so that whoever follows the run always sees it begin before it ends.
     fn settled(self, script: Script<'_>) -> Self {
-        match &self.course {
-            Course::Forward | Course::Paused => {
-                if self.steps.iter().all(|tracked| tracked.state.is_done()) {
-                    return self.on(Course::Finished);
-                }
-                let failed = self.steps.iter().find(|t| matches!(t.state, TaskState::Failed { .. }));
-                match failed.map(|tracked| tracked.step.clone()) {
-                    Some(step) if self.auto_rollback => {
-                        self.turned_round(script, &Cause::StepFailed { step }).settled(script)
-                    }
-                    Some(_) | None => self,
-                }
-            }
-            Course::RollingBack(unwinding) => {
-                if self.next_backward(script, unwinding).is_some() {
-                    return self;
-                }
-                let unwinding = unwinding.clone();
-                let is_complete = unwinding.is_complete();
-                self.on(if is_complete {
-                    Course::RolledBack(unwinding)
-                } else {
-                    Course::RollbackFailed(unwinding)
-                })
-            }
-            Course::Finished | Course::RolledBack(_) | Course::RollbackFailed(_) => self,
+        if !self.is_forward() {
+            return self;
+        }
+        if self.steps.iter().all(|tracked| tracked.state.is_done()) {
+            return self.on(Course::Finished);
+        }
+        let failed = self.steps.iter().find(|tracked| matches!(tracked.state, TaskState::Failed { .. }));
+        match failed.map(|tracked| tracked.step.clone()) {
+            Some(step) if self.auto_rollback => self.turned_round(script, &Cause::StepFailed { step }),
+            Some(_) | None => self,
         }
     }
 
@@ -311,6 +297,17 @@ impl Run {
             | Course::RolledBack(unwinding)
             | Course::RollbackFailed(unwinding) => Fold::already_if(unwinding.restoration == restoration),
             Course::Forward | Course::Paused | Course::Finished => Fold::Illegal,
+        }
+    }
+
+    fn rollback_ended(&self, script: Script<'_>) -> Fold<Self> {
+        match &self.course {
+            Course::RollingBack(unwinding) if self.next(script) == Action::ReportRollbackEnded => {
+                let end = if unwinding.is_complete() { Course::RolledBack } else { Course::RollbackFailed };
+                Fold::New(self.clone().on(end(unwinding.clone())))
+            }
+            Course::RolledBack(_) | Course::RollbackFailed(_) => Fold::Already,
+            Course::Forward | Course::Paused | Course::Finished | Course::RollingBack(_) => Fold::Illegal,
         }
     }
 

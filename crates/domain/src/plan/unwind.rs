@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::definition::Step;
-use super::observation::{CaptureId, Cause};
+use super::observation::{CaptureId, Captured, Cause};
 use super::script::Script;
 use super::task::{Failure, Part, Task, TaskState};
 use crate::id::StepName;
@@ -126,23 +126,22 @@ impl Unwinding {
             && (had_means || self.left_in_place.is_empty())
     }
 
-    /// Names of the steps that are not taken back, each once: their undo is not done, what they declared to be saved
-    /// differs, or nothing could take them back; then the rollback steps that are not done.
-    pub(super) fn not_undone(&self) -> Vec<StepName> {
+    /// Names of the steps that are not taken back, each once: their undo is not done, what they declared to be saved is
+    /// not as it was `captured`, or nothing could take them back; and of the rollback steps that are not done.
+    pub(super) fn not_undone(&self, captured: &[Captured]) -> Vec<StepName> {
         if self.is_complete() {
             return Vec::new();
         }
-        let differing = match &self.restoration {
-            Restoration::NotNeeded | Restoration::Due => &[][..],
-            Restoration::Done { differing } => differing,
+        let differing: Vec<&CaptureId> = match &self.restoration {
+            Restoration::NotNeeded => Vec::new(),
+            Restoration::Due => captured.iter().map(|captured| &captured.capture).collect(),
+            Restoration::Done { differing } => differing.iter().collect(),
         };
-        let undone = self.tasks().filter(|(_, tracked)| !tracked.state.is_done());
+        let unfinished = self.tasks().filter(|(_, tracked)| !tracked.state.is_done());
+        let unfinished = unfinished.map(|(_, tracked)| &tracked.step);
+        let differing = differing.into_iter().map(|capture| &capture.step);
         let mut names: Vec<StepName> = Vec::new();
-        for name in undone
-            .map(|(_, tracked)| &tracked.step)
-            .chain(differing.iter().map(|capture| &capture.step))
-            .chain(&self.left_in_place)
-        {
+        for name in unfinished.chain(differing).chain(&self.left_in_place) {
             if !names.contains(name) {
                 names.push(name.clone());
             }

@@ -269,7 +269,7 @@ impl Run {
 
     /// Names of the steps, and of the rollback steps, that a rollback has not taken back or not done so far.
     pub fn not_undone(&self) -> Vec<StepName> {
-        self.unwinding().map_or_else(Vec::new, Unwinding::not_undone)
+        self.unwinding().map_or_else(Vec::new, |unwinding| unwinding.not_undone(self.captures()))
     }
 
     /// What the run has come to.
@@ -284,7 +284,7 @@ impl Run {
                 RunOutcome::Undone { left_in_place: unwinding.left_in_place.clone() }
             }
             Course::RollbackFailed(unwinding) => RunOutcome::PartlyUndone {
-                not_undone: unwinding.not_undone(),
+                not_undone: self.not_undone(),
                 left_in_place: unwinding.left_in_place.clone(),
             },
         }

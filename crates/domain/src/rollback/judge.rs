@@ -127,6 +127,8 @@ struct Kept {
 struct Watched {
     baseline_micros: Option<u64>,
     stale_after_micros: u64,
+    /// Failed checks since the last passing one.
+    failed_in_a_row: u32,
     samples: VecDeque<Kept>,
 }
 
@@ -148,6 +150,7 @@ impl Judge {
         let watch = |monitor: &Monitor| Watched {
             baseline_micros: baselines.get(&monitor.name).copied(),
             stale_after_micros: stale_after_micros(monitor),
+            failed_in_a_row: 0,
             samples: VecDeque::new(),
         };
         Self { conditions, watched: monitors.iter().map(|m| (m.name.clone(), watch(m))).collect() }
@@ -205,22 +208,25 @@ impl Security {
 }
 
 impl Watched {
-    /// Keeps a sample in its place and forgets what no condition can need any more.
+    /// Keeps a sample in its place and forgets what no window reaches any more, except the newest.
     fn keep(&mut self, conditions: &RollbackConditions, sample: &Sample) {
-        let place = self.samples.partition_point(|kept| kept.at <= sample.at);
         let Sample { at, verdict, latency_micros, .. } = *sample;
+        self.failed_in_a_row = match verdict {
+            Verdict::Pass => 0,
+            Verdict::Fail | Verdict::Error => self.failed_in_a_row.saturating_add(1),
+            Verdict::Inconclusive => self.failed_in_a_row,
+        };
+        let place = self.samples.partition_point(|kept| kept.at <= at);
         self.samples.insert(place, Kept { at, verdict, latency_micros });
-        let window = [
+        let windows = [
             conditions.error_rate.map(|rate| rate.window_seconds),
             conditions.latency.map(|latency| latency.window_seconds),
         ];
-        let window_seconds = window.into_iter().flatten().max().unwrap_or(0);
-        let in_a_row = conditions.health_check.map_or(1, |health| health.failed_checks.max(1));
+        let window_micros = windows.into_iter().flatten().max().unwrap_or(0).saturating_mul(1_000_000);
         let Some(newest) = self.samples.back().map(|kept| kept.at) else { return };
-        while let Some(oldest) = self.samples.front() {
-            let is_old = age_micros(newest, oldest.at) > window_seconds.saturating_mul(1_000_000);
-            let is_spare = self.samples.len() > usize::try_from(in_a_row).unwrap_or(usize::MAX);
-            if self.samples.len() <= SAMPLES_MAX && !(is_old && is_spare) {
+        while self.samples.len() > 1 {
+            let is_out = |oldest: &Kept| age_micros(newest, oldest.at) > window_micros;
+            if self.samples.len() <= SAMPLES_MAX && !self.samples.front().is_some_and(is_out) {
                 break;
             }
             self.samples.pop_front();
@@ -265,14 +271,8 @@ fn judgements<'a>(
 
 impl HealthCheck {
     fn judge(self, watched: &Watched) -> Judgement {
-        let verdicts = watched.samples.iter().rev().map(|kept| kept.verdict);
-        let in_a_row = verdicts
-            .filter(|verdict| *verdict != Verdict::Inconclusive)
-            .take_while(|verdict| matches!(verdict, Verdict::Fail | Verdict::Error))
-            .count();
-        let is_breached = u32::try_from(in_a_row).unwrap_or(u32::MAX) >= self.failed_checks;
-        if is_breached && in_a_row > 0 {
-            let limit = self.failed_checks;
+        let (in_a_row, limit) = (watched.failed_in_a_row, self.failed_checks);
+        if in_a_row > 0 && in_a_row >= limit {
             return Judgement::Breached(format!("{in_a_row} checks in a row failed, the limit is {limit}"));
         }
         Judgement::Kept

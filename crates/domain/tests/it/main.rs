@@ -7,4 +7,6 @@
 
 mod approval;
 mod catalog;
+mod plan;
 mod risk;
+mod rollback;

@@ -2,8 +2,8 @@
 
 use domain::id::StepName;
 use domain::plan::{
-    Action, Cause, Failure, Finding, Observation, Observed, Outcome, Part, Phase, Plan, QuestionKind, RollbackPlan, Run,
-    Step, StepKind, StepStatus, TaskState,
+    Action, Cause, Failure, Finding, Observation, Observed, Outcome, Part, Phase, Plan, QuestionKind,
+    RollbackPlan, Run, Step, StepKind, StepStatus, TaskState,
 };
 use domain::rollback::{ConditionName, Reaction, RollbackSpeed};
 use domain::text::FreeText;
@@ -65,7 +65,12 @@ fn a_runner_killed_at_any_two_instants_is_taken_over_and_the_run_comes_to_the_sa
                 world.events.insert(first, Event::Kill);
                 world.events.insert(second, Event::Kill);
                 let run = simulate(&plan, Some(&rollback), true, &mut world);
-                assert_eq!(run.outcome(), undisturbed, "killed at {first} and {second}");
+                // A step that would have failed counts as done when a person finds, in its runner's place, that it is.
+                let is_cleared_up = !world.failing_attempts.is_empty() && run.phase() == Phase::Finished;
+                assert!(
+                    run.outcome() == undisturbed || is_cleared_up,
+                    "killed at {first} and {second}: {run:?}"
+                );
                 assert_world(&plan, &run, &world);
             }
         }
@@ -127,7 +132,8 @@ fn what_was_observed_once_is_never_folded_again_however_late_it_is_repeated() {
                 for earlier in &world.recorded[..=index] {
                     let again = run.observe(&plan, Some(&rollback), earlier);
                     // A runner may be lost twice; that is news while something runs.
-                    let is_news = *earlier == Observation::RunnerLost && matches!(again, Ok(Observed::New(_)));
+                    let is_news =
+                        *earlier == Observation::RunnerLost && matches!(again, Ok(Observed::New(_)));
                     assert!(is_news || !matches!(again, Ok(Observed::New(_))), "`{earlier}` after {index}");
                 }
             }
@@ -191,7 +197,10 @@ fn an_immediate_rollback_stops_the_running_step_and_a_gradual_one_lets_it_end() 
         let outcome = failure.map_or(Outcome::Succeeded, |failure| Outcome::Failed { failure });
         let ended = fold(&plan, None, slow.clone(), &[ended(&do_step("a"), 1, outcome)]);
         let action = next(&ended);
-        assert!(matches!(&action, Action::Execute { task, .. } if *task == undo("a")), "no retry: {action:?}");
+        assert!(
+            matches!(&action, Action::Execute { task, .. } if *task == undo("a")),
+            "no retry: {action:?}"
+        );
         assert_sound(&slow, &ended);
     }
 }
@@ -209,7 +218,10 @@ fn an_interrupted_undo_is_repeated_because_undos_can_be() {
     let run = fold(&plan, None, Run::start(&plan, None, true), &observations);
     assert_eq!(run.step_statuses().next(), Some((&name("a"), StepStatus::UndoUnknown)));
     let action = run.next_action(&plan, None);
-    assert!(matches!(&action, Action::Execute { task, attempt: 2, .. } if task.part == Part::Undo), "{action:?}");
+    assert!(
+        matches!(&action, Action::Execute { task, attempt: 2, .. } if task.part == Part::Undo),
+        "{action:?}"
+    );
 }
 
 #[test]
@@ -229,15 +241,17 @@ fn an_unknown_rollback_step_is_not_repeated_without_being_asked_about() {
     let run = fold(&plan, rollback, Run::start(&plan, rollback, true), &observations);
     assert_eq!(run.question().unwrap().kind, QuestionKind::Unknown);
     assert!(matches!(run.phase(), Phase::RollingBack { .. }));
-    let phase_after = |decision| {
+    let after = |decision| {
         let answer = run.answer(&name("switch"), decision, &person()).unwrap();
         let run = fold(&plan, rollback, run.clone(), &[answer]);
-        (run.phase().as_str(), run.not_undone())
+        (run.next_action(&plan, rollback).to_string(), run.not_undone())
     };
     use domain::plan::Decision;
-    assert_eq!(phase_after(Decision::Done), ("rolled_back", vec![]));
-    assert_eq!(phase_after(Decision::GiveUp), ("rollback_failed", vec![name("switch")]));
-    assert_eq!(phase_after(Decision::Redo), ("rolling_back", vec![name("switch")]));
+    let end = "report the end of the rollback".to_owned();
+    let redo = "execute rollback step `switch`, attempt 2".to_owned();
+    assert_eq!(after(Decision::Done), (end.clone(), vec![]));
+    assert_eq!(after(Decision::GiveUp), (end, vec![name("switch")]));
+    assert_eq!(after(Decision::Redo), (redo, vec![name("switch")]));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Plans: their validation and their runs.
+#![expect(clippy::panic, reason = "helpers of tests stop the test that calls them")]
 
 mod interrupted;
 mod people;
@@ -13,8 +14,8 @@ use std::collections::BTreeMap;
 
 use domain::id::{ActorId, StepName};
 use domain::plan::{
-    Capture, CaptureId, Captured, Cause, Check, Command, Finding, Observation, Observed, Outcome, Part, Plan, Probe,
-    RollbackPlan, Run, Step, StepKind, Strategy, Task,
+    Capture, CaptureId, Captured, Cause, Check, Command, Finding, Observation, Observed, Outcome, Part, Plan,
+    Probe, RollbackPlan, Run, Step, StepKind, Strategy, Task,
 };
 
 fn name(text: &str) -> StepName {

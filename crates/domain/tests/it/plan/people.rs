@@ -1,11 +1,14 @@
 //! Where a person is asked, and what the answers do.
 
 use domain::plan::{
-    Decision, Failure, Observation, Observed, Outcome, Phase, Plan, Progress, QuestionKind, Run, RunOutcome, Step,
-    StepStatus,
+    Decision, Failure, Observation, Observed, Outcome, Phase, Plan, Progress, QuestionKind, Run, RunOutcome,
+    Step, StepStatus,
 };
 
-use super::{ActorId, asked_back, do_step, ended, fold, manual, name, person, plan, rollback_requested, started, step, undo};
+use super::{
+    ActorId, asked_back, do_step, ended, fold, manual, name, person, plan, rollback_requested, started, step,
+    undo,
+};
 
 fn failed() -> Outcome {
     Outcome::Failed { failure: Failure::ExitStatus { status: 7 } }
@@ -38,7 +41,8 @@ fn the_answers_to_every_question() {
         assert_eq!(holding(plan, &run), kind);
         for decision in Decision::ALL {
             let by = person();
-            let observation = Observation::PersonDecided { task: a.clone(), attempt: 1, decision: *decision, by };
+            let observation =
+                Observation::PersonDecided { task: a.clone(), attempt: 1, decision: *decision, by };
             let after = match run.observe(plan, None, &observation) {
                 Ok(Observed::New(after)) => after,
                 Ok(Observed::Already) => panic!("known"),
@@ -54,7 +58,17 @@ fn the_answers_to_every_question() {
             table.push(format!("{kind} {decision}: {}, {next}", after.phase().as_str()));
         }
     }
-    insta::assert_snapshot!(table.join("\n"), @"");
+    insta::assert_snapshot!(table.join("\n"), @r"
+    manual done: forward, execute step `b`, attempt 1
+    manual redo: refused
+    manual give_up: rolling_back, execute undo of step `a`, attempt 1
+    unknown done: forward, execute step `b`, attempt 1
+    unknown redo: forward, execute step `a`, attempt 2
+    unknown give_up: rolling_back, execute undo of step `a`, attempt 1
+    failed done: refused
+    failed redo: forward, execute step `a`, attempt 2
+    failed give_up: rolling_back, execute undo of step `a`, attempt 1
+    ");
 }
 
 #[test]
@@ -71,7 +85,7 @@ fn only_a_person_says_that_a_manual_step_is_done_and_it_outlives_its_runner() {
     assert!(turned.is_rolling_back());
     assert_eq!(turned.question().unwrap().task, undo("a"), "a manual undo is asked for too");
     let done = turned.answer(&name("a"), Decision::Done, &person()).unwrap();
-    assert_eq!(fold(&plan, None, turned, &[done]).phase(), Phase::RolledBack);
+    assert_eq!(fold(&plan, None, turned, &[done, Observation::RollbackEnded]).phase(), Phase::RolledBack);
 
     let turned = fold(&plan, None, asked, &[rollback_requested(asked_back())]);
     assert_eq!(turned.next_action(&plan, None).to_string(), "execute undo of step `a`, attempt 1");
@@ -81,7 +95,8 @@ fn only_a_person_says_that_a_manual_step_is_done_and_it_outlives_its_runner() {
 fn an_answer_that_comes_too_late_or_about_another_attempt_is_refused() {
     let plan = plan(vec![step("a"), step("b")]);
     let a = do_step("a");
-    let decided = |attempt, decision| Observation::PersonDecided { task: a.clone(), attempt, decision, by: person() };
+    let decided =
+        |attempt, decision| Observation::PersonDecided { task: a.clone(), attempt, decision, by: person() };
     let observations = [
         started(&a, 1),
         Observation::RunnerLost,
@@ -91,7 +106,8 @@ fn an_answer_that_comes_too_late_or_about_another_attempt_is_refused() {
     ];
     let run = fold(&plan, None, Run::start(&plan, None, true), &observations);
     assert_eq!(run.observe(&plan, None, &decided(1, Decision::Redo)), Ok(Observed::Already));
-    for observation in [decided(1, Decision::Done), decided(1, Decision::GiveUp), decided(3, Decision::Redo)] {
+    for observation in [decided(1, Decision::Done), decided(1, Decision::GiveUp), decided(3, Decision::Redo)]
+    {
         assert!(run.observe(&plan, None, &observation).is_err(), "{observation}");
     }
     let turned = fold(&plan, None, run, &[rollback_requested(asked_back())]);
@@ -118,7 +134,8 @@ fn giving_up_turns_the_run_round_in_the_persons_name() {
 #[test]
 fn progress_counts_the_present_way() {
     let plan = plan(vec![step("a"), step("b"), step("c")]);
-    let a_done = [started(&do_step("a"), 1), ended(&do_step("a"), 1, Outcome::Succeeded), started(&do_step("b"), 1)];
+    let a_done =
+        [started(&do_step("a"), 1), ended(&do_step("a"), 1, Outcome::Succeeded), started(&do_step("b"), 1)];
     let run = fold(&plan, None, Run::start(&plan, None, true), &a_done);
     let progress = |done, total, current, phase| Progress { done, total, current, phase };
     assert_eq!(run.progress(), progress(1, 3, Some(do_step("b")), "forward"));
@@ -132,6 +149,7 @@ fn progress_counts_the_present_way() {
         ended(&undo("b"), 1, Outcome::Succeeded),
         started(&undo("a"), 1),
         ended(&undo("a"), 1, Outcome::Succeeded),
+        Observation::RollbackEnded,
     ];
     let run = fold(&plan, None, run, &undone);
     assert_eq!(run.progress(), progress(2, 2, None, "rolled_back"));

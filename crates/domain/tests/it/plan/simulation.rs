@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use domain::id::StepName;
 use domain::plan::{
-    Action, CaptureId, Decision, Failure, Finding, Observation, Observed, Outcome, Part, Phase, Plan, QuestionKind,
-    RollbackPlan, Run, StepKind, StepStatus, Task, TaskState,
+    Action, CaptureId, Decision, Failure, Finding, Observation, Observed, Outcome, Part, Phase, Plan,
+    QuestionKind, RollbackPlan, Run, StepKind, StepStatus, Task, TaskState,
 };
 
 use super::{checked, ended, person, snapshot_of, started};
@@ -16,7 +16,7 @@ const ACTIONS_MAX: usize = 2_000;
 
 /// What happens to the runner or the run at one instant.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub(super) enum Event {
     /// The runner is killed. A report that it was about to send is lost.
     Kill,
     /// Somebody else is heard.
@@ -25,23 +25,23 @@ pub enum Event {
 
 /// The outside world: what has been done to it, what fails in it, and what happens at which instant.
 #[derive(Debug, Clone, Default)]
-pub struct World {
+pub(super) struct World {
     /// How many attempts of a task fail before one succeeds.
-    pub failing_attempts: BTreeMap<Task, u32>,
+    pub(super) failing_attempts: BTreeMap<Task, u32>,
     /// What happens at the n-th instant.
-    pub events: BTreeMap<usize, Event>,
+    pub(super) events: BTreeMap<usize, Event>,
     /// Whether checks cannot tell.
-    pub checks_cannot_tell: bool,
+    pub(super) checks_cannot_tell: bool,
     /// Captures that cannot be put back.
-    pub spoilt: Vec<CaptureId>,
+    pub(super) spoilt: Vec<CaptureId>,
     /// Instants so far.
-    pub instants: usize,
+    pub(super) instants: usize,
     /// Attempts that were executed, in order.
-    pub executed: Vec<(Task, u32)>,
+    pub(super) executed: Vec<(Task, u32)>,
     /// How often each step has taken effect and was not undone since.
-    pub effects: BTreeMap<StepName, u32>,
+    pub(super) effects: BTreeMap<StepName, u32>,
     /// Observations that were folded, in order.
-    pub recorded: Vec<Observation>,
+    pub(super) recorded: Vec<Observation>,
 }
 
 /// Whether the runner is still alive.
@@ -59,16 +59,16 @@ struct Simulation<'a> {
 }
 
 /// Runs a plan to its end.
-pub fn simulate(plan: &Plan, rollback: Option<&RollbackPlan>, auto: bool, world: &mut World) -> Run {
+pub(super) fn simulate(plan: &Plan, rollback: Option<&RollbackPlan>, auto: bool, world: &mut World) -> Run {
     proceed(plan, rollback, Run::start(plan, rollback, auto), world)
 }
 
 /// Continues a run to its end.
-pub fn proceed(plan: &Plan, rollback: Option<&RollbackPlan>, run: Run, world: &mut World) -> Run {
+pub(super) fn proceed(plan: &Plan, rollback: Option<&RollbackPlan>, run: Run, world: &mut World) -> Run {
     let mut simulation = Simulation { plan, rollback, world, run };
     for _ in 0..ACTIONS_MAX {
         let action = simulation.run.next_action(plan, rollback);
-        if matches!(action, Action::Finish | Action::ReportRolledBack | Action::ReportRollbackFailed) {
+        if matches!(action, Action::Finish | Action::Stop) {
             return simulation.run;
         }
         if simulation.perform(action) == Alive::No {
@@ -91,7 +91,10 @@ impl Simulation<'_> {
                 let has_effect = self.has_effect(&question.task);
                 let decision = match question.kind {
                     QuestionKind::Manual => {
-                        self.take_effect(&question.task);
+                        // A person remembers what has been done, whoever asks again.
+                        if has_effect == (question.task.part == Part::Undo) {
+                            self.take_effect(&question.task);
+                        }
                         Decision::Done
                     }
                     QuestionKind::Unknown if has_effect => Decision::Done,
@@ -107,7 +110,8 @@ impl Simulation<'_> {
             // predecessor started, and everything else waits for somebody to resume.
             Action::Kill { .. } => Alive::No,
             Action::Await => self.report(&Observation::ResumeRequested),
-            Action::Finish | Action::ReportRolledBack | Action::ReportRollbackFailed => Alive::Yes,
+            Action::ReportRollbackEnded => self.report(&Observation::RollbackEnded),
+            Action::Finish | Action::Stop => Alive::Yes,
         }
     }
 
@@ -212,7 +216,7 @@ impl Simulation<'_> {
 }
 
 /// What holds of every state, and of every transition.
-pub fn assert_sound(before: &Run, after: &Run) {
+pub(super) fn assert_sound(before: &Run, after: &Run) {
     let running = after.task_states().filter(|(_, state)| matches!(state, TaskState::Started { .. })).count();
     assert!(running <= 1, "{running} tasks at once: {after:?}");
     let is_turned = |run: &Run| run.cause().is_some();
@@ -244,7 +248,7 @@ pub fn assert_sound(before: &Run, after: &Run) {
 }
 
 /// What a finished simulation must have done to the world.
-pub fn assert_world(plan: &Plan, run: &Run, world: &World) {
+pub(super) fn assert_world(plan: &Plan, run: &Run, world: &World) {
     let effects = |step: &StepName| world.effects.get(step).copied().unwrap_or(0);
     for step in &plan.steps {
         let may_repeat = step.idempotent || step.retries > 0 || !step.kind.has_effect();
@@ -256,7 +260,8 @@ pub fn assert_world(plan: &Plan, run: &Run, world: &World) {
         }
         assert!(may_repeat || effects(&step.name) <= 1, "`{}` took effect twice", step.name);
         let is_manual = matches!(step.kind, StepKind::Manual { .. });
-        let by_program = world.executed.iter().filter(|(task, _)| *task == super::do_step(step.name.as_str()));
+        let by_program =
+            world.executed.iter().filter(|(task, _)| *task == super::do_step(step.name.as_str()));
         assert!(!is_manual || by_program.count() == 0, "`{}` was executed by a program", step.name);
     }
 }

@@ -2,14 +2,14 @@
 
 use domain::id::StepName;
 use domain::plan::{
-    Action, CaptureId, Failure, Observation, Outcome, Phase, Plan, RollbackPlan, Run, RunOutcome, Step, StepKind,
-    StepStatus, Task,
+    Action, CaptureId, Failure, Observation, Outcome, Phase, Plan, RollbackPlan, Run, RunOutcome, Step,
+    StepKind, StepStatus, Task,
 };
 
 use super::simulation::{World, assert_world, proceed, simulate};
 use super::{
-    asked_back, do_step, ended, file, fold, name, plan, rollback_plan, rollback_requested, rollback_step, run,
-    snapshot_of, started, step, undo,
+    asked_back, do_step, ended, file, fold, manual, name, plan, rollback_plan, rollback_requested,
+    rollback_step, snapshot_of, started, step, undo,
 };
 
 /// Always, for all that a test waits for.
@@ -49,11 +49,13 @@ fn fails_and_unwinds(length: usize, failing: usize, with_undo: u32, retries: u8)
     let begun = &NAMES[..=failing];
     let mut expected: Vec<(Task, u32)> = begun[..failing].iter().map(|text| (do_step(text), 1)).collect();
     expected.extend(attempts(&do_step(begun[failing]), u32::from(retries) + 1));
-    let undone: Vec<&str> = (0..=failing).rev().filter(|index| has_undo(*index)).map(|at| NAMES[at]).collect();
+    let undone: Vec<&str> =
+        (0..=failing).rev().filter(|index| has_undo(*index)).map(|at| NAMES[at]).collect();
     expected.extend(undone.iter().map(|text| (undo(text), 1)));
     assert_eq!(world.executed, expected);
 
-    let left: Vec<StepName> = (0..=failing).filter(|index| !has_undo(*index)).map(|at| name(NAMES[at])).collect();
+    let left: Vec<StepName> =
+        (0..=failing).filter(|index| !has_undo(*index)).map(|at| name(NAMES[at])).collect();
     assert_eq!(run.left_in_place(), left);
     let outcome = if undone.is_empty() {
         RunOutcome::PartlyUndone { not_undone: left.clone(), left_in_place: left }
@@ -71,12 +73,16 @@ fn a_step_that_fails_less_often_than_it_may_is_retried_after_its_pause_and_succe
     world.failing_attempts.insert(do_step("b"), 2);
     let run = simulate(&plan, None, true, &mut world);
     assert_eq!(run.outcome(), RunOutcome::AllSucceeded);
-    let b: Vec<_> = world.executed.iter().filter(|(task, _)| *task == do_step("b")).map(|(_, n)| *n).collect();
+    let b: Vec<_> =
+        world.executed.iter().filter(|(task, _)| *task == do_step("b")).map(|(_, n)| *n).collect();
     assert_eq!(b, [1, 2, 3]);
 
     let before_retry = fold(&plan, None, Run::start(&plan, None, true), &world.recorded[..4]);
     let action = before_retry.next_action(&plan, None);
-    assert!(matches!(action, Action::Execute { attempt: 2, delay_millis: 2_000, timeout_seconds: 60, .. }), "{action:?}");
+    assert!(
+        matches!(action, Action::Execute { attempt: 2, delay_millis: 2_000, timeout_seconds: 60, .. }),
+        "{action:?}"
+    );
 }
 
 #[test]
@@ -89,20 +95,21 @@ fn a_timeout_is_a_failure_and_what_was_stopped_on_purpose_is_not_retried() {
     assert_eq!(first(Failure::TimedOut).phase(), Phase::Forward);
     assert!(first(Failure::Cancelled).is_rolling_back());
 
-    let second = [started(&do_step("a"), 2), ended(&do_step("a"), 2, Outcome::Failed { failure: Failure::TimedOut })];
+    let second =
+        [started(&do_step("a"), 2), ended(&do_step("a"), 2, Outcome::Failed { failure: Failure::TimedOut })];
     assert!(fold(&plan, None, first(Failure::TimedOut), &second).is_rolling_back());
 }
 
 #[test]
 fn a_failing_undo_does_not_keep_the_others_from_restoring_and_only_it_is_tried_again() {
-    for failing in 0..NAMES.len() {
+    for (failing, failing_name) in NAMES.into_iter().enumerate() {
         let plan = plan(NAMES.iter().map(|text| Step { retries: 1, ..step(text) }).collect());
         let mut world = World::default();
         world.failing_attempts.insert(do_step("d"), ALWAYS);
-        world.failing_attempts.insert(undo(NAMES[failing]), 2);
+        world.failing_attempts.insert(undo(failing_name), 2);
 
         let failed = simulate(&plan, None, true, &mut world);
-        let not_undone = vec![name(NAMES[failing])];
+        let not_undone = vec![name(failing_name)];
         assert_eq!(failed.not_undone(), not_undone);
         assert_eq!(failed.outcome(), RunOutcome::PartlyUndone { not_undone, left_in_place: vec![] });
         let statuses: Vec<_> = failed.step_statuses().map(|(_, status)| status).collect();
@@ -114,7 +121,7 @@ fn a_failing_undo_does_not_keep_the_others_from_restoring_and_only_it_is_tried_a
         world.executed.clear();
         let again = fold(&plan, None, failed, &[rollback_requested(asked_back())]);
         let undone = proceed(&plan, None, again, &mut world);
-        assert_eq!(world.executed, [(undo(NAMES[failing]), 3)]);
+        assert_eq!(world.executed, [(undo(failing_name), 3)]);
         assert_eq!(undone.outcome(), RunOutcome::Undone { left_in_place: vec![] });
         assert_world(&plan, &undone, &world);
     }
@@ -133,11 +140,18 @@ fn after_the_undos_come_the_rollback_plan_and_then_the_snapshot() {
     world.failing_attempts.insert(do_step("b"), ALWAYS);
     let run = simulate(&plan, Some(&rollback), true, &mut world);
     let order: Vec<Task> = world.executed.into_iter().map(|(task, _)| task).collect();
-    let expected =
-        [do_step("a"), do_step("b"), undo("b"), undo("a"), rollback_step("redeploy"), rollback_step("switch")];
+    let expected = [
+        do_step("a"),
+        do_step("b"),
+        undo("b"),
+        undo("a"),
+        rollback_step("redeploy"),
+        rollback_step("switch"),
+    ];
     assert_eq!(order, expected);
     assert_eq!(world.recorded.first(), Some(&snapshot_of(&plan)));
-    assert_eq!(world.recorded.last(), Some(&Observation::SnapshotRestored { differing: vec![] }));
+    let restored = Observation::SnapshotRestored { differing: vec![] };
+    assert_eq!(world.recorded[world.recorded.len() - 2..], [restored, Observation::RollbackEnded]);
     assert_eq!(run.outcome(), RunOutcome::Undone { left_in_place: vec![] });
 }
 
@@ -149,7 +163,8 @@ fn a_failing_rollback_step_stops_those_that_build_on_it_but_the_snapshot_is_rest
     world.failing_attempts.insert(rollback_step("redeploy"), 1);
     let failed = simulate(&plan, Some(&rollback), true, &mut world);
     assert_eq!(failed.not_undone(), [name("redeploy"), name("switch")]);
-    assert_eq!(world.recorded.last(), Some(&Observation::SnapshotRestored { differing: vec![] }));
+    let restored = Observation::SnapshotRestored { differing: vec![] };
+    assert_eq!(world.recorded[world.recorded.len() - 2..], [restored, Observation::RollbackEnded]);
 
     world.executed.clear();
     let again = fold(&plan, Some(&rollback), failed, &[rollback_requested(asked_back())]);
@@ -183,8 +198,9 @@ fn without_a_snapshot_nothing_starts_and_nothing_has_to_be_undone() {
 
     let reason = domain::text::FreeText::new("app.yaml: permission denied").unwrap();
     let failed = fold(&plan, Some(&rollback), start, &[Observation::SnapshotFailed { reason }]);
-    assert_eq!(failed.outcome(), RunOutcome::NothingDone);
-    assert_eq!(failed.next_action(&plan, Some(&rollback)), Action::ReportRolledBack);
+    assert_eq!(failed.next_action(&plan, Some(&rollback)), Action::ReportRollbackEnded);
+    let ended = fold(&plan, Some(&rollback), failed, &[Observation::RollbackEnded]);
+    assert_eq!(ended.outcome(), RunOutcome::NothingDone);
 }
 
 #[test]
@@ -193,7 +209,8 @@ fn a_finished_run_can_still_be_taken_back() {
     let mut world = World::default();
     let finished = simulate(&plan, Some(&rollback), false, &mut world);
     assert_eq!(finished.phase(), Phase::Finished);
-    let turned = fold(&plan, Some(&rollback), finished, &[rollback_requested(domain::plan::Cause::ValidationFailed)]);
+    let turned =
+        fold(&plan, Some(&rollback), finished, &[rollback_requested(domain::plan::Cause::ValidationFailed)]);
     let undone = proceed(&plan, Some(&rollback), turned, &mut world);
     assert_eq!(undone.phase(), Phase::RolledBack);
     assert_world(&plan, &undone, &world);
@@ -223,8 +240,8 @@ fn a_rollback_that_takes_too_long_is_stopped_and_can_be_continued_by_a_person() 
     assert_eq!(run.next_action(&plan, rollback), Action::Kill { task: undo("a"), attempt: 1 });
 
     let stopped = ended(&undo("a"), 1, Outcome::Failed { failure: Failure::Cancelled });
-    let run = fold(&plan, rollback, run, &[stopped]);
-    assert_eq!(run.next_action(&plan, rollback), Action::ReportRollbackFailed);
+    let run = fold(&plan, rollback, run, &[stopped, Observation::RollbackEnded]);
+    assert_eq!(run.phase().as_str(), "rollback_failed");
     assert!(run.is_overdue());
     assert_eq!(run.not_undone(), [name("a"), name("redeploy"), name("switch")]);
 
@@ -236,10 +253,13 @@ fn a_rollback_that_takes_too_long_is_stopped_and_can_be_continued_by_a_person() 
 
 #[test]
 fn a_rollback_plan_that_needs_a_person_is_not_begun_without_one() {
-    let rollback = RollbackPlan { automated: false, ..rollback_plan(vec![]) };
-    let plan = plan(vec![Step { kind: run(&["false"]), ..step("a") }]);
+    let declared = RollbackPlan { automated: false, ..rollback_plan(vec![]) };
+    let by_hand = rollback_plan(vec![Step { kind: manual(), ..step("r") }]);
+    let plan = plan(vec![step("a")]);
     let failure = Failure::ExitStatus { status: 1 };
     let observations = [started(&do_step("a"), 1), ended(&do_step("a"), 1, Outcome::Failed { failure })];
-    let run = fold(&plan, Some(&rollback), Run::start(&plan, Some(&rollback), true), &observations);
-    assert!(matches!(run.phase(), Phase::Holding { .. }));
+    for rollback in [declared, by_hand] {
+        let run = fold(&plan, Some(&rollback), Run::start(&plan, Some(&rollback), true), &observations);
+        assert!(matches!(run.phase(), Phase::Holding { .. }), "{rollback:?}");
+    }
 }
