@@ -1,0 +1,146 @@
+//! The few places where the two databases speak differently.
+
+use crate::table::{Kind, OnConflict, Table};
+
+/// Which SQL is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// Opens a transaction that writes. SQLite takes its single write lock at once: taking it later could fail half-way.
+    pub(crate) fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// Opens a transaction that reads one unchanging state.
+    pub(crate) fn begin_snapshot(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    /// The database's clock in microseconds. SQLite's ticks in milliseconds.
+    pub(crate) fn now_micros(self) -> &'static str {
+        match self {
+            Self::Sqlite => "CAST(ROUND(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000",
+            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+        }
+    }
+
+    /// Whether a column equals one of the values of a list parameter.
+    pub(crate) fn any(self, column: &str, placeholder: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{column} IN (SELECT value FROM json_each({placeholder}))"),
+            Self::Postgres => format!("{column} = ANY({placeholder})"),
+        }
+    }
+
+    /// Tells every server on the same database that the log has grown, when the transaction commits.
+    pub(crate) fn notify(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_notify('cortex_change_log', '')"),
+        }
+    }
+
+    /// Text of a migration in this dialect. Migrations write `BIGINT`, `TEXT` and `BYTES` for the three column types and
+    /// `CLUSTERED` after a table whose rows lie in the order of its primary key.
+    pub(crate) fn migration(self, text: &str) -> String {
+        match self {
+            // Strict tables refuse values of another type, which SQLite would otherwise store as they are.
+            Self::Sqlite => text
+                .replace("BIGINT", "INTEGER")
+                .replace("BYTES", "BLOB")
+                .replace(") CLUSTERED;", ") STRICT, WITHOUT ROWID;")
+                .replace("\n);", "\n) STRICT;"),
+            // Byte order, whatever the server's locale: both databases then sort and compare names alike.
+            Self::Postgres => text
+                .replace("TEXT", "TEXT COLLATE \"C\"")
+                .replace("BYTES", "BYTEA")
+                .replace(") CLUSTERED;", ");"),
+        }
+    }
+
+    /// Inserts rows: one at a time on SQLite, where a call costs nothing, all at once on PostgreSQL, where it costs a
+    /// round trip. Both texts come from the same list of columns.
+    pub(crate) fn insert(self, table: &Table) -> String {
+        let names = table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let values = table.columns.iter().enumerate().map(|(at, (_, kind))| match self {
+            Self::Sqlite => format!("${}", at + 1),
+            Self::Postgres => format!("${}::{}[]", at + 1, postgres_type(*kind)),
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let source = match self {
+            Self::Sqlite => format!("VALUES ({values})"),
+            Self::Postgres => format!("SELECT * FROM UNNEST({values})"),
+        };
+        format!("INSERT INTO {} ({names}) {source}{}", table.name, on_conflict(table))
+    }
+}
+
+fn postgres_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Int => "bigint",
+        Kind::Text => "text",
+        Kind::Bytes => "bytea",
+    }
+}
+
+fn on_conflict(table: &Table) -> String {
+    match table.on_conflict {
+        OnConflict::Fail => String::new(),
+        OnConflict::Ignore => " ON CONFLICT DO NOTHING".to_owned(),
+        OnConflict::Replace { key, constant } => {
+            let changing = table.columns.iter().map(|(name, _)| *name);
+            let changing = changing.filter(|name| !key.contains(name) && !constant.contains(name));
+            let assignments: Vec<String> = changing.map(|name| format!("{name} = excluded.{name}")).collect();
+            format!(" ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), assignments.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: Table = Table {
+        name: "t",
+        columns: &[("id", Kind::Int), ("name", Kind::Text), ("made_at", Kind::Int), ("body", Kind::Bytes)],
+        order: "id",
+        on_conflict: OnConflict::Replace { key: &["id"], constant: &["made_at"] },
+    };
+
+    #[test]
+    fn both_inserts_come_from_one_list_of_columns() {
+        let on_conflict = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body";
+        let columns = "INSERT INTO t (id, name, made_at, body) ";
+        assert_eq!(Dialect::Sqlite.insert(&TABLE), format!("{columns}VALUES ($1, $2, $3, $4){on_conflict}"));
+        assert_eq!(
+            Dialect::Postgres.insert(&TABLE),
+            format!(
+                "{columns}SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bytea[]){on_conflict}"
+            )
+        );
+    }
+
+    #[test]
+    fn migrations_are_one_text() {
+        let text =
+            "CREATE TABLE a (\n    k TEXT,\n    b BYTES\n) CLUSTERED;\nCREATE TABLE c (\n    n BIGINT\n);\n";
+        assert_eq!(
+            Dialect::Sqlite.migration(text),
+            "CREATE TABLE a (\n    k TEXT,\n    b BLOB\n) STRICT, WITHOUT ROWID;\nCREATE TABLE c (\n    n INTEGER\n) STRICT;\n"
+        );
+        assert_eq!(
+            Dialect::Postgres.migration(text),
+            "CREATE TABLE a (\n    k TEXT COLLATE \"C\",\n    b BYTEA\n);\nCREATE TABLE c (\n    n BIGINT\n);\n"
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! Rows of the views that lists and pages are read from. They are written with the events they follow from and can be
+//! rebuilt from the log at any time.
+
+use domain::Timestamp;
+use domain::change::{Category, ChangeType, StateName};
+use domain::id::{ActorId, ChangeId, EnvironmentName, IncidentId, ServiceName};
+use domain::incident::{IncidentState, Severity};
+use domain::number::RiskScore;
+use domain::priority::Priority;
+use domain::risk::Level;
+
+use crate::database::{Row, Value};
+use crate::error::StoreError;
+use crate::sql::{count, micros};
+
+/// Distance between the keys of the first change of one year and of the next; larger than every number of a year, and
+/// a power of ten so that keys can be read.
+const KEYS_PER_YEAR: i64 = 10_000_000_000;
+
+/// A row of one of the views; it replaces the row with the same id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProjectionRow {
+    /// A change.
+    Change(Box<ChangeRow>),
+    /// An incident.
+    Incident(Box<IncidentRow>),
+}
+
+/// What lists show of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// Identifier.
+    pub change_id: ChangeId,
+    /// State.
+    pub state: StateName,
+    /// Change type.
+    pub change_type: ChangeType,
+    /// Category.
+    pub category: Category,
+    /// Title.
+    pub title: String,
+    /// The authenticated actor who asked for it.
+    pub requester: ActorId,
+    /// For whom it was asked, when not for the requester.
+    pub on_behalf_of: Option<ActorId>,
+    /// The assessment's result; none before the first assessment.
+    pub risk: Option<RiskRow>,
+    /// Priority.
+    pub priority: Priority,
+    /// The services it changes.
+    pub services: Vec<ServiceName>,
+    /// Where it takes effect.
+    pub environment: Option<EnvironmentName>,
+    /// When it was created. Never changes.
+    pub created_at: Timestamp,
+    /// Time of its last event.
+    pub updated_at: Timestamp,
+    /// Until when its present state may last.
+    pub deadline: Option<Timestamp>,
+    /// Version of its stream.
+    pub version: u64,
+}
+
+/// What lists show of a risk assessment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RiskRow {
+    /// Score from 0 to 100.
+    pub score: RiskScore,
+    /// The value before it was clamped to the score's range, in the domain's unit; orders the queue.
+    pub raw: i64,
+    /// Level.
+    pub level: Level,
+}
+
+/// What lists show of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentRow {
+    /// Identifier.
+    pub incident_id: IncidentId,
+    /// The change that caused it.
+    pub change_id: ChangeId,
+    /// State.
+    pub state: IncidentState,
+    /// Severity.
+    pub severity: Severity,
+    /// Title.
+    pub title: String,
+    /// When it was opened. Never changes.
+    pub opened_at: Timestamp,
+    /// Time of its last event.
+    pub updated_at: Timestamp,
+    /// Version of its stream.
+    pub version: u64,
+}
+
+/// The number that stands for a change in rows and orders.
+pub(crate) fn change_key(id: ChangeId) -> i64 {
+    year_begin(id.year()) + i64::from(id.number())
+}
+
+/// The number that stands for an incident in rows and orders.
+pub(crate) fn incident_key(id: IncidentId) -> i64 {
+    year_begin(id.year()) + i64::from(id.number())
+}
+
+/// The key before the first one of a year.
+pub(crate) fn year_begin(year: u16) -> i64 {
+    i64::from(year) * KEYS_PER_YEAR
+}
+
+/// The number within its year that a key stands for.
+pub(crate) fn number_of_key(key: i64) -> Result<u32, StoreError> {
+    u32::try_from(key.rem_euclid(KEYS_PER_YEAR))
+        .map_err(|_| StoreError::damaged(format!("key {key} is of no record")))
+}
+
+/// The change that a key stands for.
+pub(crate) fn change_id(key: i64) -> Result<ChangeId, StoreError> {
+    let id = u16::try_from(key.div_euclid(KEYS_PER_YEAR)).ok().zip(number_of_key(key).ok());
+    id.and_then(|(year, number)| ChangeId::new(year, number).ok())
+        .ok_or_else(|| StoreError::damaged(format!("key {key} is of no change")))
+}
+
+/// The incident that a key stands for.
+pub(crate) fn incident_id(key: i64) -> Result<IncidentId, StoreError> {
+    let id = u16::try_from(key.div_euclid(KEYS_PER_YEAR)).ok().zip(number_of_key(key).ok());
+    id.and_then(|(year, number)| IncidentId::new(year, number).ok())
+        .ok_or_else(|| StoreError::damaged(format!("key {key} is of no incident")))
+}
+
+/// Position of a priority in the order; P1 is 1.
+pub(crate) fn priority_rank(priority: Priority) -> i64 {
+    match priority {
+        Priority::P1 => 1,
+        Priority::P2 => 2,
+        Priority::P3 => 3,
+        Priority::P4 => 4,
+        Priority::P5 => 5,
+    }
+}
+
+fn priority(rank: i64) -> Result<Priority, StoreError> {
+    use Priority::{P1, P2, P3, P4, P5};
+    [P1, P2, P3, P4, P5]
+        .into_iter()
+        .find(|priority| priority_rank(*priority) == rank)
+        .ok_or_else(|| StoreError::damaged(format!("{rank} is no priority")))
+}
+
+/// A text in the form in which titles are searched.
+pub(crate) fn folded(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Services in the form in which a row keeps them.
+pub(crate) fn services_text(services: &[ServiceName]) -> String {
+    serde_json::Value::from(services.iter().map(ServiceName::as_str).collect::<Vec<_>>()).to_string()
+}
+
+/// Reads services back.
+pub(crate) fn parse_services(text: &str) -> Result<Vec<ServiceName>, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::damaged(format!("change_row.services: {error}")))
+}
+
+impl ChangeRow {
+    /// The cells of [`CHANGE_ROW`](crate::table::CHANGE_ROW).
+    pub(crate) fn cells(&self) -> [Value<'_>; 18] {
+        [
+            change_key(self.change_id).into(),
+            self.state.as_str().into(),
+            self.change_type.as_str().into(),
+            self.category.as_str().into(),
+            self.title.as_str().into(),
+            folded(&self.title).into(),
+            self.requester.as_str().into(),
+            self.on_behalf_of.as_ref().map(ActorId::as_str).into(),
+            self.risk.map(|risk| i64::from(risk.score)).into(),
+            self.risk.map(|risk| risk.raw).into(),
+            self.risk.map(|risk| risk.level.as_str()).into(),
+            priority_rank(self.priority).into(),
+            services_text(&self.services).into(),
+            self.environment.as_ref().map(EnvironmentName::as_str).into(),
+            micros(self.created_at).into(),
+            micros(self.updated_at).into(),
+            self.deadline.map(micros).into(),
+            count(self.version).into(),
+        ]
+    }
+}
+
+/// Reads a row of [`CHANGE_ROW`](crate::table::CHANGE_ROW), all columns in order.
+pub(crate) fn change_row(row: &Row<'_>) -> Result<ChangeRow, StoreError> {
+    Ok(ChangeRow {
+        change_id: change_id(row.int(0)?)?,
+        state: row.parsed(1, "change_row.state")?,
+        change_type: row.parsed(2, "change_row.change_type")?,
+        category: row.parsed(3, "change_row.category")?,
+        title: row.text(4)?,
+        requester: row.parsed(6, "change_row.requester")?,
+        on_behalf_of: row.opt_parsed(7, "change_row.on_behalf_of")?,
+        risk: risk_row(row)?,
+        priority: priority(row.int(11)?)?,
+        services: parse_services(&row.text(12)?)?,
+        environment: row.opt_parsed(13, "change_row.environment")?,
+        created_at: row.time(14)?,
+        updated_at: row.time(15)?,
+        deadline: row.opt_time(16)?,
+        version: row.count(17)?,
+    })
+}
+
+fn risk_row(row: &Row<'_>) -> Result<Option<RiskRow>, StoreError> {
+    let (Some(score), Some(raw), Some(level)) =
+        (row.opt_int(8)?, row.opt_int(9)?, row.opt_parsed(10, "change_row.risk_level")?)
+    else {
+        return Ok(None);
+    };
+    let score = RiskScore::new(score)
+        .map_err(|error| StoreError::damaged(format!("change_row.risk_score: {error}")))?;
+    Ok(Some(RiskRow { score, raw, level }))
+}
+
+impl IncidentRow {
+    /// The cells of [`INCIDENT_ROW`](crate::table::INCIDENT_ROW).
+    pub(crate) fn cells(&self) -> [Value<'_>; 8] {
+        [
+            incident_key(self.incident_id).into(),
+            change_key(self.change_id).into(),
+            self.state.as_str().into(),
+            self.severity.as_str().into(),
+            self.title.as_str().into(),
+            micros(self.opened_at).into(),
+            micros(self.updated_at).into(),
+            count(self.version).into(),
+        ]
+    }
+}
+
+/// Reads a row of [`INCIDENT_ROW`](crate::table::INCIDENT_ROW), all columns in order.
+pub(crate) fn incident_row(row: &Row<'_>) -> Result<IncidentRow, StoreError> {
+    Ok(IncidentRow {
+        incident_id: incident_id(row.int(0)?)?,
+        change_id: change_id(row.int(1)?)?,
+        state: row.parsed(2, "incident_row.state")?,
+        severity: row.parsed(3, "incident_row.severity")?,
+        title: row.text(4)?,
+        opened_at: row.time(5)?,
+        updated_at: row.time(6)?,
+        version: row.count(7)?,
+    })
+}

@@ -1,0 +1,17 @@
+//! What lists and pages ask for: filters, orders and pages, all bounded.
+
+mod change;
+mod cursor;
+mod incident;
+
+pub use change::{ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort};
+pub use cursor::Cursor;
+pub use incident::{IncidentFilter, IncidentPage, IncidentQuery};
+
+pub(crate) use change::{change, changes, count_changes_by_state, max_change_number};
+pub(crate) use incident::{incident, incidents, max_incident_number};
+
+/// Most rows in one page of a list.
+pub const PAGE_ROWS_MAX: usize = 500;
+/// Most values in one filter, for example states.
+pub const FILTER_VALUES_MAX: usize = 64;

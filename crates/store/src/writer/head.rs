@@ -1,0 +1,105 @@
+//! Where the log ends, and the lock on it.
+
+use audit::{Frontier, Hash, SigningKey, Tile};
+use domain::Timestamp;
+
+use crate::database::Database;
+use crate::error::StoreError;
+use crate::sql::{count, micros};
+use crate::table::{CHECKPOINT, TILE};
+
+/// The end of the log, held by the transaction that read it: nobody else writes anything until it ends.
+#[derive(Debug)]
+pub(crate) struct LogHead {
+    frontier: Frontier,
+    /// Size when the transaction began.
+    size_before: u64,
+    now: Timestamp,
+}
+
+impl LogHead {
+    /// Takes the log for this transaction. The update that changes nothing is what locks the row.
+    pub(crate) fn lock(db: &mut Database) -> Result<Self, StoreError> {
+        let sql = format!(
+            "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, frontier, last_at, {}",
+            db.dialect().now_micros()
+        );
+        let (frontier, last_at, now) = db.query_one(&sql, &[], |row| {
+            Ok((frontier(row.count(0)?, &row.bytes(1)?)?, row.time(2)?, row.time(3)?))
+        })?;
+        // The database's clock may be set back; the log's time does not follow.
+        Ok(Self { size_before: frontier.size(), frontier, now: now.max(last_at) })
+    }
+
+    /// Time of this transaction.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Number of entries so far; also the index of the next one.
+    pub(crate) fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// Adds an entry.
+    pub(crate) fn append(&mut self, leaf_hash: Hash) {
+        self.frontier.append(leaf_hash);
+    }
+
+    /// Writes the new end with its checkpoint and the tiles that became full. The events are written already.
+    pub(crate) fn save(&self, db: &mut Database, key: &SigningKey) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE log_head SET size = $1, frontier = $2, last_at = $3 WHERE id = 1";
+        let head = self.frontier.head();
+        if head.size == self.size_before {
+            return Ok(());
+        }
+        let now = micros(self.now);
+        db.execute(SQL, &[count(head.size).into(), self.frontier.to_bytes().into(), now.into()])?;
+        let note = key.sign(&head);
+        let root = head.root.as_bytes().as_slice();
+        db.insert(&CHECKPOINT, &[count(head.size).into(), root.into(), note.as_str().into(), now.into()])?;
+        for tile in Tile::completed_between(self.size_before, head.size) {
+            let hashes = tile_hashes(db, tile)?;
+            let root = audit::subtree_root(&hashes)
+                .ok_or_else(|| StoreError::damaged(format!("hashes of {tile} are missing")))?;
+            let (level, position) = (i64::from(tile.level()), count(tile.index()));
+            db.insert(&TILE, &[level.into(), position.into(), root.as_bytes().as_slice().into()])?;
+        }
+        if let Some(sql) = db.dialect().notify() {
+            db.query(sql, &[], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the end of the log without taking it.
+    pub(crate) fn read(db: &mut Database) -> Result<Frontier, StoreError> {
+        const SQL: &str = "SELECT size, frontier FROM log_head WHERE id = 1";
+        db.query_one(SQL, &[], |row| frontier(row.count(0)?, &row.bytes(1)?))
+    }
+}
+
+fn frontier(size: u64, bytes: &[u8]) -> Result<Frontier, StoreError> {
+    let frontier = Frontier::from_bytes(bytes)
+        .map_err(|error| StoreError::damaged(format!("log_head.frontier: {error}")))?;
+    if frontier.size() == size {
+        return Ok(frontier);
+    }
+    Err(StoreError::damaged(format!("log_head states {size} entries, its frontier {}", frontier.size())))
+}
+
+/// Reads the hashes that a tile lists: leaf hashes of events, or roots of the tiles below. There are fewer than its
+/// width when some are missing.
+pub(crate) fn tile_hashes(db: &mut Database, tile: Tile) -> Result<Vec<Hash>, StoreError> {
+    const LEAVES: &str =
+        "SELECT leaf_hash FROM event WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index";
+    const TILES: &str =
+        "SELECT root FROM tile WHERE level = $1 AND position >= $2 AND position < $3 ORDER BY position";
+    let first = tile.index() * u64::from(audit::TILE_WIDTH_MAX);
+    let (first, end) = (count(first), count(first + u64::from(tile.width())));
+    match tile.level().checked_sub(1) {
+        None => db.query(LEAVES, &[first.into(), end.into()], |row| row.hash(0)),
+        Some(below) => {
+            db.query(TILES, &[i64::from(below).into(), first.into(), end.into()], |row| row.hash(0))
+        }
+    }
+}
