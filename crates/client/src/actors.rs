@@ -1,0 +1,73 @@
+//! Actors and their tokens.
+
+use api::Page;
+use api::actor::{Actor, Caller, IssueToken, IssuedToken, RegisterActor, Token, UpdateActor};
+
+use crate::call::Client;
+use crate::error::ClientError;
+
+impl Client {
+    /// Who the server takes us for.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn whoami(&self) -> Result<Caller, ClientError> {
+        self.get(&["whoami"]).answer().await
+    }
+
+    /// Lists actors.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn list_actors(&self, cursor: Option<&str>) -> Result<Page<Actor>, ClientError> {
+        self.get(&["actors"]).query("cursor", cursor).answer().await
+    }
+
+    /// Registers an actor.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn register_actor(&self, request: &RegisterActor) -> Result<Actor, ClientError> {
+        self.post(&["actors"]).json(request).answer().await
+    }
+
+    /// Reads an actor.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn actor(&self, id: &str) -> Result<Actor, ClientError> {
+        self.get(&["actors", id]).answer().await
+    }
+
+    /// Changes an actor.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn update_actor(&self, id: &str, update: &UpdateActor) -> Result<Actor, ClientError> {
+        self.patch(&["actors", id]).json(update).answer().await
+    }
+
+    /// Lists an actor's tokens, without their secrets.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn list_tokens(&self, actor: &str) -> Result<Page<Token>, ClientError> {
+        self.get(&["actors", actor, "tokens"]).answer().await
+    }
+
+    /// Issues a token. Its secret is in this answer only.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn issue_token(&self, actor: &str, request: &IssueToken) -> Result<IssuedToken, ClientError> {
+        self.post(&["actors", actor, "tokens"]).json(request).answer().await
+    }
+
+    /// Revokes a token.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn revoke_token(&self, actor: &str, token_id: &str) -> Result<(), ClientError> {
+        self.delete(&["actors", actor, "tokens", token_id]).done().await
+    }
+}
