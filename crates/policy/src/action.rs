@@ -1,0 +1,143 @@
+//! What may be asked for.
+
+use std::fmt;
+
+use domain::change::{ChangeType, CommandName};
+
+/// Declares the actions: an enum with `ALL` and `as_str`.
+macro_rules! actions {
+    ($($(#[$meta:meta])* $variant:ident = $word:literal),+ $(,)?) => {
+        /// What a principal wants to do. Every action is declared in the schema under the same word.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Action {
+            $($(#[$meta])* $variant,)+
+        }
+
+        impl Action {
+            /// Every action, in the order of a change's life.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word used in policies and refusals.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+actions!(
+    /// Create a change. Asked of the system, because the change does not exist yet.
+    Create = "create",
+    /// Create a change for the actor that is the resource.
+    ActOnBehalf = "act_on_behalf",
+    /// Read anything but the audit log.
+    Read = "read",
+    /// Submit a draft.
+    Submit = "submit",
+    /// Replace the content of a change.
+    Amend = "amend",
+    /// Remark on a change.
+    Comment = "comment",
+    /// Give a change up before its start.
+    Cancel = "cancel",
+    /// Record an assessment. The system's own.
+    Assess = "assess",
+    /// Approve without a person. The system's own.
+    PreApprove = "pre_approve",
+    /// Ask the authorities. The system's own.
+    RequestApproval = "request_approval",
+    /// Approve as an authority.
+    Approve = "approve",
+    /// Refuse as an authority.
+    Reject = "reject",
+    /// Take back one's own approval.
+    WithdrawApproval = "withdraw_approval",
+    /// Record the evidence that an approver's condition is met.
+    SatisfyCondition = "satisfy_condition",
+    /// Authorise an emergency change at once; asked instead of `approve` when the change is an emergency.
+    AuthoriseEmergency = "authorise_emergency",
+    /// Begin to implement.
+    Start = "start",
+    /// Take over from a runner that is gone.
+    TakeOver = "take_over",
+    /// Report what the runner observed.
+    Progress = "progress",
+    /// Pause the runner.
+    Pause = "pause",
+    /// Let the runner go on.
+    Resume = "resume",
+    /// Decide at a manual or unknown step.
+    ConfirmStep = "confirm_step",
+    /// Report that the plan is done.
+    Finish = "finish",
+    /// Report that the runner is gone.
+    Interrupt = "interrupt",
+    /// Record the result of validation.
+    Validate = "validate",
+    /// Take the change back.
+    Rollback = "rollback",
+    /// End and document the change.
+    Close = "close",
+    /// Add a review.
+    Review = "review",
+    /// Record that a deadline has passed. The system's own.
+    Expire = "expire",
+    /// Link an incident to a change.
+    LinkIncident = "link_incident",
+    /// Add to an incident or move it on.
+    UpdateIncident = "update_incident",
+    /// Read the audit log.
+    ReadAudit = "read_audit",
+    /// Create, change or deactivate an actor.
+    ManageActors = "manage_actors",
+    /// Issue a token for an actor.
+    IssueToken = "issue_token",
+    /// Revoke a token of an actor.
+    RevokeToken = "revoke_token",
+    /// Replace the service catalogue.
+    ApplyCatalog = "apply_catalog",
+);
+
+impl Action {
+    /// The action that a command on a change of this type is.
+    pub fn of(command: CommandName, change_type: ChangeType) -> Self {
+        match command {
+            CommandName::Submit => Self::Submit,
+            CommandName::Amend => Self::Amend,
+            CommandName::Comment => Self::Comment,
+            CommandName::RecordAssessment => Self::Assess,
+            CommandName::PreApprove => Self::PreApprove,
+            CommandName::RequestApproval => Self::RequestApproval,
+            CommandName::Approve => match change_type {
+                ChangeType::Standard | ChangeType::Normal => Self::Approve,
+                ChangeType::Emergency => Self::AuthoriseEmergency,
+            },
+            CommandName::Reject => Self::Reject,
+            CommandName::WithdrawApproval => Self::WithdrawApproval,
+            CommandName::SatisfyCondition => Self::SatisfyCondition,
+            CommandName::Cancel => Self::Cancel,
+            CommandName::Start => Self::Start,
+            CommandName::TakeOver => Self::TakeOver,
+            CommandName::Observe => Self::Progress,
+            CommandName::Pause => Self::Pause,
+            CommandName::Resume => Self::Resume,
+            CommandName::DecideStep => Self::ConfirmStep,
+            CommandName::Finish => Self::Finish,
+            CommandName::Interrupt => Self::Interrupt,
+            CommandName::Validate => Self::Validate,
+            CommandName::RollBack => Self::Rollback,
+            CommandName::Close => Self::Close,
+            CommandName::Review => Self::Review,
+            CommandName::LinkIncident => Self::LinkIncident,
+            CommandName::Expire => Self::Expire,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,49 @@
+//! The policies that ship with the product.
+//!
+//! To add one: write `policies/<id>.cedar` with `@id`, `@title`, `@fix` and `@control`, add its line here in
+//! alphabetical order, and a row in `tests/it/controls.rs` in which it alone decides. Accept the changed matrix snapshot.
+
+use crate::source::PolicyFile;
+
+/// Name and text of the schema.
+pub(crate) const SCHEMA: PolicyFile<'static> =
+    PolicyFile { name: "core/schema.cedarschema", text: include_str!("../policies/schema.cedarschema") };
+
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        &[$(PolicyFile {
+            name: concat!("core/", $name, ".cedar"),
+            text: include_str!(concat!("../policies/", $name, ".cedar")),
+        }),+]
+    };
+}
+
+/// Every shipped policy file.
+pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
+    "administrators-only",
+    "agents-never-administer",
+    "agents-never-satisfy-a-human-gate",
+    "approved-content-only",
+    "approver-holds-the-authority",
+    "auditors-read-only",
+    "close-only-with-validation",
+    "conditions-before-start",
+    "delegation-only-with-the-right",
+    "emergency-authority",
+    "inactive-actors-do-nothing",
+    "permissions",
+    "pre-approval-needs-known-facts",
+    "pre-approval-needs-no-findings",
+    "pre-approval-needs-passed-tests",
+    "pre-approval-only-low",
+    "rollback-plan-by-level",
+    "runner-identity",
+    "segregation-of-duties",
+    "system-actions-only-by-the-system",
+    "test-evidence-by-level",
+    "tier-0-never-auto-approved",
+    "token-scope",
+    "tokens-only-by-their-owner",
+    "valid-approvals-before-start",
+    "window-before-start",
+];

@@ -1,0 +1,256 @@
+//! What each shipped policy decides.
+
+use std::collections::BTreeSet;
+
+use domain::actor::{Role, Scope};
+use domain::authorization::Answer;
+use domain::change::{ChangeType, Outcome};
+use domain::risk::Level;
+use policy::{Action, Effect, PrincipalKind, Resource};
+
+use crate::asked::{ANN, ANNS_BOT, Asked, BOB, SHIPPED, ask};
+
+/// For each permission, a question that it alone permits.
+fn permitted_by() -> Vec<(&'static str, Asked)> {
+    vec![
+        ("everyone-reads", ask(Action::Read)),
+        ("everyone-requests", ask(Action::Create)),
+        ("requesters-steer-their-changes", ask(Action::Amend).by(ANN)),
+        ("requesters-implement-their-changes", ask(Action::Start).by(ANNS_BOT).kind(PrincipalKind::Agent)),
+        ("implementers-implement", ask(Action::Finish).kind(PrincipalKind::Service).role(Role::Implementer)),
+        ("change-managers-steer", ask(Action::Cancel).role(Role::ChangeManager)),
+        ("authorities-decide", ask(Action::Approve).authority(Role::CabMember)),
+        ("ecab-authorises-emergencies", ask(Action::AuthoriseEmergency).role(Role::EcabMember)),
+        ("leads-confirm-steps", ask(Action::ConfirmStep).role(Role::TechnicalLead)),
+        ("reviewers-review", ask(Action::Review).role(Role::CabMember)),
+        ("responders-handle-incidents", ask(Action::UpdateIncident).role(Role::Implementer)),
+        ("auditors-read-the-log", ask(Action::ReadAudit).role(Role::Auditor)),
+        ("administrators-administer", ask(Action::ManageActors).role(Role::Administrator)),
+        ("owners-manage-their-tokens", ask(Action::IssueToken).of_account("act_bot", Some(BOB))),
+        ("the-system-works", ask(Action::PreApprove).by_the_system()),
+    ]
+}
+
+/// For each control, a question that it alone refuses.
+fn refused_by() -> Vec<(&'static str, Asked)> {
+    let pre_approve = || ask(Action::PreApprove).by_the_system();
+    let start = || ask(Action::Start).role(Role::Implementer);
+    let agent = PrincipalKind::Agent;
+    vec![
+        ("administrators-only", ask(Action::ApplyCatalog).role(Role::ChangeManager)),
+        ("agents-never-administer", ask(Action::IssueToken).kind(agent).role(Role::Administrator)),
+        ("agents-never-satisfy-a-human-gate", ask(Action::Approve).kind(agent).authority(Role::Ciso)),
+        ("approved-content-only", start().change(|change| change.digest_matches = false)),
+        (
+            "approver-holds-the-authority",
+            ask(Action::Approve).role(Role::CabMember).context(|c| c.authority = Some(Role::Cto)),
+        ),
+        ("auditors-read-only", ask(Action::Comment).role(Role::Auditor)),
+        (
+            "close-only-with-validation",
+            ask(Action::Close).role(Role::Implementer).change(|c| c.validated = false),
+        ),
+        ("conditions-before-start", start().change(|change| change.conditions_outstanding = 1)),
+        ("delegation-only-with-the-right", ask(Action::ActOnBehalf)),
+        ("emergency-authority", ask(Action::AuthoriseEmergency).role(Role::Ciso)),
+        ("inactive-actors-do-nothing", ask(Action::Read).principal(|principal| principal.active = false)),
+        ("pre-approval-needs-known-facts", pre_approve().change(|change| change.unknown_facts = true)),
+        ("pre-approval-needs-no-findings", pre_approve().change(|change| change.policy_findings = 1)),
+        ("pre-approval-needs-passed-tests", pre_approve().change(|change| change.tests_passed = false)),
+        ("pre-approval-only-low", pre_approve().change(|change| change.score = Some(30))),
+        (
+            "rollback-plan-by-level",
+            start().change(|c| (c.level, c.has_rollback_plan) = (Some(Level::Medium), false)),
+        ),
+        ("runner-identity", ask(Action::Progress).by(ANN).change(|change| change.runner_is_holder = false)),
+        ("segregation-of-duties", ask(Action::Approve).by(ANN).authority(Role::TechnicalLead)),
+        ("system-actions-only-by-the-system", ask(Action::PreApprove).role(Role::Administrator)),
+        ("test-evidence-by-level", start().change(|change| change.tests_passed = false)),
+        ("tier-0-never-auto-approved", pre_approve().change(|change| change.lowest_tier = Some(0))),
+        (
+            "token-scope-admin",
+            ask(Action::ManageActors).role(Role::Administrator).without_scope(Scope::Admin),
+        ),
+        ("token-scope-approve", ask(Action::Reject).authority(Role::Cto).without_scope(Scope::Approve)),
+        ("token-scope-audit", ask(Action::ReadAudit).role(Role::Auditor).without_scope(Scope::Audit)),
+        ("token-scope-implement", start().without_scope(Scope::Implement)),
+        ("token-scope-read", ask(Action::Read).without_scope(Scope::Read)),
+        ("token-scope-request", ask(Action::Create).without_scope(Scope::Request)),
+        ("tokens-only-by-their-owner", ask(Action::RevokeToken)),
+        ("valid-approvals-before-start", start().change(|change| change.approvals_outstanding = 1)),
+        ("window-before-start", start().change(|change| change.window_open = false)),
+    ]
+}
+
+#[test]
+fn every_shipped_policy_decides_some_question_alone() {
+    let mut untested: BTreeSet<(&str, Effect)> =
+        SHIPPED.policies().map(|p| (p.id.as_str(), p.effect)).collect();
+    for (id, asked) in permitted_by() {
+        assert_eq!(asked.verdict(&SHIPPED), format!("+ {id}"), "{asked:?}");
+        untested.remove(&(id, Effect::Permit));
+    }
+    for (id, asked) in refused_by() {
+        assert_eq!(asked.verdict(&SHIPPED), format!("- {id}"), "{asked:?}");
+        untested.remove(&(id, Effect::Forbid));
+    }
+    assert!(untested.is_empty(), "no question above is decided by {untested:?} alone");
+}
+
+fn check(asked: Asked, expected: &str) {
+    assert_eq!(asked.verdict(&SHIPPED), expected, "{asked:?}");
+}
+
+#[test]
+fn nobody_on_the_requesters_side_decides_even_when_parties_were_not_looked_up() {
+    for action in [
+        Action::Approve,
+        Action::Reject,
+        Action::SatisfyCondition,
+        Action::AuthoriseEmergency,
+        Action::Review,
+    ] {
+        let asked = ask(action).by(ANN).authority(Role::EcabMember).change(|change| change.parties.clear());
+        check(asked, "- segregation-of-duties");
+    }
+}
+
+#[test]
+fn pre_approval_treats_every_missing_fact_with_caution() {
+    let check = |edit: fn(&mut policy::ChangeResource), expected| {
+        check(ask(Action::PreApprove).by_the_system().change(edit), expected);
+    };
+    check(|change| change.score = None, "- pre-approval-only-low");
+    check(|change| change.level = None, "- pre-approval-only-low");
+    check(|change| change.level = Some(Level::Medium), "- pre-approval-only-low");
+    check(|change| change.score = Some(29), "+ the-system-works");
+    check(|change| change.lowest_tier = None, "- pre-approval-needs-known-facts");
+    check(|change| change.has_test_evidence = false, "- pre-approval-needs-passed-tests");
+    check(
+        |change| (change.lowest_tier, change.score, change.policy_findings) = (Some(0), Some(70), 2),
+        "- pre-approval-needs-no-findings pre-approval-only-low tier-0-never-auto-approved",
+    );
+}
+
+#[test]
+fn evidence_is_asked_for_by_level() {
+    let start = |level, tested, rollback| {
+        ask(Action::Start).by(ANN).change(|change| {
+            change.level = level;
+            (change.has_test_evidence, change.tests_passed) = (tested, tested);
+            change.has_rollback_plan = rollback;
+        })
+    };
+    let fine = "+ requesters-implement-their-changes";
+    check(start(Some(Level::Low), false, false), fine);
+    check(start(Some(Level::Medium), false, true), fine);
+    check(start(Some(Level::Medium), true, false), "- rollback-plan-by-level");
+    check(start(Some(Level::High), false, true), "- test-evidence-by-level");
+    check(start(Some(Level::High), true, true), fine);
+    check(start(Some(Level::Critical), false, false), "- rollback-plan-by-level test-evidence-by-level");
+    check(start(None, false, false), "- rollback-plan-by-level test-evidence-by-level");
+    let lead = ask(Action::Approve).authority(Role::TechnicalLead);
+    check(
+        lead.change(|change| (change.level, change.has_rollback_plan) = (Some(Level::Medium), false)),
+        "- rollback-plan-by-level",
+    );
+}
+
+#[test]
+fn an_authorised_emergency_needs_neither_approvals_nor_tests_but_its_content_and_a_way_back() {
+    let start = |authorised| {
+        ask(Action::Start).by(ANN).change(|change| {
+            change.change_type = ChangeType::Emergency;
+            change.emergency_authorised = authorised;
+            change.level = Some(Level::Critical);
+            change.approvals_outstanding = 2;
+            change.tests_passed = false;
+        })
+    };
+    check(start(true), "+ requesters-implement-their-changes");
+    check(start(false), "- test-evidence-by-level valid-approvals-before-start");
+    check(start(true).change(|change| change.digest_matches = false), "- approved-content-only");
+    check(start(true).change(|change| change.has_rollback_plan = false), "- rollback-plan-by-level");
+    let disguised = start(true).change(|change| change.change_type = ChangeType::Normal);
+    check(disguised, "- test-evidence-by-level valid-approvals-before-start");
+    let authorise = ask(Action::AuthoriseEmergency).role(Role::EcabMember);
+    check(authorise.change(|change| change.change_type = ChangeType::Normal), "- emergency-authority");
+}
+
+#[test]
+fn an_authority_must_be_one_and_be_held_and_be_named() {
+    let approve = || ask(Action::Approve).role(Role::TechnicalLead).role(Role::ChangeManager);
+    check(approve(), "- approver-holds-the-authority");
+    check(approve().context(|c| c.authority = Some(Role::ChangeManager)), "- approver-holds-the-authority");
+    check(approve().context(|c| c.authority = Some(Role::TechnicalLead)), "+ authorities-decide");
+}
+
+#[test]
+fn a_change_is_closed_with_the_outcome_that_it_had() {
+    let close = |outcome, validated| {
+        ask(Action::Close)
+            .role(Role::ChangeManager)
+            .context(|context| context.outcome = outcome)
+            .change(|change| change.validated = validated)
+    };
+    check(close(None, true), "- close-only-with-validation");
+    check(close(Some(Outcome::Partial), false), "- close-only-with-validation");
+    check(close(Some(Outcome::Partial), true), "+ change-managers-steer");
+    check(close(Some(Outcome::RolledBack), false), "+ change-managers-steer");
+    check(close(Some(Outcome::Failed), false), "+ change-managers-steer");
+}
+
+#[test]
+fn tokens_belong_to_their_actor_and_its_owner() {
+    check(ask(Action::IssueToken).of_account(BOB, None), "+ owners-manage-their-tokens");
+    check(ask(Action::IssueToken).of_account(BOB, None).without_scope(Scope::Admin), "- token-scope-admin");
+    check(
+        ask(Action::RevokeToken).of_account(BOB, None).without_scope(Scope::Admin),
+        "+ owners-manage-their-tokens",
+    );
+    let auditor = ask(Action::RevokeToken).role(Role::Auditor);
+    check(auditor.clone().of_account(BOB, None), "+ owners-manage-their-tokens");
+    check(auditor.of_account("act_bot", Some(BOB)), "- auditors-read-only");
+    check(ask(Action::IssueToken).of_account("act_bot", Some(ANN)), "- tokens-only-by-their-owner");
+}
+
+#[test]
+fn acting_for_another_needs_the_granted_right() {
+    check(ask(Action::ActOnBehalf).principal(|principal| principal.delegated = true), "+ everyone-requests");
+    check(ask(Action::ActOnBehalf).role(Role::Administrator), "- delegation-only-with-the-right");
+}
+
+#[test]
+fn an_action_on_the_wrong_kind_of_resource_is_refused() {
+    check(ask(Action::Approve).authority(Role::Cto).of(Resource::Catalog), "- policy-error");
+    check(ask(Action::Read).of(Resource::Log), "- policy-error");
+    check(ask(Action::Read).of(Resource::Catalog), "+ everyone-reads");
+}
+
+#[test]
+fn a_refusal_names_the_rule_says_it_and_offers_the_next_step() {
+    let Answer::Denied { violations } = ask(Action::Cancel).answer(&SHIPPED) else { panic!("allowed") };
+    let [violation] = violations.as_slice() else { panic!("{violations:?}") };
+    insta::assert_snapshot!(format!("{}\n{}\n{}", violation.rule, violation.sentence, violation.next_step), @r"
+    no-permission
+    No policy permits `cancel` here; it is permitted thus: The requester's side may submit, amend and cancel its changes; Change managers may cancel, pause, resume, validate, roll back and close any change, and settle conditions and manual steps
+    have somebody do it who may, or ask an administrator for the role
+    ");
+    let asked = ask(Action::Approve).by(ANN).authority(Role::TechnicalLead);
+    let Answer::Denied { violations } = asked.answer(&SHIPPED) else { panic!("allowed") };
+    let [violation] = violations.as_slice() else { panic!("{violations:?}") };
+    assert_eq!(violation.sentence, "Whoever is on the requester's side of a change never decides about it");
+    assert!(violation.next_step.starts_with("have somebody outside the requester's side decide"));
+    assert_eq!(violation.controls, ["SOC2:CC8.1", "SOC2:CC6.3", "ISO27001:A.5.3"]);
+}
+
+#[test]
+fn every_control_says_what_it_is_evidence_for() {
+    for policy in SHIPPED.policies().filter(|policy| policy.effect == Effect::Forbid) {
+        assert!(!policy.controls.is_empty(), "`{}` names no control", policy.id);
+        for control in &policy.controls {
+            let (framework, _) = control.split_once(':').unwrap();
+            assert!(["SOC2", "ISO27001", "HIPAA"].contains(&framework), "`{}` names `{control}`", policy.id);
+        }
+    }
+}
