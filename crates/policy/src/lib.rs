@@ -7,8 +7,8 @@
 //! Nothing here is permitted by default. A question that does not fit the schema and a policy that fails while it is
 //! evaluated are denials, although Cedar alone would skip such a policy and go on.
 //!
-//! Budget: one warm decision costs at most 50 µs. Policies are split by action when they are loaded, so that a decision
-//! evaluates only those whose scope names its action; entities are built from typed values, never from JSON.
+//! Budget: one warm decision costs at most 50 µs. Policies are split by action when they are loaded, so that a
+//! decision evaluates only those whose scope names its action; entities are built from typed values, never from JSON.
 //! `cargo run --release -p policy --example decision_cost` prints the cost beside the budget.
 //!
 //! Invariant: `policy` performs no I/O; added policies can forbid more and permit more, but never lift a shipped

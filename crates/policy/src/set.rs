@@ -234,8 +234,9 @@ fn combined<'a>(policies: impl Iterator<Item = &'a Policy>) -> Result<EngineSet,
         .map_err(|error| LoadError::Combination { problem: error.to_string() })
 }
 
-/// Refuses policies that do not fit the schema. Of several complaints it tells the first by place, errors before warnings,
-/// because the engine gives them in no order. Warnings refuse as well: a policy that can never apply and look-alike characters are mistakes or worse.
+/// Refuses policies that do not fit the schema. Of several complaints it tells the first by place, errors before
+/// warnings, because the engine gives them in no order. Warnings refuse as well: a policy that can never apply and
+/// look-alike characters are mistakes or worse.
 fn validated(
     vocabulary: &Vocabulary,
     all: &EngineSet,

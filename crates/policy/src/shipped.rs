@@ -1,7 +1,8 @@
 //! The policies that ship with the product.
 //!
 //! To add one: write `policies/<id>.cedar` with `@id`, `@title`, `@fix` and `@control`, add its line here in
-//! alphabetical order, and a row in `tests/it/controls.rs` in which it alone decides. Accept the changed matrix snapshot.
+//! alphabetical order, and a row in `tests/it/controls.rs` in which it alone decides. Read the changed matrix
+//! snapshot, then accept it.
 
 use crate::source::PolicyFile;
 

@@ -22,7 +22,7 @@ fn asked(action: Action, kind: PrincipalKind, by: &str, role: Option<Role>) -> A
     }
 }
 
-/// The table of one action: who is answered what. Roles that are answered alike share a line, and so do sides and kinds.
+/// The table of one action: who is answered what. Roles that are answered alike share a line, so do sides and kinds.
 fn table(action: Action) -> String {
     let mut lines = BTreeMap::<(String, Vec<&str>), Vec<String>>::new();
     for kind in PrincipalKind::ALL.iter().copied() {
