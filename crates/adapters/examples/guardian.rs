@@ -6,10 +6,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use adapters::execute::{ExecutionContext, Outcome, execute, guardian_main};
+use adapters::execute::{ExecutionContext, Performed, execute, guardian_main};
 use adapters::outgoing::{Outgoing, OutgoingPolicy};
 use anyhow::Context as _;
-use domain::plan::{Command, StepKind};
+use domain::plan::{Command, Outcome, StepKind};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -38,5 +38,9 @@ fn run(line: OsString) -> anyhow::Result<ExitCode> {
     let never = CancellationToken::new();
     let execution = runtime.block_on(execute(&step, Duration::from_secs(60), &context, &never));
     println!("{execution:?}");
-    Ok(if execution.outcome == Outcome::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if execution.result == Performed::Ended(Outcome::Succeeded) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -75,7 +75,7 @@ pub enum UnfitCommand {
 }
 
 impl ExecutionContext {
-    /// A context without a guardian and with the default grace. `environment` is the runner's own, read once.
+    /// A context without a guardian, whose steps live on when the runner is killed, and with the default grace. `environment` is the runner's own, read once.
     /// Variables whose name is not UTF-8 are left out.
     pub fn new(
         working_folder: PathBuf,
@@ -93,7 +93,7 @@ impl ExecutionContext {
     }
 
     /// Starts programs through `program arguments… grace_millis argv…`, which must call
-    /// [`guardian_main`](super::guardian_main) with what follows `arguments`.
+    /// [`guardian_main`](super::guardian_main) with what follows `arguments`. The path must be absolute.
     #[must_use]
     pub fn with_guardian(mut self, program: PathBuf, arguments: Vec<OsString>) -> Self {
         self.guardian = Some(Guardian { program, arguments });

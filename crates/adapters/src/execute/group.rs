@@ -18,6 +18,8 @@ pub(super) const KILL_WAIT: Duration = Duration::from_secs(5);
 /// First and longest pause between two looks at whether a group is gone.
 const POLL_MIN: Duration = Duration::from_millis(5);
 const POLL_MAX: Duration = Duration::from_millis(100);
+/// Longest name of a program in a message, in characters.
+const PROGRAM_CHARS_MAX: usize = 200;
 
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +102,7 @@ fn end_of(status: std::process::ExitStatus) -> End {
 
 /// Why a program could not be started, with the next step.
 pub(super) fn not_started(program: &Path, error: &std::io::Error) -> String {
-    let program = program.display();
+    let program: String = program.display().to_string().chars().take(PROGRAM_CHARS_MAX).collect();
     match error.kind() {
         std::io::ErrorKind::NotFound => {
             format!(

@@ -72,6 +72,10 @@ fn guard(mut arguments: impl Iterator<Item = OsString>) -> Result<(), GuardianEr
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
 
+    // Away from the runner's terminal: its Ctrl-C does not reach the guardian, and a step that wants to ask a person
+    // there fails instead of hanging. An error means that we lead a session already.
+    let _leader = nix::unistd::setsid();
+
     let link = std::io::stdin().as_fd().try_clone_to_owned().map_err(GuardianError::Link)?;
     let link = std::os::unix::net::UnixStream::from(link);
     link.peer_addr().and_then(|_| link.set_nonblocking(true)).map_err(GuardianError::Link)?;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use domain::plan::HttpRequest;
+use domain::plan::{Failure, HttpRequest};
 use tokio_util::sync::CancellationToken;
 
-use super::{Attempt, Excerpt, ExecutionContext, Outcome};
-use crate::outgoing::OutgoingError;
+use super::{Attempt, Excerpt, ExecutionContext, other_failure};
+use crate::mask::Masker;
+use crate::outgoing::{Answer, OutgoingError};
 
 /// How much of an answer is kept, in bytes.
-pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024;
+const BODY_BYTES_MAX: usize = 4 * 1024;
 
 pub(super) async fn execute(
     request: &HttpRequest,
@@ -19,28 +20,32 @@ pub(super) async fn execute(
 ) -> Attempt {
     let sent = tokio::select! {
         biased;
-        () = cancel.cancelled() => return Attempt { outcome: Outcome::Cancelled, log: String::new() },
+        () = cancel.cancelled() => return Attempt::failed(Failure::Cancelled, String::new()),
         sent = context.outgoing().send(request, time_limit, BODY_BYTES_MAX) => sent,
     };
     let masker = context.masker_of_request(request);
-    let failed = |reason: &str| Outcome::Failed { reason: masker.mask(reason), exit_status: None };
+    let failed = |reason: &str| other_failure(&masker.mask(reason));
     match sent {
         Ok(answer) => {
-            let mut log = Excerpt::new(masker.clone());
-            log.push_line(&format!("{} {}", request.method, request.url));
-            log.push_line(&format!("status {} after {} ms", answer.status, answer.latency.as_millis()));
-            log.push(&answer.body);
-            if answer.body_cut {
-                log.push_line("\n[the rest of the answer was not read]");
-            }
-            let outcome = if answer.is_expected(request) {
-                Outcome::Succeeded
+            let log = record(request, &answer, masker.clone());
+            if answer.is_expected(request) {
+                Attempt::succeeded(log)
             } else {
-                failed(&answer.unexpected(request))
-            };
-            Attempt { outcome, log: log.finish() }
+                Attempt::failed(failed(&answer.unexpected(request)), log)
+            }
         }
-        Err(OutgoingError::TimedOut { .. }) => Attempt { outcome: Outcome::TimedOut, log: String::new() },
-        Err(error) => Attempt { outcome: failed(&error.to_string()), log: String::new() },
+        Err(OutgoingError::TimedOut { .. }) => Attempt::failed(Failure::TimedOut, String::new()),
+        Err(error) => Attempt::failed(failed(&error.to_string()), String::new()),
     }
+}
+
+fn record(request: &HttpRequest, answer: &Answer, masker: Masker) -> String {
+    let mut log = Excerpt::new(masker);
+    log.push_line(&format!("{} {}", request.method, request.url));
+    log.push_line(&format!("status {} after {} ms", answer.status, answer.latency.as_millis()));
+    log.push(&answer.body);
+    if answer.body_cut {
+        log.push_line("\n[the rest of the answer was not read]");
+    }
+    log.finish()
 }

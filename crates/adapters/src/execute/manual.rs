@@ -1,7 +1,7 @@
 //! `manual`: what a person does. Never executed: whoever runs the plan asks a person and waits for the answer.
 
-use super::{Attempt, Outcome};
+use super::{Attempt, Performed};
 
 pub(super) fn execute(instructions: &str) -> Attempt {
-    Attempt { outcome: Outcome::NeedsPerson { instructions: instructions.to_owned() }, log: String::new() }
+    Attempt { result: Performed::NeedsPerson { instructions: instructions.to_owned() }, log: String::new() }
 }

@@ -16,21 +16,23 @@ mod wait;
 
 use std::time::{Duration, Instant};
 
-use domain::plan::StepKind;
 use domain::plan::definition::STEP_TIMEOUT_SECONDS_MAX;
+use domain::plan::observation::REASON_BYTES_MAX;
+use domain::plan::{Failure, Outcome, StepKind};
+use domain::text::FreeText;
 use tokio_util::sync::CancellationToken;
 
 pub use context::{ExecutionContext, GRACE_DEFAULT, UnfitCommand};
 pub(crate) use excerpt::Excerpt;
 pub use excerpt::LOG_BYTES_MAX;
 pub use guardian::guardian_main;
-pub(crate) use process::{Conclusion, run_to_end};
+pub(crate) use process::{Conclusion, run_to_end, signal_name};
 
 /// What one attempt of a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
-    /// How it ended.
-    pub outcome: Outcome,
+    /// How it ended, or that it needs a person.
+    pub result: Performed,
     /// How long it took, including the end of its processes.
     pub duration: Duration,
     /// What it printed or was answered: secrets masked, at most [`LOG_BYTES_MAX`] bytes of it and a note of what is
@@ -38,22 +40,12 @@ pub struct Execution {
     pub log: String,
 }
 
-/// How an attempt of a step ended.
+/// What performing a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did what it should.
-    Succeeded,
-    /// It did not. Secrets are masked.
-    Failed {
-        /// Why, in words.
-        reason: String,
-        /// The program's status, where a program ran and ended by itself.
-        exit_status: Option<i32>,
-    },
-    /// Its time was over. Its processes are gone; what it had done by then is unknown.
-    TimedOut,
-    /// It was cancelled. Its processes are gone; what it had done by then is unknown.
-    Cancelled,
+pub enum Performed {
+    /// It was attempted. After `TimedOut` and `Cancelled` its processes are gone, and what it had done by then is
+    /// unknown. Secrets in a reason are masked.
+    Ended(Outcome),
     /// Only a person can do it. Nothing has been done.
     NeedsPerson {
         /// What to do.
@@ -61,11 +53,26 @@ pub enum Outcome {
     },
 }
 
-/// Outcome and log of one kind.
+/// Result and log of one kind.
 #[derive(Debug)]
 struct Attempt {
-    outcome: Outcome,
+    result: Performed,
     log: String,
+}
+
+impl Attempt {
+    fn succeeded(log: String) -> Self {
+        Self { result: Performed::Ended(Outcome::Succeeded), log }
+    }
+
+    fn failed(failure: Failure, log: String) -> Self {
+        Self { result: Performed::Ended(Outcome::Failed { failure }), log }
+    }
+}
+
+/// A failure in words. The reason must be masked already.
+fn other_failure(reason: &str) -> Failure {
+    Failure::Other { reason: FreeText::excerpt(reason, REASON_BYTES_MAX) }
 }
 
 /// Performs one attempt of a step within `time_limit`. No process that it started is left when this returns or when
@@ -78,7 +85,7 @@ pub async fn execute(
 ) -> Execution {
     let started = Instant::now();
     let time_limit = time_limit.min(Duration::from_secs(STEP_TIMEOUT_SECONDS_MAX));
-    let Attempt { outcome, log } = match kind {
+    let Attempt { result, log } = match kind {
         StepKind::Run(command) => run::execute(command, time_limit, context, cancel).await,
         StepKind::Http(request) => http::execute(request, time_limit, context, cancel).await,
         StepKind::Wait { duration_millis } => {
@@ -87,5 +94,5 @@ pub async fn execute(
         StepKind::Check(check) => check::execute(check, time_limit, context, cancel).await,
         StepKind::Manual { instructions } => manual::execute(instructions),
     };
-    Execution { outcome, duration: started.elapsed(), log }
+    Execution { result, duration: started.elapsed(), log }
 }

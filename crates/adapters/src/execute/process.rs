@@ -1,6 +1,5 @@
 //! Runs a program of a plan to its end: clean environment, bounded time, bounded masked log, no process left behind.
 
-use std::io::PipeWriter;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::process::Stdio;
@@ -19,6 +18,7 @@ use super::context::{ExecutionContext, Guardian, UnfitCommand};
 use super::excerpt::Excerpt;
 use super::group::{End, Group, KILL_WAIT, Report, not_started, supervise};
 use super::guardian::{MESSAGE_BYTES_MAX, Message};
+use crate::mask::Masker;
 
 /// How much of the output is read at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -39,11 +39,17 @@ pub(crate) struct Finished {
 pub(crate) enum Conclusion {
     Exited(i32),
     /// Ended by a signal of somebody else.
-    Signalled(String),
+    Signalled(i32),
     TimedOut,
     Cancelled,
-    /// It did not run, or nobody saw its end; with the reason.
+    /// It did not run, or nobody saw its end; with the reason, secrets masked.
     Unknown(String),
+}
+
+impl Conclusion {
+    fn masked(self, masker: &Masker) -> Self {
+        if let Self::Unknown(reason) = &self { Self::Unknown(masker.mask(reason)) } else { self }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,18 +68,21 @@ pub(crate) async fn run_to_end(
     cancel: &CancellationToken,
     log_bytes_max: usize,
 ) -> Finished {
-    let mut excerpt = Excerpt::bounded(context.masker_of(command), log_bytes_max);
+    let masker = context.masker_of(command);
+    let mut excerpt = Excerpt::bounded(masker.clone(), log_bytes_max);
     let conclusion = match prepare(command, context) {
+        // Not even begun: what starts may have done something before it is stopped.
+        Ok(_) if cancel.is_cancelled() => Conclusion::Cancelled,
         Ok((program, output)) => watch(program, output, time_limit, context, cancel, &mut excerpt).await,
         Err(error) => Conclusion::Unknown(error.to_string()),
     };
-    Finished { conclusion, log: excerpt.finish() }
+    Finished { conclusion: conclusion.masked(&masker), log: excerpt.finish() }
 }
 
 fn prepare(
     command: &Command,
     context: &ExecutionContext,
-) -> Result<(process::Command, (Receiver, PipeWriter)), SetupError> {
+) -> Result<(process::Command, Receiver), SetupError> {
     let (program, arguments) = command.argv.split_first().ok_or(UnfitCommand::NoProgram)?;
     let folder = context.folder_of(command)?;
     let environment = context.environment_of(command)?;
@@ -94,20 +103,18 @@ fn prepare(
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
-        .stderr(writer.try_clone()?);
-    Ok((prepared, (reader, writer)))
+        .stderr(writer);
+    Ok((prepared, reader))
 }
 
 async fn watch(
     program: process::Command,
-    (reader, writer): (Receiver, PipeWriter),
+    output: Receiver,
     time_limit: Duration,
     context: &ExecutionContext,
     cancel: &CancellationToken,
     excerpt: &mut Excerpt,
 ) -> Conclusion {
-    // Ours is not needed: the copies that the program gets keep the pipe open.
-    drop(writer);
     let mut timed_out = false;
     let mut held_open = false;
     let report = {
@@ -125,7 +132,7 @@ async fn watch(
             }
         };
         let mut reported = pin!(reported);
-        let mut pumped = pin!(pump(reader, excerpt));
+        let mut pumped = pin!(pump(output, excerpt));
         tokio::select! {
             report = &mut reported => {
                 held_open = timeout(DRAIN_WAIT, pumped).await.is_err();
@@ -137,7 +144,7 @@ async fn watch(
     note(&report, held_open, excerpt);
     match report.end {
         End::Exited(status) => Conclusion::Exited(status),
-        End::Signalled(number) => Conclusion::Signalled(signal_name(number)),
+        End::Signalled(signal) => Conclusion::Signalled(signal),
         End::Stopped if timed_out => Conclusion::TimedOut,
         End::Stopped => Conclusion::Cancelled,
         End::Unobserved(reason) => Conclusion::Unknown(reason),
@@ -170,7 +177,8 @@ fn note(report: &Report, held_open: bool, excerpt: &mut Excerpt) {
     }
 }
 
-fn signal_name(number: i32) -> String {
+/// A signal as people call it.
+pub(crate) fn signal_name(number: i32) -> String {
     Signal::try_from(number)
         .map_or_else(|_| format!("signal {number}"), |signal| format!("{signal} ({number})"))
 }
@@ -188,8 +196,8 @@ async fn through_guardian(
             return Report::unobserved(format!("no socket to the step's guardian could be made: {error}"));
         }
     };
-    // In a group of its own, so that a signal to the runner's group does not reach it.
-    let spawned = command.stdin(theirs).process_group(0).spawn();
+    // It makes itself the leader of a session of its own.
+    let spawned = command.stdin(theirs).spawn();
     drop(command);
     let mut child = match spawned {
         Ok(child) => child,

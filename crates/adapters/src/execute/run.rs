@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::plan::Command;
+use domain::plan::{Command, Failure};
 use tokio_util::sync::CancellationToken;
 
 use super::process::{Conclusion, run_to_end};
-use super::{Attempt, ExecutionContext, LOG_BYTES_MAX, Outcome};
+use super::{Attempt, ExecutionContext, LOG_BYTES_MAX, other_failure};
 
 pub(super) async fn execute(
     command: &Command,
@@ -15,17 +15,13 @@ pub(super) async fn execute(
     cancel: &CancellationToken,
 ) -> Attempt {
     let finished = run_to_end(command, time_limit, context, cancel, LOG_BYTES_MAX).await;
-    let outcome = match finished.conclusion {
-        Conclusion::Exited(0) => Outcome::Succeeded,
-        Conclusion::Exited(status) => {
-            Outcome::Failed { reason: format!("ended with status {status}"), exit_status: Some(status) }
-        }
-        Conclusion::Signalled(signal) => {
-            Outcome::Failed { reason: format!("ended by {signal}"), exit_status: None }
-        }
-        Conclusion::Unknown(reason) => Outcome::Failed { reason, exit_status: None },
-        Conclusion::TimedOut => Outcome::TimedOut,
-        Conclusion::Cancelled => Outcome::Cancelled,
+    let failure = match finished.conclusion {
+        Conclusion::Exited(0) => return Attempt::succeeded(finished.log),
+        Conclusion::Exited(status) => Failure::ExitStatus { status },
+        Conclusion::Signalled(signal) => Failure::Signal { signal },
+        Conclusion::Unknown(reason) => other_failure(&reason),
+        Conclusion::TimedOut => Failure::TimedOut,
+        Conclusion::Cancelled => Failure::Cancelled,
     };
-    Attempt { outcome, log: finished.log }
+    Attempt::failed(failure, finished.log)
 }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use domain::plan::Failure;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{Attempt, Outcome};
+use super::Attempt;
 
 pub(super) async fn execute(pause: Duration, time_limit: Duration, cancel: &CancellationToken) -> Attempt {
-    let outcome = tokio::select! {
+    tokio::select! {
         biased;
-        () = cancel.cancelled() => Outcome::Cancelled,
-        () = sleep(pause) => Outcome::Succeeded,
-        () = sleep(time_limit) => Outcome::TimedOut,
-    };
-    Attempt { outcome, log: String::new() }
+        () = cancel.cancelled() => Attempt::failed(Failure::Cancelled, String::new()),
+        () = sleep(pause) => Attempt::succeeded(String::new()),
+        () = sleep(time_limit) => Attempt::failed(Failure::TimedOut, String::new()),
+    }
 }

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use domain::plan::Command;
+use domain::rollback::Verdict;
 use tokio_util::sync::CancellationToken;
 
-use super::{DETAIL_BYTES_MAX, Sampled, Verdict};
-use crate::execute::{Conclusion, ExecutionContext, run_to_end};
+use super::{DETAIL_BYTES_MAX, Sampled};
+use crate::execute::{Conclusion, ExecutionContext, run_to_end, signal_name};
 
 pub(super) async fn probe(
     command: &Command,
@@ -24,7 +25,7 @@ pub(super) async fn probe(
             Sampled::answered(verdict, started.elapsed(), detail(format!("ended with status {status}")))
         }
         Conclusion::Signalled(signal) => {
-            Sampled::unanswered(Verdict::Error, detail(format!("ended by {signal}")))
+            Sampled::unanswered(Verdict::Error, detail(format!("ended by {}", signal_name(signal))))
         }
         Conclusion::Unknown(reason) => Sampled::unanswered(Verdict::Error, reason),
         Conclusion::TimedOut => Sampled::unanswered(

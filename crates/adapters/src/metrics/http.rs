@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use domain::plan::HttpRequest;
+use domain::rollback::Verdict;
 use tokio_util::sync::CancellationToken;
 
-use super::{Sampled, Verdict};
+use super::Sampled;
 use crate::execute::ExecutionContext;
 
 /// How much of an answer is read, in bytes. It is not kept: the status is what counts.

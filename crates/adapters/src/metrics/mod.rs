@@ -9,7 +9,7 @@
 //! | http | an answer with another status, redirects included | fail |
 //! | http | connection refused, closed or broken off, TLS refused | fail: the target is down |
 //! | http | no complete answer in time | fail: the target is too slow |
-//! | http | the name cannot be resolved, the policy refuses the target, the request cannot be sent | error |
+//! | http | the name cannot be resolved in time, the policy refuses the target, the request cannot be sent | error |
 //! | command | ended with status 0, in time | pass |
 //! | command | ended with another status | fail |
 //! | command | ended by a signal, could not be started, did not end in time | error |
@@ -22,6 +22,7 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::plan::Probe;
+use domain::rollback::Verdict;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute::ExecutionContext;
@@ -40,27 +41,9 @@ pub struct Sampled {
     pub detail: String,
 }
 
-/// What an answer means. Only `Pass` says that all is well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// As it should be.
-    Pass,
-    /// Not as it should be.
-    Fail,
-    /// The answer allows no judgement.
-    Inconclusive,
-    /// The question could not be asked.
-    Error,
-}
-
 impl fmt::Display for Sampled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.verdict {
-            Verdict::Pass => "pass",
-            Verdict::Fail => "fail",
-            Verdict::Inconclusive => "inconclusive",
-            Verdict::Error => "error",
-        })?;
+        self.verdict.fmt(f)?;
         if let Some(micros) = self.latency_micros {
             write!(f, " after {} ms", micros / 1000)?;
         }

@@ -33,6 +33,8 @@ const OWN_HEADERS: &[&str] = &[
     "transfer-encoding",
     "upgrade",
 ];
+/// Longest wait for an answer.
+const LIMIT_MAX: Duration = Duration::from_secs(24 * 3_600);
 const USER_AGENT: &str = concat!("cortex-change/", env!("CARGO_PKG_VERSION"));
 
 /// Sends requests under a policy. Cheap to clone.
@@ -204,31 +206,35 @@ impl Outgoing {
         let url = self.checked_url(&request.url)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let method = checked_method(&request.method)?;
-        let mut prepared = self.client.request(method, url).headers(checked_headers(request)?);
+        let headers = checked_headers(request)?;
+        let deadline = tokio::time::Instant::now() + limit.min(LIMIT_MAX);
+        self.check_name(&url, &host, deadline).await?;
+        let mut prepared = self.client.request(method, url).headers(headers);
         if let Some(body) = &request.body {
             prepared = prepared.body(body.clone());
         }
-        let started = Instant::now();
-        let exchange = async {
-            let mut response = prepared.send().await.map_err(|error| not_sent(&host, &error))?;
-            let status = response.status().as_u16();
-            let (mut body, mut body_cut) = (Vec::new(), false);
-            while let Some(chunk) = response
-                .chunk()
-                .await
-                .map_err(|error| OutgoingError::BrokenOff { host: host.clone(), cause: root_cause(&error) })?
-            {
-                let room = body_bytes_max - body.len();
-                body.extend(chunk.iter().take(room));
-                body_cut = chunk.len() > room;
-                if body_cut {
-                    break;
-                }
+        let exchanged = tokio::time::timeout_at(deadline, exchange(prepared, &host, body_bytes_max)).await;
+        exchanged.map_err(|_elapsed| OutgoingError::TimedOut { host, limit_millis: limit.as_millis() })?
+    }
+
+    /// Resolves the name. The client does so again when it connects, and checks again: this first time tells a name
+    /// server that does not answer, which is no fault of the target's, from a target that does not.
+    async fn check_name(
+        &self,
+        url: &Url,
+        host: &str,
+        deadline: tokio::time::Instant,
+    ) -> Result<(), OutgoingError> {
+        let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
+        let host = host.to_owned();
+        match tokio::time::timeout_at(deadline, resolve(&self.policy, name)).await {
+            Ok(Ok(_addresses)) => Ok(()),
+            Ok(Err(ResolveError::Refused(refused))) => Err(OutgoingError::Refused { host, refused }),
+            Ok(Err(ResolveError::NotFound(error))) => {
+                Err(OutgoingError::NotResolved { host, cause: error.to_string() })
             }
-            Ok(Answer { status, body, body_cut, latency: started.elapsed() })
-        };
-        let timed_out = || OutgoingError::TimedOut { host: host.clone(), limit_millis: limit.as_millis() };
-        tokio::time::timeout(limit, exchange).await.map_err(|_elapsed| timed_out())?
+            Err(_elapsed) => Err(OutgoingError::NotResolved { host, cause: "no answer in time".to_owned() }),
+        }
     }
 
     /// Parses the address and checks what the resolver will not see: scheme, credentials and literal addresses.
@@ -258,6 +264,29 @@ impl Outgoing {
         }
         Ok(url)
     }
+}
+
+/// Sends the request and reads the beginning of the answer.
+async fn exchange(
+    prepared: reqwest::RequestBuilder,
+    host: &str,
+    body_bytes_max: usize,
+) -> Result<Answer, OutgoingError> {
+    let broken_off =
+        |error: reqwest::Error| OutgoingError::BrokenOff { host: host.to_owned(), cause: root_cause(&error) };
+    let started = Instant::now();
+    let mut response = prepared.send().await.map_err(|error| not_sent(host, &error))?;
+    let status = response.status().as_u16();
+    let (mut body, mut body_cut) = (Vec::new(), false);
+    while let Some(chunk) = response.chunk().await.map_err(broken_off)? {
+        let room = body_bytes_max - body.len();
+        body.extend(chunk.iter().take(room));
+        body_cut = chunk.len() > room;
+        if body_cut {
+            break;
+        }
+    }
+    Ok(Answer { status, body, body_cut, latency: started.elapsed() })
 }
 
 /// The address as it may be shown in a message.
@@ -292,8 +321,12 @@ fn checked_headers(request: &HttpRequest) -> Result<HeaderMap, OutgoingError> {
 
 fn not_sent(host: &str, error: &reqwest::Error) -> OutgoingError {
     let host = host.to_owned();
-    if let Some(refused) = causes(error).find_map(|cause| cause.downcast_ref::<AddressRefused>()) {
-        return OutgoingError::Refused { host, refused: *refused };
+    let refused = causes(error).find_map(|cause| match cause.downcast_ref() {
+        Some(ResolveError::Refused(refused)) => Some(*refused),
+        Some(ResolveError::NotFound(_)) | None => None,
+    });
+    if let Some(refused) = refused {
+        return OutgoingError::Refused { host, refused };
     }
     let cause = root_cause(error);
     if error.is_dns() {
@@ -323,11 +356,25 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = Arc::clone(&self.policy);
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed = admitted(&policy, found)?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            let addresses = resolve(&policy, name.as_str()).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
+}
+
+/// A name without an address that may be connected to.
+#[derive(Debug, thiserror::Error)]
+enum ResolveError {
+    #[error(transparent)]
+    NotFound(#[from] std::io::Error),
+    #[error(transparent)]
+    Refused(#[from] AddressRefused),
+}
+
+async fn resolve(policy: &OutgoingPolicy, name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+    // Port 0 stands for the one in the address.
+    let found = tokio::net::lookup_host((name, 0)).await?.collect();
+    Ok(admitted(policy, found)?)
 }
 
 /// The allowed ones of a name's addresses; the first refusal when there is none.

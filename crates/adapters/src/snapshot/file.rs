@@ -115,7 +115,7 @@ pub(super) fn put_back(
         return Ok(false);
     }
     let folder = path.parent().ok_or_else(|| SnapshotError::NoFileName { path: path.to_owned() })?;
-    fs::create_dir_all(folder).map_err(unwritable)?;
+    create_folders(folder).map_err(unwritable)?;
     let prepared = folder.join(temporary);
     let moved = prepare(&prepared, state, content).and_then(|()| fs::rename(&prepared, path));
     if let Err(error) = moved {
@@ -179,6 +179,17 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
 /// Creates a folder that only its owner can enter, and its parents.
 pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Creates a folder and its parents where they are missing, durably.
+fn create_folders(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = path.parent() else { return Ok(()) };
+    create_folders(parent)?;
+    fs::create_dir(path)?;
+    sync_folder(parent)
 }
 
 /// Makes renames and new names in a folder durable.

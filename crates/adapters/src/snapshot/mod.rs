@@ -5,39 +5,34 @@
 //! restart. Files are readable only by the runner's user, because saved configuration may hold secrets. Saved bytes
 //! and the manifest carry digests: a damaged copy is reported and never put back.
 
+mod disk;
 mod file;
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::canonical::{Digest, NotCanonical};
 use domain::id::ChangeId;
+use domain::plan::definition::CAPTURES_TOTAL_MAX;
 use domain::plan::{Capture, Command};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::execute::{Conclusion, ExecutionContext, run_to_end};
+use crate::execute::{Conclusion, ExecutionContext, run_to_end, signal_name};
+use file::create_private_folder;
 pub use file::{FILE_BYTES_MAX, FileState};
-use file::{create_private, create_private_folder, sync_folder};
 
 /// Most bytes of files in one snapshot.
 pub const SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Most captures in one snapshot.
-pub const CAPTURES_MAX: usize = 1_000;
 /// Longest record of a captured program's output, in bytes.
 pub const OUTPUT_BYTES_MAX: usize = 16 * 1024;
-/// Longest manifest, in bytes: every output at its longest, escaped.
-const MANIFEST_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Longest command line in a report, in characters.
 const COMMAND_LINE_CHARS_MAX: usize = 200;
 /// Separates a snapshot's digest from those of other values.
 const DIGEST_LABEL: &str = "cortex-change/snapshot/v1";
-const FORMAT: u32 = 1;
-const MANIFEST: &str = "manifest.json";
 
 /// Where a runner keeps its snapshots.
 #[derive(Debug, Clone)]
@@ -61,7 +56,7 @@ pub struct SnapshotId {
 pub struct Snapshot {
     /// Which run it belongs to.
     pub id: SnapshotId,
-    /// What was captured, each thing once.
+    /// One for each declared capture, in their order.
     pub items: Vec<Item>,
 }
 
@@ -113,7 +108,7 @@ pub struct Output {
 /// What putting back came to, thing by thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreReport {
-    /// In the order of the snapshot.
+    /// One for each item of the snapshot, in their order.
     pub items: Vec<RestoredItem>,
 }
 
@@ -179,7 +174,7 @@ pub enum SnapshotError {
         reason: String,
     },
     /// Too much to capture.
-    #[error("{count} captures are declared: at most {CAPTURES_MAX} are taken")]
+    #[error("{count} captures are declared: at most {CAPTURES_TOTAL_MAX} are taken")]
     TooMany {
         /// How many.
         count: usize,
@@ -256,13 +251,14 @@ pub enum SnapshotError {
     BrokenOff,
 }
 
-/// What is on disk: the snapshot with its digest.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Manifest {
-    format: u32,
-    digest: Digest,
-    snapshot: Snapshot,
+impl Restored {
+    /// Whether the thing is now as it was before the change.
+    pub fn is_as_before(&self) -> bool {
+        match self {
+            Self::Unchanged | Self::PutBack | Self::Removed | Self::SameOutput => true,
+            Self::OtherOutput { .. } | Self::Failed { .. } => false,
+        }
+    }
 }
 
 impl RestoreReport {
@@ -283,6 +279,29 @@ impl Snapshot {
 }
 
 impl Item {
+    /// Of the file's bytes or the program's output; absent when there was no such file.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::File { state, .. } => Some(state.digest),
+            Self::AbsentFile { .. } => None,
+            Self::Output { digest, .. } => Some(*digest),
+        }
+    }
+
+    fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File { path, .. } | Self::AbsentFile { path, .. } => Some(path),
+            Self::Output { .. } => None,
+        }
+    }
+
+    fn command(&self) -> Option<&Command> {
+        match self {
+            Self::Output { command, .. } => Some(command),
+            Self::File { .. } | Self::AbsentFile { .. } => None,
+        }
+    }
+
     fn name(&self, context: &ExecutionContext) -> String {
         match self {
             Self::File { named, .. } | Self::AbsentFile { named, .. } => context.mask(named),
@@ -303,7 +322,7 @@ impl SnapshotStore {
         Ok(Self { folder })
     }
 
-    /// Captures the state now. Equal captures are taken once.
+    /// Captures the state now: one item for each capture, in their order. What is declared twice is captured once.
     ///
     /// # Errors
     /// When anything cannot be captured, or the run has a snapshot already. Nothing is kept then.
@@ -314,16 +333,16 @@ impl SnapshotStore {
         context: &ExecutionContext,
         cancel: &CancellationToken,
     ) -> Result<Snapshot, SnapshotError> {
-        if captures.len() > CAPTURES_MAX {
+        if captures.len() > CAPTURES_TOTAL_MAX {
             return Err(SnapshotError::TooMany { count: captures.len() });
         }
         let (store, folder) = (self.folder.clone(), self.folder_of(id));
         let run_folder = folder.clone();
-        blocking(move || begin(&store, &run_folder, id)).await?;
+        blocking(move || disk::begin(&store, &run_folder, id)).await?;
         let taken = take_into(&folder, id, captures, context, cancel).await;
         if taken.is_err() {
             // Half a snapshot is of no use and may hold secrets. What counts is the first error.
-            let _left_behind = blocking(move || discard(&folder)).await;
+            let _left_behind = blocking(move || disk::discard(&folder)).await;
         }
         taken
     }
@@ -334,7 +353,7 @@ impl SnapshotStore {
     /// When it cannot be read or is damaged.
     pub async fn load(&self, id: SnapshotId) -> Result<Option<Snapshot>, SnapshotError> {
         let folder = self.folder_of(id);
-        blocking(move || read_manifest(&folder, id)).await
+        blocking(move || disk::read_manifest(&folder, id)).await
     }
 
     /// Puts back every file, removes the ones that were not there, and compares what the captured programs print now.
@@ -345,16 +364,19 @@ impl SnapshotStore {
         context: &ExecutionContext,
         cancel: &CancellationToken,
     ) -> RestoreReport {
+        let (outputs, files): (Vec<_>, Vec<_>) =
+            snapshot.items.iter().enumerate().partition(|(_, item)| item.command().is_some());
         let mut items = Vec::with_capacity(snapshot.items.len());
-        // Outputs depend on files, so files come first; `take` has put them first.
-        for item in &snapshot.items {
+        // Outputs depend on files, so files come first.
+        for (position, item) in files.into_iter().chain(outputs) {
             let result = match self.restore_item(snapshot.id, item, context, cancel).await {
                 Ok(result) => result,
                 Err(error) => Restored::Failed { reason: context.mask(&error.to_string()) },
             };
-            items.push(RestoredItem { name: item.name(context), result });
+            items.push((position, RestoredItem { name: item.name(context), result }));
         }
-        RestoreReport { items }
+        items.sort_by_key(|(position, _)| *position);
+        RestoreReport { items: items.into_iter().map(|(_, item)| item).collect() }
     }
 
     /// Removes the snapshot of a run that is over.
@@ -363,7 +385,7 @@ impl SnapshotStore {
     /// When it cannot be removed.
     pub async fn remove(&self, id: SnapshotId) -> Result<(), SnapshotError> {
         let folder = self.folder_of(id);
-        blocking(move || discard(&folder)).await
+        blocking(move || disk::discard(&folder)).await
     }
 
     async fn restore_item(
@@ -378,7 +400,7 @@ impl SnapshotStore {
                 let temporary = format!(".cortex-change-restore-{}-{}-{saved_as}", id.change, id.run);
                 let (path, state, saved) = (path.clone(), *state, self.folder_of(id).join(saved_as));
                 blocking(move || {
-                    let content = read_saved(&saved, &state)?;
+                    let content = disk::read_saved(&saved, &state)?;
                     let done = file::put_back(&path, &state, &content, &temporary)?;
                     Ok(if done { Restored::PutBack } else { Restored::Unchanged })
                 })
@@ -413,24 +435,30 @@ async fn take_into(
     cancel: &CancellationToken,
 ) -> Result<Snapshot, SnapshotError> {
     let mut files = Vec::new();
-    let mut commands: Vec<(&Command, u64)> = Vec::new();
-    for capture in captures {
+    let mut commands = Vec::new();
+    for (position, capture) in captures.iter().enumerate() {
         match capture {
-            Capture::File { path } => files.push((path.clone(), context.path(path))),
-            Capture::Command { command, .. } if commands.iter().any(|(taken, _)| *taken == command) => {}
-            Capture::Command { command, timeout_millis } => commands.push((command, *timeout_millis)),
+            Capture::File { path } => files.push((position, path.clone(), context.path(path))),
+            Capture::Command { command, timeout_millis } => {
+                commands.push((position, command, *timeout_millis))
+            }
         }
     }
     let files_folder = folder.to_owned();
-    let mut items = blocking(move || save_files(&files, &files_folder)).await?;
-    for (command, timeout_millis) in commands {
-        let output = captured(command, timeout_millis, context, cancel).await?;
-        let digest = Digest::of_bytes(output.text.as_bytes());
-        items.push(Item::Output { command: command.clone(), timeout_millis, output, digest });
+    let mut items = blocking(move || disk::save_files(files, &files_folder)).await?;
+    for (position, command, timeout_millis) in commands {
+        let taken = items.iter().map(|(_, item)| item).find(|item| item.command() == Some(command));
+        let item = match taken {
+            Some(item) => item.clone(),
+            None => take_output(command, timeout_millis, context, cancel).await?,
+        };
+        items.push((position, item));
     }
+    items.sort_by_key(|(position, _)| *position);
+    let items = items.into_iter().map(|(_, item)| item).collect();
     let snapshot = Snapshot { id, items };
     let (manifest_folder, kept) = (folder.to_owned(), snapshot.clone());
-    blocking(move || write_manifest(&manifest_folder, kept)).await?;
+    blocking(move || disk::write_manifest(&manifest_folder, kept)).await?;
     Ok(snapshot)
 }
 
@@ -441,122 +469,15 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(SnapshotError::BrokenOff))
 }
 
-fn storage(path: &Path) -> impl Fn(io::Error) -> SnapshotError {
-    move |source| SnapshotError::Storage { path: path.to_owned(), source }
-}
-
-/// Makes an empty, durable folder for a run. What a broken off attempt left there is removed.
-fn begin(store: &Path, folder: &Path, id: SnapshotId) -> Result<(), SnapshotError> {
-    if folder.join(MANIFEST).try_exists().map_err(storage(folder))? {
-        return Err(SnapshotError::AlreadyTaken { change: id.change, run: id.run });
-    }
-    discard(folder)?;
-    create_private_folder(folder).map_err(storage(folder))?;
-    sync_folder(folder.parent().unwrap_or(store)).map_err(storage(folder))?;
-    sync_folder(store).map_err(storage(store))
-}
-
-fn discard(folder: &Path) -> Result<(), SnapshotError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(storage(folder)(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn save_files(files: &[(String, PathBuf)], folder: &Path) -> Result<Vec<Item>, SnapshotError> {
-    check_total(files.iter().map(|(_, path)| path))?;
-    let mut items: Vec<Item> = Vec::new();
-    for (named, path) in files {
-        let path = file::resolve(path)?;
-        let is_path = |item: &Item| match item {
-            Item::File { path: taken, .. } | Item::AbsentFile { path: taken, .. } => *taken == path,
-            Item::Output { .. } => false,
-        };
-        if items.iter().any(is_path) {
-            continue;
-        }
-        let named = named.clone();
-        let Some((state, content)) = file::read(&path)? else {
-            items.push(Item::AbsentFile { named, path });
-            continue;
-        };
-        let saved_as = format!("{:04}", items.len());
-        write_durably(&folder.join(&saved_as), &content)?;
-        items.push(Item::File { named, path, state, saved_as });
-    }
-    Ok(items)
-}
-
-/// Refuses too much before anything is copied. A file that grows after this is noticed when it is read.
-fn check_total<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), SnapshotError> {
-    let distinct: BTreeSet<&PathBuf> = paths.collect();
-    let mut total_bytes: u64 = 0;
-    for path in distinct {
-        let bytes =
-            fs::symlink_metadata(path).map_or(0, |found| if found.is_file() { found.len() } else { 0 });
-        total_bytes = total_bytes.saturating_add(bytes);
-        if total_bytes > SNAPSHOT_BYTES_MAX {
-            return Err(SnapshotError::SnapshotTooLarge { path: path.clone() });
-        }
-    }
-    Ok(())
-}
-
-fn write_durably(path: &Path, content: &[u8]) -> Result<(), SnapshotError> {
-    create_private(path)
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        })
-        .map_err(storage(path))
-}
-
-fn write_manifest(folder: &Path, snapshot: Snapshot) -> Result<(), SnapshotError> {
-    let path = folder.join(MANIFEST);
-    let unwritable = |reason: String| storage(&path)(io::Error::other(reason));
-    let digest = snapshot.digest().map_err(|error| unwritable(error.to_string()))?;
-    let manifest = Manifest { format: FORMAT, digest, snapshot };
-    let json = serde_json::to_vec_pretty(&manifest).map_err(|error| unwritable(error.to_string()))?;
-    let prepared = folder.join("manifest.json.new");
-    write_durably(&prepared, &json)?;
-    fs::rename(&prepared, &path).and_then(|()| sync_folder(folder)).map_err(storage(&path))
-}
-
-fn read_manifest(folder: &Path, id: SnapshotId) -> Result<Option<Snapshot>, SnapshotError> {
-    let path = folder.join(MANIFEST);
-    let file = match fs::File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(storage(&path)(error)),
-    };
-    let damaged = |reason: &str| SnapshotError::Damaged { path: path.clone(), reason: reason.to_owned() };
-    let mut json = Vec::new();
-    file.take(MANIFEST_BYTES_MAX).read_to_end(&mut json).map_err(storage(&path))?;
-    let manifest: Manifest = serde_json::from_slice(&json).map_err(|error| damaged(&error.to_string()))?;
-    if manifest.format != FORMAT {
-        return Err(damaged("its format is not known to this version"));
-    }
-    let digest = manifest.snapshot.digest().map_err(|error| damaged(&error.to_string()))?;
-    if digest != manifest.digest {
-        return Err(damaged("its digest is not the recorded one"));
-    }
-    if manifest.snapshot.id != id {
-        return Err(damaged("it belongs to another run"));
-    }
-    Ok(Some(manifest.snapshot))
-}
-
-fn read_saved(path: &Path, state: &FileState) -> Result<Vec<u8>, SnapshotError> {
-    let damaged = |reason: &str| SnapshotError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
-    let mut content = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content))
-        .map_err(storage(path))?;
-    if Digest::of_bytes(&content) == state.digest {
-        Ok(content)
-    } else {
-        Err(damaged("its digest is not the recorded one"))
-    }
+async fn take_output(
+    command: &Command,
+    timeout_millis: u64,
+    context: &ExecutionContext,
+    cancel: &CancellationToken,
+) -> Result<Item, SnapshotError> {
+    let output = captured(command, timeout_millis, context, cancel).await?;
+    let digest = Digest::of_bytes(output.text.as_bytes());
+    Ok(Item::Output { command: command.clone(), timeout_millis, output, digest })
 }
 
 async fn captured(
@@ -570,7 +491,7 @@ async fn captured(
     let failed = |reason| Err(SnapshotError::Command { command: command_line(command, context), reason });
     match finished.conclusion {
         Conclusion::Exited(exit_status) => Ok(Output { exit_status, text: finished.log }),
-        Conclusion::Signalled(signal) => failed(format!("ended by {signal}")),
+        Conclusion::Signalled(signal) => failed(format!("ended by {}", signal_name(signal))),
         Conclusion::Unknown(reason) => failed(format!("has no output: {reason}")),
         Conclusion::TimedOut => failed(format!("did not end within {timeout_millis} ms")),
         Conclusion::Cancelled => Err(SnapshotError::Cancelled),

@@ -1,37 +1,26 @@
 //! The `run` step against real processes. Each test runs both ways, directly and through a guardian, where it matters.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use adapters::execute::{LOG_BYTES_MAX, Outcome, execute};
-use domain::plan::{Command, StepKind};
+use adapters::execute::{LOG_BYTES_MAX, Performed, execute};
+use domain::plan::{Command, Failure, Outcome, StepKind};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute_workbench::{
-    AMPLE, GRACE, PATIENCE, Workbench, all_gone, is_running, perform, perform_line, program, shell,
+    AMPLE, CANCELLED, GRACE, PATIENCE, SUCCEEDED, TIMED_OUT, Workbench, all_gone, ended_with, is_running,
+    perform, perform_line, program, reason, shell,
 };
-
-fn failed(reason: &str, exit_status: Option<i32>) -> Outcome {
-    Outcome::Failed { reason: reason.to_owned(), exit_status }
-}
-
-/// The reason of an outcome that must be a failure.
-#[track_caller]
-fn reason(outcome: &Outcome) -> &str {
-    match outcome {
-        Outcome::Failed { reason, .. } => reason,
-        other => panic!("expected a failure, got {other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn a_program_that_ends_well_succeeds_and_its_output_is_kept_in_order() {
     let bench = Workbench::new();
     for (way, context) in bench.contexts() {
         let execution = perform_line("echo out; echo err >&2; echo end", &context).await;
-        assert_eq!(execution.outcome, Outcome::Succeeded, "{way}");
+        assert_eq!(execution.result, SUCCEEDED, "{way}");
         assert_eq!(execution.log, "out\nerr\nend\n", "{way}");
         assert!(execution.duration > Duration::ZERO && execution.duration < PATIENCE, "{way}");
     }
@@ -42,10 +31,14 @@ async fn status_and_signal_of_a_failing_program_are_reported() {
     let bench = Workbench::new();
     for (way, context) in bench.contexts() {
         let execution = perform_line("echo why; exit 3", &context).await;
-        assert_eq!(execution.outcome, failed("ended with status 3", Some(3)), "{way}");
+        assert_eq!(execution.result, ended_with(3), "{way}");
         assert_eq!(execution.log, "why\n", "{way}");
         let execution = perform_line("kill -KILL $$", &context).await;
-        assert_eq!(execution.outcome, failed("ended by SIGKILL (9)", None), "{way}");
+        assert_eq!(
+            execution.result,
+            Performed::Ended(Outcome::Failed { failure: Failure::Signal { signal: 9 } }),
+            "{way}"
+        );
     }
 }
 
@@ -61,14 +54,11 @@ async fn a_program_that_cannot_start_fails_with_the_next_step() {
             (&[], "`argv` is empty"),
         ] {
             let execution = perform(&StepKind::Run(program(argv)), AMPLE, &context).await;
-            assert!(reason(&execution.outcome).contains(expected), "{way}: {execution:?}");
+            assert!(reason(&execution).contains(expected), "{way}: {execution:?}");
         }
         let elsewhere = Command { working_directory: Some("gone".to_owned()), ..shell("true") };
         let execution = perform(&StepKind::Run(elsewhere), AMPLE, &context).await;
-        assert!(
-            reason(&execution.outcome).starts_with("`working_directory` `gone` is not a folder"),
-            "{way}"
-        );
+        assert!(reason(&execution).starts_with("`working_directory` `gone` is not a folder"), "{way}");
     }
 }
 
@@ -76,6 +66,8 @@ async fn a_program_that_cannot_start_fails_with_the_next_step() {
 async fn a_program_runs_in_the_folder_that_the_plan_names() {
     let bench = Workbench::new();
     std::fs::create_dir(bench.path("inner")).unwrap();
+    bench.write("inner/own", "#!/bin/sh\necho own program\n");
+    std::fs::set_permissions(bench.path("inner/own"), std::fs::Permissions::from_mode(0o755)).unwrap();
     for (way, context) in bench.contexts() {
         let inside = Command { working_directory: Some("inner".to_owned()), ..shell("pwd -P") };
         let execution = perform(&StepKind::Run(inside), AMPLE, &context).await;
@@ -84,6 +76,8 @@ async fn a_program_runs_in_the_folder_that_the_plan_names() {
             bench.path("inner").canonicalize().unwrap().to_str().unwrap(),
             "{way}"
         );
+        let own = Command { working_directory: Some("inner".to_owned()), ..program(&["./own"]) };
+        assert_eq!(perform(&StepKind::Run(own), AMPLE, &context).await.log, "own program\n", "{way}");
     }
 }
 
@@ -122,7 +116,7 @@ async fn our_own_tokens_are_given_to_no_program() {
         for command in [passed, given] {
             let execution = perform(&StepKind::Run(command), AMPLE, &context).await;
             let expected = format!("the variable `{name}` is not given to programs");
-            assert!(reason(&execution.outcome).starts_with(&expected), "{execution:?}");
+            assert!(reason(&execution).starts_with(&expected), "{execution:?}");
         }
     }
     assert_eq!(bench.read("ran"), None);
@@ -139,7 +133,7 @@ async fn variables_that_are_missing_or_misnamed_are_refused() {
         [(missing, "the variable `NOT_THERE` is not set"), (misnamed, "`A=B` is not a variable name")]
     {
         let execution = perform(&StepKind::Run(command), AMPLE, &bench.context()).await;
-        assert!(reason(&execution.outcome).starts_with(expected), "{execution:?}");
+        assert!(reason(&execution).starts_with(expected), "{execution:?}");
     }
     assert_eq!(bench.read("ran"), None);
 }
@@ -170,7 +164,7 @@ async fn a_flood_of_output_neither_blocks_the_program_nor_fills_the_memory() {
     for (way, context) in bench.contexts() {
         let execution =
             perform_line("echo begin; yes line | head -c 100000000; echo; echo end", &context).await;
-        assert_eq!(execution.outcome, Outcome::Succeeded, "{way}");
+        assert_eq!(execution.result, SUCCEEDED, "{way}");
         assert!(execution.log.starts_with("begin\nline\n") && execution.log.ends_with("\nend\n"), "{way}");
         let cut = 6 + 100_000_000 + 5 - LOG_BYTES_MAX;
         assert!(execution.log.contains(&format!("\n[… {cut} bytes cut …]\n")), "{way}");
@@ -193,7 +187,7 @@ async fn a_tree_that_ignores_the_request_to_end_is_killed_when_the_time_is_over(
         let bench = Workbench::new();
         let (way, context) = bench.contexts().into_iter().nth(way).unwrap();
         let execution = perform(&StepKind::Run(shell(STUBBORN_TREE)), Duration::from_secs(1), &context).await;
-        assert_eq!(execution.outcome, Outcome::TimedOut, "{way}");
+        assert_eq!(execution.result, TIMED_OUT, "{way}");
         assert!(execution.duration >= Duration::from_secs(1) + GRACE, "{way}: {:?}", execution.duration);
         let pids = bench.pids("pids", 4).await;
         assert!(!pids.iter().any(|pid| is_running(*pid)), "{way}: {pids:?}");
@@ -212,7 +206,7 @@ async fn a_tree_that_ignores_the_request_to_end_is_killed_on_cancel() {
             cancel.cancel();
             pids
         });
-        assert_eq!(execution.outcome, Outcome::Cancelled, "{way}");
+        assert_eq!(execution.result, CANCELLED, "{way}");
         assert!(!pids.iter().any(|pid| is_running(*pid)), "{way}: {pids:?}");
     }
 }
@@ -231,7 +225,7 @@ async fn a_program_that_heeds_the_request_to_end_may_tidy_up() {
             bench.pids("pids", 1).await;
             cancel.cancel();
         });
-        assert_eq!(execution.outcome, Outcome::Cancelled, "{way}");
+        assert_eq!(execution.result, CANCELLED, "{way}");
         assert_eq!(bench.read("done").as_deref(), Some("tidy\n"), "{way}");
         assert!(execution.duration < PATIENCE, "{way}: did not wait for the whole grace");
     }
@@ -243,7 +237,7 @@ async fn children_that_outlive_their_parent_and_hold_the_output_open_are_ended()
         let bench = Workbench::new();
         let (way, context) = bench.contexts().into_iter().nth(way).unwrap();
         let execution = perform_line("sleep 300 & echo $! > pids; echo started", &context).await;
-        assert_eq!(execution.outcome, Outcome::Succeeded, "{way}");
+        assert_eq!(execution.result, SUCCEEDED, "{way}");
         assert!(execution.log.starts_with("started\n"), "{way}: {}", execution.log);
         assert!(execution.log.contains("left running were ended"), "{way}: {}", execution.log);
         assert!(execution.duration < PATIENCE, "{way}");
@@ -260,7 +254,7 @@ async fn a_service_in_a_session_of_its_own_stays_and_does_not_hold_the_step_up()
         let line = "setsid sh -c 'echo $$ > pids; exec sleep 300' & while ! test -s pids; do sleep 0.01; done; echo started";
         let started = Instant::now();
         let execution = perform_line(line, &context).await;
-        assert_eq!(execution.outcome, Outcome::Succeeded, "{way}");
+        assert_eq!(execution.result, SUCCEEDED, "{way}");
         assert!(execution.log.contains("holds the output open"), "{way}: {}", execution.log);
         assert!(started.elapsed() < PATIENCE, "{way}");
         let pids = bench.pids("pids", 1).await;
@@ -298,8 +292,7 @@ async fn many_steps_at_once_do_not_disturb_each_other() {
         );
     }
     for (n, execution) in steps.join_all().await {
-        let expected =
-            if n == 0 { Outcome::Succeeded } else { failed(&format!("ended with status {n}"), Some(n)) };
-        assert_eq!((execution.outcome, execution.log), (expected, format!("{n}\n")));
+        let expected = if n == 0 { SUCCEEDED } else { ended_with(n) };
+        assert_eq!((execution.result, execution.log), (expected, format!("{n}\n")));
     }
 }

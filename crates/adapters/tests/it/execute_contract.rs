@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use adapters::execute::{Outcome, execute};
+use adapters::execute::{Performed, execute};
 use domain::plan::{Check, Probe, StepKind};
 use tokio_util::sync::CancellationToken;
 
-use crate::execute_workbench::{AMPLE, PATIENCE, Workbench, eventually, get, perform, shell};
+use crate::execute_workbench::{
+    AMPLE, CANCELLED, PATIENCE, SUCCEEDED, TIMED_OUT, Workbench, eventually, get, perform, reason, shell,
+};
 use crate::outgoing_listener::{Listener, Reply};
 
 /// Long enough that a step which waits for it has not been stopped.
@@ -44,7 +46,7 @@ async fn every_kind_ends_when_its_time_is_over() {
     let listener = Listener::start(|_| Reply::Silence);
     for (name, step) in endless_steps(&listener) {
         let execution = perform(&step, SHORT, &bench.context()).await;
-        assert_eq!(execution.outcome, Outcome::TimedOut, "{name}: {execution:?}");
+        assert_eq!(execution.result, TIMED_OUT, "{name}: {execution:?}");
         assert!(execution.duration >= SHORT && execution.duration < PATIENCE, "{name}: {execution:?}");
     }
 }
@@ -60,7 +62,7 @@ async fn every_kind_can_be_cancelled_while_it_runs() {
             tokio::time::sleep(Duration::from_millis(100)).await;
             cancel.cancel();
         });
-        assert_eq!(execution.outcome, Outcome::Cancelled, "{name}: {execution:?}");
+        assert_eq!(execution.result, CANCELLED, "{name}: {execution:?}");
         assert!(execution.duration < PATIENCE, "{name}: {execution:?}");
     }
 }
@@ -74,11 +76,11 @@ async fn a_step_that_was_cancelled_beforehand_is_not_carried_out() {
     let context = bench.context();
     for (name, step) in endless_steps(&listener) {
         let execution = execute(&step, LONG, &context, &cancelled).await;
-        assert_eq!(execution.outcome, Outcome::Cancelled, "{name}");
+        assert_eq!(execution.result, CANCELLED, "{name}");
         assert!(execution.duration < PATIENCE, "{name}");
     }
     let touch = StepKind::Run(shell("touch ran"));
-    assert_eq!(execute(&touch, LONG, &context, &cancelled).await.outcome, Outcome::Cancelled);
+    assert_eq!(execute(&touch, LONG, &context, &cancelled).await.result, CANCELLED);
     assert_eq!(bench.read("ran"), None);
     assert!(listener.requests().is_empty());
 }
@@ -133,9 +135,8 @@ async fn every_kind_can_be_repeated_and_undone_also_twice() {
         {
             for time in 0..times {
                 let execution = perform(action, AMPLE, &context).await;
-                assert_eq!(execution.outcome, Outcome::Succeeded, "{name} {time}: {execution:?}");
-                let seen =
-                    perform(&is_done, Duration::from_secs(1), &context).await.outcome == Outcome::Succeeded;
+                assert_eq!(execution.result, SUCCEEDED, "{name} {time}: {execution:?}");
+                let seen = perform(&is_done, Duration::from_secs(1), &context).await.result == SUCCEEDED;
                 assert_eq!(seen, done, "{name} {time}");
             }
         }
@@ -143,7 +144,7 @@ async fn every_kind_can_be_repeated_and_undone_also_twice() {
     // The other kinds change nothing, so they can be repeated and are their own undo.
     for step in [StepKind::Wait { duration_millis: 1 }, check("true", 2)] {
         for _ in 0..3 {
-            assert_eq!(perform(&step, AMPLE, &context).await.outcome, Outcome::Succeeded);
+            assert_eq!(perform(&step, AMPLE, &context).await.result, SUCCEEDED);
         }
     }
 }
@@ -154,7 +155,7 @@ async fn a_manual_step_is_handed_to_a_person_and_nothing_is_done() {
     let step = StepKind::Manual { instructions: "press the button".to_owned() };
     for _ in 0..2 {
         let execution = perform(&step, SHORT, &bench.context()).await;
-        assert_eq!(execution.outcome, Outcome::NeedsPerson { instructions: "press the button".to_owned() });
+        assert_eq!(execution.result, Performed::NeedsPerson { instructions: "press the button".to_owned() });
         assert_eq!(execution.log, "");
     }
 }
@@ -165,7 +166,7 @@ async fn a_check_needs_its_passes_in_a_row() {
     // Passes on every question but the third: two in a row, a failure, then three in a row.
     let line = "echo x >> asked; test $(wc -l < asked) -ne 3";
     let execution = perform(&check(line, 3), AMPLE, &bench.context()).await;
-    assert_eq!(execution.outcome, Outcome::Succeeded);
+    assert_eq!(execution.result, SUCCEEDED);
     let verdicts: Vec<&str> = execution.log.lines().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(verdicts, ["pass", "pass", "fail", "pass", "pass", "pass"]);
 }
@@ -179,7 +180,7 @@ async fn a_check_whose_question_cannot_be_asked_never_passes() {
     };
     let step = StepKind::Check(Check { probe, interval_millis: 0, successes: 0 });
     let execution = perform(&step, SHORT, &bench.context()).await;
-    assert_eq!(execution.outcome, Outcome::TimedOut);
+    assert_eq!(execution.result, TIMED_OUT);
     assert!(execution.log.starts_with("error: `no-such-program` could not be started"), "{}", execution.log);
 }
 
@@ -195,7 +196,7 @@ async fn a_check_by_request_waits_for_the_service() {
     let probe = Probe::Http { request: get(&listener.url("/health")), timeout_millis: 5_000 };
     let step = StepKind::Check(Check { probe, interval_millis: 20, successes: 2 });
     let execution = perform(&step, AMPLE, &bench.context()).await;
-    assert_eq!(execution.outcome, Outcome::Succeeded, "{execution:?}");
+    assert_eq!(execution.result, SUCCEEDED, "{execution:?}");
     assert_eq!(listener.requests().len(), 4);
 }
 
@@ -211,7 +212,7 @@ async fn a_request_sends_what_the_plan_says_and_keeps_the_answer() {
     request.headers.insert("x-api-key".to_owned(), "plan-secret".to_owned());
     request.headers.insert("authorization".to_owned(), "Custom other-secret".to_owned());
     let execution = perform(&StepKind::Http(request), AMPLE, &bench.context()).await;
-    assert_eq!(execution.outcome, Outcome::Succeeded);
+    assert_eq!(execution.result, SUCCEEDED);
     let sent = listener.requests().pop().unwrap();
     assert!(
         sent.starts_with("POST /deploy?version=2 HTTP/1.1\r\n") && sent.ends_with("\r\n\r\nhello"),
@@ -238,8 +239,7 @@ async fn a_request_whose_answer_is_not_the_expected_one_fails() {
     let unwell = Listener::answering(503, "down for maintenance");
     for (listener, status) in [(&unwell, 503), (&redirect, 302)] {
         let execution = perform(&StepKind::Http(get(&listener.url("/"))), AMPLE, &bench.context()).await;
-        let reason = format!("answered with status {status}, expected 200 to 299");
-        assert_eq!(execution.outcome, Outcome::Failed { reason, exit_status: None });
+        assert_eq!(reason(&execution), format!("answered with status {status}, expected 200 to 299"));
     }
     assert!(target.requests().is_empty(), "redirects are not followed");
     let execution = perform(&StepKind::Http(get(&unwell.url("/"))), AMPLE, &bench.context()).await;
@@ -257,6 +257,6 @@ async fn a_cancelled_check_ends_the_program_it_was_asking() {
         cancel.cancel();
         pids
     });
-    assert_eq!(execution.outcome, Outcome::Cancelled);
+    assert_eq!(execution.result, CANCELLED);
     eventually("the program ends", || (!crate::execute_workbench::is_running(pids[0])).then_some(())).await;
 }

@@ -2,14 +2,15 @@
 
 use std::process::{Command as Program, Stdio};
 
-use adapters::execute::{Outcome, execute};
+use adapters::execute::execute;
 use domain::plan::StepKind;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute_workbench::{
-    AMPLE, Workbench, all_gone, eventually, guardian_program, is_running, perform_line, shell,
+    AMPLE, SUCCEEDED, Workbench, all_gone, eventually, guardian_program, is_running, perform_line, reason,
+    shell,
 };
 
 /// The process id of the parent, the guardian, and of the processes of a step that ignores the request to end.
@@ -47,7 +48,7 @@ async fn a_guarded_step_reports_to_a_runner_that_lives() {
     let (succeeded, printed) = run("echo hello");
     assert!(succeeded && printed.contains("hello"), "{printed}");
     let (succeeded, printed) = run("exit 9");
-    assert!(!succeeded && printed.contains("ended with status 9"), "{printed}");
+    assert!(!succeeded && printed.contains("ExitStatus { status: 9 }"), "{printed}");
 }
 
 #[tokio::test]
@@ -61,7 +62,7 @@ async fn a_step_dies_with_its_guardian_and_has_failed() {
         kill(Pid::from_raw(pids[0]), Signal::SIGKILL).unwrap();
         pids
     });
-    let Outcome::Failed { reason, exit_status: None } = &execution.outcome else { panic!("{execution:?}") };
+    let reason = reason(&execution);
     assert!(reason.contains("ended without a report"), "{reason}");
     assert!(!pids.iter().any(|pid| is_running(*pid)));
 }
@@ -80,7 +81,7 @@ async fn a_guardian_that_is_asked_to_end_goes_on_guarding() {
         }
         bench.write("go", "");
     });
-    assert_eq!((execution.outcome, execution.log.as_str()), (Outcome::Succeeded, "guarded\n"));
+    assert_eq!((execution.result, execution.log.as_str()), (SUCCEEDED, "guarded\n"));
 }
 
 #[tokio::test]
@@ -92,7 +93,7 @@ async fn a_program_that_is_no_guardian_fails_the_step() {
     ] {
         let context = bench.context().with_guardian(program.into(), Vec::new());
         let execution = perform_line("touch ran", &context).await;
-        let Outcome::Failed { reason, .. } = execution.outcome else { panic!("{execution:?}") };
+        let reason = reason(&execution);
         assert!(reason.starts_with(expected), "{reason}");
     }
     assert_eq!(bench.read("ran"), None);
@@ -113,7 +114,35 @@ async fn no_guardian_is_left_behind() {
     let bench = Workbench::new();
     let [_, (_, context)] = bench.contexts();
     let execution = perform_line("echo $PPID > pids", &context).await;
-    assert_eq!(execution.outcome, Outcome::Succeeded);
+    assert_eq!(execution.result, SUCCEEDED);
     let guardian = bench.pids("pids", 1).await[0];
     eventually("the guardian ends", || (!is_running(guardian)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_guarded_step_has_no_terminal_to_wait_at() {
+    let bench = Workbench::new();
+    let [_, (_, context)] = bench.contexts();
+    let line = "echo $PPID > pids; cut -d ' ' -f 6,7 /proc/$$/stat; echo question > /dev/tty";
+    let execution = perform_line(line, &context).await;
+    let guardian = bench.pids("pids", 1).await[0];
+    assert!(
+        execution.log.starts_with(&format!("{guardian} 0\n")),
+        "own session, no terminal: {}",
+        execution.log
+    );
+    assert_ne!(execution.result, SUCCEEDED);
+}
+
+#[tokio::test]
+async fn a_machine_without_root_certificates_can_run_steps() {
+    let bench = Workbench::new();
+    let output = Program::new(guardian_program())
+        .args(["run", "echo hello"])
+        .current_dir(bench.path(""))
+        .env("SSL_CERT_FILE", bench.path("none"))
+        .env("SSL_CERT_DIR", bench.path("none"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use adapters::execute::{Execution, ExecutionContext, execute};
+use adapters::execute::{Execution, ExecutionContext, Performed, execute};
 use adapters::outgoing::{Outgoing, OutgoingPolicy};
-use domain::plan::{Command, HttpRequest, StepKind};
+use domain::plan::{Command, Failure, HttpRequest, Outcome, StepKind};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,24 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const AMPLE: Duration = Duration::from_secs(60);
 /// Grace of the test contexts.
 pub(crate) const GRACE: Duration = Duration::from_millis(300);
+
+pub(crate) const SUCCEEDED: Performed = Performed::Ended(Outcome::Succeeded);
+pub(crate) const TIMED_OUT: Performed = Performed::Ended(Outcome::Failed { failure: Failure::TimedOut });
+pub(crate) const CANCELLED: Performed = Performed::Ended(Outcome::Failed { failure: Failure::Cancelled });
+
+/// A failure by exit status.
+pub(crate) fn ended_with(status: i32) -> Performed {
+    Performed::Ended(Outcome::Failed { failure: Failure::ExitStatus { status } })
+}
+
+/// The reason of a step that must have failed for one that has no type of its own.
+#[track_caller]
+pub(crate) fn reason(execution: &Execution) -> &str {
+    match &execution.result {
+        Performed::Ended(Outcome::Failed { failure: Failure::Other { reason } }) => reason.as_str(),
+        other => panic!("expected a failure with a reason, got {other:?}"),
+    }
+}
 
 /// A folder of its own, and contexts that work in it.
 pub(crate) struct Workbench {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use adapters::metrics::{DETAIL_BYTES_MAX, Sampled, Verdict, probe};
+use adapters::metrics::{DETAIL_BYTES_MAX, Sampled, probe};
 use domain::plan::{Command, Probe};
+use domain::rollback::Verdict;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute_workbench::{PATIENCE, Workbench, get, program, shell};
@@ -69,12 +70,9 @@ async fn a_target_that_is_too_slow_fails() {
 
 #[tokio::test]
 async fn a_question_that_cannot_be_asked_is_an_error() {
-    check(
-        &ask_url("http://no-such-host.invalid/", 20_000).await,
-        Verdict::Error,
-        false,
-        "could not be resolved",
-    );
+    // No name server is asked about a name with a part of more than 63 characters.
+    let url = format!("http://{}.invalid/", "x".repeat(70));
+    check(&ask_url(&url, 20_000).await, Verdict::Error, false, "could not be resolved");
     check(
         &ask_url("http://169.254.169.254/latest/meta-data/", 5_000).await,
         Verdict::Error,

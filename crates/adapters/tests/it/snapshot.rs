@@ -6,6 +6,8 @@ use std::path::Path;
 use adapters::snapshot::{
     FILE_BYTES_MAX, Item, RestoreReport, Restored, Snapshot, SnapshotError, SnapshotId, SnapshotStore,
 };
+use domain::canonical::Digest;
+use domain::plan::definition::CAPTURES_TOTAL_MAX;
 use domain::plan::{Capture, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +27,10 @@ fn output(command: Command) -> Capture {
 
 fn store(bench: &Workbench) -> SnapshotStore {
     SnapshotStore::open(bench.path("snapshots")).unwrap()
+}
+
+async fn take_run(bench: &Workbench, run: u64, captures: &[Capture]) -> Snapshot {
+    store(bench).take(id(run), captures, &bench.context(), &CancellationToken::new()).await.unwrap()
 }
 
 async fn try_take(bench: &Workbench, captures: &[Capture]) -> Result<Snapshot, SnapshotError> {
@@ -189,8 +195,9 @@ async fn too_much_is_refused() {
     }
     let error = try_take(&bench, &names.map(file)).await.unwrap_err();
     assert!(matches!(error, SnapshotError::SnapshotTooLarge { .. }), "{error}");
-    let error = try_take(&bench, &vec![file("a"); 1_001]).await.unwrap_err();
-    assert!(matches!(error, SnapshotError::TooMany { count: 1_001 }), "{error}");
+    let count = CAPTURES_TOTAL_MAX + 1;
+    let error = try_take(&bench, &vec![file("a"); count]).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::TooMany { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -276,16 +283,22 @@ async fn a_damaged_manifest_is_refused() {
 }
 
 #[tokio::test]
-async fn equal_captures_are_taken_once() {
+async fn equal_captures_are_taken_once_and_each_has_its_item() {
     let bench = Workbench::new();
     std::fs::create_dir(bench.path("inner")).unwrap();
     bench.write("config", "old");
     let absolute = bench.path("config").to_str().unwrap().to_owned();
-    let captures = [file("config"), file("inner/../config"), file("./config"), file(&absolute)];
-    let commands = [output(shell("echo x >> ran")), output(shell("echo x >> ran"))];
-    let snapshot = take(&bench, &[&captures[..], &commands[..]].concat()).await;
-    assert_eq!(snapshot.items.len(), 2, "{snapshot:?}");
+    let again = output(shell("echo x | tee -a ran"));
+    let captures = [file("config"), again.clone(), file("inner/../config"), file(&absolute), again];
+    let snapshot = take(&bench, &captures).await;
+    assert_eq!(snapshot.items.len(), captures.len());
+    assert_eq!(snapshot.items[0], snapshot.items[2]);
+    assert_eq!(snapshot.items[0], snapshot.items[3]);
+    assert_eq!(snapshot.items[1], snapshot.items[4]);
     assert_eq!(bench.read("ran").as_deref(), Some("x\n"));
+    assert_eq!(snapshot.items[0].digest(), Some(Digest::of_bytes(b"old")));
+    assert_eq!(snapshot.items[1].digest(), Some(Digest::of_bytes(b"x\n")));
+    assert_eq!(take_run(&bench, 2, &[file("absent")]).await.items[0].digest(), None);
 }
 
 #[tokio::test]
@@ -293,16 +306,18 @@ async fn outputs_are_compared_after_files_have_been_put_back() {
     let bench = Workbench::new();
     bench.write("config", "old");
     bench.write("state", "old");
-    let commands = [output(shell("cat config; exit 3")), output(shell("cat state"))];
-    let snapshot = take(&bench, &[&commands[..], &[file("config")]].concat()).await;
+    let captures = [output(shell("cat config; exit 3")), output(shell("cat state")), file("config")];
+    let snapshot = take(&bench, &captures).await;
     bench.write("config", "new");
     bench.write("state", "new");
     let report = restore(&bench, &snapshot).await;
     assert!(report.is_complete(), "other output is reported, not fatal");
-    assert_eq!(report.items[1].name, "/bin/sh -c cat config; exit 3");
+    assert_eq!(report.items[0].name, "/bin/sh -c cat config; exit 3");
+    let as_before: Vec<bool> = report.items.iter().map(|item| item.result.is_as_before()).collect();
+    assert_eq!(as_before, [true, false, true]);
     let results = results(report);
-    assert_eq!(results[..2], [Restored::PutBack, Restored::SameOutput]);
-    let Restored::OtherOutput { before, after } = &results[2] else { panic!("{results:?}") };
+    assert_eq!((&results[0], &results[2]), (&Restored::SameOutput, &Restored::PutBack));
+    let Restored::OtherOutput { before, after } = &results[1] else { panic!("{results:?}") };
     assert_eq!((before.text.as_str(), after.text.as_str()), ("old", "new"));
 }
 
