@@ -594,3 +594,54 @@ impl fmt::Debug for Store {
         f.debug_struct("Store").field("location", &self.inner.config.location).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use audit::SigningKey;
+    use serde_json::json;
+
+    use super::*;
+    use crate::append::{NewEvent, StreamAppend};
+    use crate::open::Location;
+
+    fn large_event(version: u64) -> Append {
+        let stream = StreamName::new("change/a").unwrap();
+        let body = json!({"at": "2026-01-01T00:00:00Z", "data": "x".repeat(20_000)});
+        let events = vec![NewEvent { body }];
+        Append {
+            streams: vec![StreamAppend { stream, expected_version: version, events }],
+            ..Append::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn full_storage_refuses_and_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Arc::new(SigningKey::from_seed("store.test/log", [1; 32]).unwrap());
+        let store = Store::open(Config::new(Location::Folder(folder.path().to_owned()), key)).await.unwrap();
+        let limit_pages = async |pages: u32| {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            store.write(move |db, _| db.query(&sql, &[], |_| Ok(()))).await.unwrap();
+        };
+        limit_pages(100).await;
+        let mut version = 0;
+        let refused = loop {
+            match store.append(large_event(version)).await {
+                Ok(_) => version += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, AppendError::Store(StoreError::StorageFull(_))), "{refused:?}");
+        assert!((2..20).contains(&version), "{version}");
+        let stream = StreamName::new("change/a").unwrap();
+        assert_eq!(
+            store.stream_version(&stream).await.unwrap(),
+            version,
+            "reads go on, and nothing is half-written"
+        );
+        limit_pages(1000).await;
+        store.append(large_event(version)).await.unwrap();
+        assert_eq!(store.verify(|_| {}).await.unwrap().head.size, version + 1);
+        store.close().await;
+    }
+}

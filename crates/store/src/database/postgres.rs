@@ -1,7 +1,9 @@
 //! PostgreSQL through one synchronous connection per thread, which is made again when it is lost.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode};
@@ -145,7 +147,8 @@ impl Postgres {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        if session.client.is_closed() {
+        let broken = session.client.is_closed() || ends_the_connection(&error);
+        if broken {
             self.session = None;
             return Err(StoreError::unavailable(error));
         }
@@ -197,19 +200,25 @@ struct NotConnected;
 )]
 struct NoCertificates;
 
+/// Whether the server hangs up with this error or cannot be understood any more.
+fn ends_the_connection(error: &postgres::Error) -> bool {
+    match error.code().map(SqlState::code) {
+        Some(code) => code.starts_with("08") || code.starts_with("57P"),
+        // Without a code it is not the server that speaks. A cause that is not of the network is a value of ours that
+        // does not fit its column.
+        None => error.source().is_none_or(|cause| cause.is::<io::Error>()),
+    }
+}
+
 fn store_error(error: postgres::Error) -> StoreError {
-    let Some(code) = error.code().map(SqlState::code) else {
-        // Without a code it is not the server that speaks: the connection is broken or about to be.
-        return StoreError::unavailable(error);
-    };
-    match code {
+    match error.code().map_or("", SqlState::code) {
         // Disk full, and the quotas of hosted servers.
         "53100" | "53400" => StoreError::storage_full(error),
-        // Out of connections or memory, shutting down, failing over, or a lock or query that took too long.
-        _ if ["08", "53", "57", "58", "25006", "40", "55P03"].iter().any(|class| code.starts_with(class)) => {
+        // Out of connections or memory, failing over, or a lock or query that took too long.
+        code if ["53", "57", "58", "25006", "40", "55P03"].iter().any(|class| code.starts_with(class)) => {
             StoreError::unavailable(error)
         }
-        _ if code.starts_with("XX00") => StoreError::damaged(error.to_string()),
+        code if code.starts_with("XX00") => StoreError::damaged(error.to_string()),
         _ => StoreError::refused(error),
     }
 }

@@ -1,0 +1,155 @@
+//! What is opened, and what is refused and why.
+
+use std::fs;
+
+use store::{DATABASE_FILE, Location, OpenError, Store, StoreError};
+
+use crate::harness::{TestDatabase, append_one, on_both_databases, stream};
+
+on_both_databases!(
+    what_was_written_is_there_after_reopening,
+    a_newer_schema_is_refused,
+    a_database_of_something_else_is_refused,
+    a_head_that_contradicts_the_events_is_refused,
+    an_empty_database_is_not_set_up_by_a_reader,
+    a_closed_store_refuses_and_says_so,
+);
+
+async fn what_was_written_is_there_after_reopening(database: TestDatabase) {
+    for version in 0..3 {
+        let store = database.open().await;
+        assert_eq!(*store.subscribe().borrow(), version);
+        append_one(&store, "change/a", version).await.unwrap();
+        store.close().await;
+    }
+}
+
+async fn a_newer_schema_is_refused(database: TestDatabase) {
+    database.open().await.close().await;
+    match database.location {
+        Location::Folder(_) => database.sql("PRAGMA user_version = 99"),
+        Location::Url(_) => database.sql("UPDATE cortex_change_schema SET version = 99"),
+    }
+    let refused = Store::open(database.config()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found: 99, known: 1 }), "{refused:?}");
+    assert!(refused.to_string().contains("newer release"), "{refused}");
+}
+
+async fn a_database_of_something_else_is_refused(database: TestDatabase) {
+    if let Location::Folder(folder) = &database.location {
+        fs::create_dir_all(folder).unwrap();
+    }
+    database.sql("CREATE TABLE customers (id BIGINT)");
+    let refused = Store::open(database.config()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Foreign { tables: 1 }), "{refused:?}");
+    database.sql("DROP TABLE customers");
+    database.open().await.close().await;
+}
+
+async fn a_head_that_contradicts_the_events_is_refused(database: TestDatabase) {
+    let store = database.open().await;
+    append_one(&store, "change/a", 0).await.unwrap();
+    append_one(&store, "change/a", 1).await.unwrap();
+    store.close().await;
+    database.sql("DELETE FROM event WHERE log_index = 1");
+    let refused = Store::open(database.config()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged { source: StoreError::Damaged { .. }, .. }), "{refused:?}");
+}
+
+async fn an_empty_database_is_not_set_up_by_a_reader(database: TestDatabase) {
+    let file = database.folder.path().join("backup");
+    let refused = store::backup(&database.location, &file).await.unwrap_err();
+    match database.location {
+        Location::Folder(_) => assert!(refused.to_string().contains(DATABASE_FILE), "{refused}"),
+        Location::Url(_) => assert!(refused.to_string().contains("schema version 0"), "{refused}"),
+    }
+    assert!(!file.exists());
+    database.open().await.close().await;
+}
+
+async fn a_closed_store_refuses_and_says_so(database: TestDatabase) {
+    let store = database.open().await;
+    let clone = store.clone();
+    store.close().await;
+    clone.stopped().await;
+    assert!(matches!(clone.head().await, Err(StoreError::Closed)));
+    let refused = append_one(&clone, "change/a", 0).await;
+    assert!(matches!(refused, Err(store::AppendError::Store(StoreError::Closed))), "{refused:?}");
+    clone.close().await;
+    let reopened = database.open().await;
+    assert_eq!(reopened.stream_version(&stream("change/a")).await.unwrap(), 0);
+    reopened.close().await;
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_has_a_folder() {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    let refused = Store::open(database.config()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused:?}");
+    store.close().await;
+    database.open().await.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let database = TestDatabase::sqlite();
+    let Location::Folder(folder) = &database.location else { unreachable!() };
+    fs::create_dir_all(folder).unwrap();
+    for content in [b"not a database, but long enough to have a header of one".repeat(100), vec![0x53; 5000]]
+    {
+        fs::write(folder.join(DATABASE_FILE), content).unwrap();
+        let refused = Store::open(database.config()).await.unwrap_err();
+        assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
+        assert!(refused.to_string().contains("restore a backup"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_or_found_by_verification() {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    for version in 0..200 {
+        append_one(&store, "change/a", version).await.unwrap();
+    }
+    store.close().await;
+    let Location::Folder(folder) = &database.location else { unreachable!() };
+    let file = folder.join(DATABASE_FILE);
+    let whole = fs::read(&file).unwrap();
+    let pages = whole.len() / 4096;
+    assert!(pages > 20, "{pages}");
+    for page in 0..pages {
+        let mut damaged = whole.clone();
+        damaged[page * 4096..(page + 1) * 4096].fill(0xa5);
+        fs::write(&file, damaged).unwrap();
+        let noticed = match Store::open(database.config()).await {
+            Err(OpenError::Damaged { .. }) => true,
+            Err(other) => panic!("page {page}: {other:?}"),
+            Ok(store) => {
+                let faulty = store.verify(|_| {}).await.is_err();
+                store.close().await;
+                faulty
+            }
+        };
+        // Pages of views and of free space are not the log's; those of the log are a large part of the file.
+        if (2..pages / 2).contains(&page) && !noticed {
+            assert!(is_empty_page(&whole[page * 4096..]), "page {page}");
+        }
+    }
+}
+
+/// Whether a page of the file is that of an index or table without rows.
+fn is_empty_page(page: &[u8]) -> bool {
+    matches!(page[0], 0x0a | 0x0d) && page[3..5] == [0, 0]
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_named_without_its_password() {
+    let mut database = TestDatabase::sqlite();
+    let url = "postgresql://someone:secret@127.0.0.1:1/nothing?connect_timeout=1&sslmode=disable";
+    database.location = Location::Url(url.into());
+    let refused = Store::open(database.config()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Store(StoreError::Unavailable(_))), "{refused:?}");
+    let shown = format!("{refused:?} {:?} {}", database.config(), database.location);
+    assert!(shown.contains("127.0.0.1:1/nothing") && !shown.contains("secret"), "{shown}");
+}
