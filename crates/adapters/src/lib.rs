@@ -11,6 +11,7 @@ pub mod execute;
 pub mod git;
 pub mod mask;
 pub mod metrics;
+pub mod notify;
 pub mod outgoing;
 pub mod scan;
 pub mod snapshot;

@@ -1,1 +1,38 @@
-//! placeholder
+//! The server: the one door through which people, pipelines, agents, timers and pages reach the life of a change.
+//!
+//! Knows: HTTP, tokens, the order load, gather facts, ask policy, decide, append; background loops; pages. Never does:
+//! decide by itself whether something may happen, or speak SQL.
+//!
+//! Invariant: every change of state goes through a use-case that asks policy and commits events, effects and views in
+//! one append; a handler or loop writes nothing by itself.
+
+mod app;
+mod ask;
+mod caller;
+mod clock;
+mod commit;
+mod config;
+mod failure;
+mod http;
+mod known;
+mod load;
+mod metrics;
+mod notify;
+// mod portal;
+pub mod project;
+mod record;
+mod serve;
+mod signing;
+mod use_cases;
+mod verify;
+mod view;
+mod work;
+mod workers;
+
+pub use clock::Clock;
+pub use config::{Config, LISTEN_DEFAULT, Lease, Limits, Notify};
+pub use failure::Failure;
+pub use http::openapi;
+pub use serve::{Running, StartError, start, start_with_clock, store_config};
+pub use signing::{KEY_FILE, KeyFileError};
+pub use verify::verify;

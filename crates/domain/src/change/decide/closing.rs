@@ -61,7 +61,7 @@ fn accepted_outcomes(state: &State) -> &'static [Outcome] {
     match state {
         State::Implemented(_) => &[Outcome::Successful, Outcome::Partial],
         State::RolledBack(_) => &[Outcome::RolledBack],
-        State::Failed(_) => &[Outcome::Failed, Outcome::Partial],
+        State::Failed(_) => &[Outcome::Failed],
         State::Draft
         | State::Assessing(_)
         | State::AwaitingApproval(_)

@@ -1,0 +1,168 @@
+//! Putting questions to policy: the facts about a change, gathered in one place.
+
+use std::collections::BTreeSet;
+
+use domain::Timestamp;
+use domain::approval::outstanding;
+use domain::authorization::Answer;
+use domain::canonical::Digest;
+use domain::change::{Change, Outcome, Retrospective, Runner, State};
+use domain::id::ActorId;
+use domain::actor::Role;
+use domain::risk::Assessment;
+use policy::{Action, ChangeResource, Context, Question, Resource};
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::known::Known;
+
+/// What a question depends on besides the change itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Particulars<'a> {
+    /// The role exercised.
+    pub authority: Option<Role>,
+    /// The outcome with which the change is about to be closed.
+    pub outcome: Option<Outcome>,
+    /// Digest of what is about to run.
+    pub digest: Option<Digest>,
+    /// The assessment to judge by, where the change does not carry it yet.
+    pub assessment: Option<&'a Assessment>,
+}
+
+/// Everyone who counts as the requester's side of a change.
+pub(crate) fn parties(known: &Known, change: &Change) -> BTreeSet<ActorId> {
+    let mut side = known.directory.side_of(&change.created_by);
+    if let Some(other) = &change.on_behalf_of {
+        side.extend(known.directory.side_of(other));
+    }
+    side
+}
+
+/// Asks whether `caller` may do `action` to a change.
+pub(crate) fn about_change(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    change: &Change,
+    parties: &BTreeSet<ActorId>,
+    particulars: Particulars<'_>,
+    now: Timestamp,
+) -> Answer {
+    let resource = Resource::Change(Box::new(change_resource(caller, change, parties, particulars, now)));
+    let context = Context { authority: particulars.authority, outcome: particulars.outcome };
+    let principal = caller.principal(None);
+    app.policies.decide(&Question { principal: &principal, action, resource: &resource, context })
+}
+
+/// Asks whether `caller` may do `action` to something else than a change.
+///
+/// # Errors
+/// When policy refuses.
+pub(crate) fn about(app: &App, caller: &Caller, action: Action, resource: &Resource) -> Result<Answer, Failure> {
+    on_behalf(app, caller, action, resource, None)
+}
+
+/// The same, acting for somebody else.
+///
+/// # Errors
+/// When policy refuses.
+pub(crate) fn on_behalf(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    resource: &Resource,
+    on_behalf_of: Option<&ActorId>,
+) -> Result<Answer, Failure> {
+    let principal = caller.principal(on_behalf_of);
+    let question = Question { principal: &principal, action, resource, context: Context::default() };
+    match app.policies.decide(&question) {
+        Answer::Denied { violations } => Err(Failure::Denied(violations)),
+        allowed @ Answer::Allowed { .. } => Ok(allowed),
+    }
+}
+
+fn change_resource(
+    caller: &Caller,
+    change: &Change,
+    parties: &BTreeSet<ActorId>,
+    particulars: Particulars<'_>,
+    now: Timestamp,
+) -> ChangeResource {
+    let content = &change.content;
+    let assessment = particulars.assessment.or_else(|| change.assessment());
+    let tests = content.evidence.tests;
+    ChangeResource {
+        id: change.id,
+        change_type: content.change_type,
+        category: content.category,
+        state: change.state_name(),
+        requester: change.created_by.clone(),
+        parties: parties.clone(),
+        services: content.affected_services.clone(),
+        environment: content.environment.clone(),
+        level: assessment.map(|assessment| assessment.level),
+        score: assessment.map(|assessment| assessment.score.get()),
+        lowest_tier: assessment.map(|assessment| assessment.blast_radius.highest_tier.number()),
+        unknown_facts: assessment.is_none_or(|assessment| !assessment.missing.is_empty()),
+        has_test_evidence: tests.is_some(),
+        tests_passed: tests.is_some_and(domain::change::TestResults::all_passed),
+        has_plan: content.plan.is_some(),
+        has_rollback_plan: has_way_back(change),
+        rollback_automated: content.rollback_plan.as_ref().is_some_and(domain::plan::RollbackPlan::runs_unattended),
+        policy_findings: count(assessment.map_or(0, |assessment| assessment.findings.len())),
+        approvals_outstanding: approvals_outstanding(change),
+        conditions_outstanding: conditions_outstanding(change),
+        digest_matches: digest_matches(change, particulars.digest),
+        window_open: content.window.is_none_or(|window| window.contains(now)),
+        validated: change.execution().is_some_and(|execution| {
+            execution.validations.last().is_some_and(domain::change::Validation::passed)
+        }),
+        emergency_authorised: !matches!(change.retrospective, Retrospective::NotRequired),
+        runner_is_holder: runner_is_holder(caller, change),
+    }
+}
+
+/// Whether there is a plan to take the change back: a rollback plan, or an undo for every step that needs one.
+fn has_way_back(change: &Change) -> bool {
+    change.content.rollback_plan.is_some()
+        || change.content.plan.as_ref().is_some_and(|plan| plan.steps.iter().any(|step| step.undo.is_some()))
+}
+
+fn approvals_outstanding(change: &Change) -> u32 {
+    let (requirements, approvals) = match &change.state {
+        State::AwaitingApproval(awaiting) => (&awaiting.requirements, &awaiting.approvals),
+        _ => match change.authorization() {
+            Some(authorization) => (&authorization.requirements, &authorization.approvals),
+            None => return 1,
+        },
+    };
+    let missing = outstanding(requirements, approvals, change.digest);
+    missing.iter().map(|gate| u32::from(gate.missing)).sum()
+}
+
+fn conditions_outstanding(change: &Change) -> u32 {
+    let unmet = match &change.state {
+        State::AwaitingApproval(awaiting) => awaiting.conditions.iter().filter(|c| c.met.is_none()).count(),
+        _ => change.authorization().map_or(0, |authorization| authorization.unmet_conditions().count()),
+    };
+    count(unmet)
+}
+
+/// Whether what is about to run is what was approved; without a named digest, whether nothing was amended since.
+fn digest_matches(change: &Change, digest: Option<Digest>) -> bool {
+    change.authorization().is_some_and(|authorization| {
+        authorization.digest == change.digest && digest.is_none_or(|digest| digest == change.digest)
+    })
+}
+
+fn runner_is_holder(caller: &Caller, change: &Change) -> bool {
+    change.execution().is_some_and(|execution| match &execution.runner {
+        Runner::Held { by, .. } => *by == caller.id(),
+        Runner::Free { .. } => false,
+    })
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

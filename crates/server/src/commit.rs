@@ -1,0 +1,241 @@
+//! Committing a unit of work: events, effects and projections in one append, and again when somebody else was faster.
+
+use domain::Timestamp;
+use domain::change::{Action as Effect, ChangeEvent, Deadline};
+use domain::id::{ActorId, ChangeId, IncidentId};
+use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
+use domain::text::FreeText;
+use serde_json::json;
+use store::{
+    Append, AppendError, Guard, MessageId, NewIdempotency, OutboxMessage, StreamAppend, StreamName, Timer, TimerId,
+    TimerOp,
+};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::known::{Ending, Known};
+use crate::load;
+use crate::project;
+use crate::record::{Envelope, encode};
+use crate::work::ChangeWork;
+
+/// How often a unit of work is decided again because somebody else was faster.
+const ATTEMPTS_MAX: usize = 8;
+
+/// What a use-case adds to the append of a unit of work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extras {
+    /// The answer to give to a repetition of the request.
+    pub idempotency: Option<NewIdempotency>,
+    /// The timer that led to the work; the append fails when it is gone.
+    pub consume_timer: Option<TimerId>,
+}
+
+/// Loads a change, lets `decide` work on it and commits; decides again when somebody else was faster.
+///
+/// # Errors
+/// What `decide` refuses, or when the store fails.
+pub(crate) async fn with_change(
+    app: &App,
+    id: ChangeId,
+    extras: Extras,
+    mut decide: impl FnMut(&mut ChangeWork, &Known) -> Result<(), Failure> + Send,
+) -> Result<ChangeWork, Failure> {
+    for _ in 0..ATTEMPTS_MAX {
+        let mut work = ChangeWork::load(app, id).await?;
+        decide(&mut work, &app.known())?;
+        if work.is_unchanged() && work.effects.is_empty() {
+            return Ok(work);
+        }
+        match commit(app, &mut work, extras.clone()).await {
+            Ok(()) => return Ok(work),
+            Err(failure) => yield_to_others(app, failure).await?,
+        }
+    }
+    Err(Failure::Contended)
+}
+
+/// Commits a unit of work.
+///
+/// # Errors
+/// When somebody else was faster, a guard does not hold any more, or the store fails. Nothing was written then.
+pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> Result<(), Failure> {
+    let effects = std::mem::take(&mut work.effects);
+    let incident = apply_incident(app, work, &effects).await?;
+    let mut append = work.append()?;
+    let (timers, outbox) = (timers(work.change.id, &effects)?, outbox(app, work, &effects)?);
+    append.timers = timers;
+    append.outbox = outbox;
+    append.idempotency = extras.idempotency;
+    append.consume_timer = extras.consume_timer;
+    if let Some(part) = incident {
+        append.streams.push(part.stream);
+        append.projections.push(project::incident(&part.incident));
+    }
+    let appended = app.store.append(append).await?;
+    work.committed_at(appended.indexes.start);
+    app.metrics.committed(&work.trail, appended.indexes);
+    let has_closed = work.trail.last().is_some_and(|last| matches!(last.event, ChangeEvent::Closed { .. }));
+    if let Some(ending) = Ending::of(&work.change).filter(|_| has_closed) {
+        app.known_mut().endings.add(&ending);
+    }
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Takes note of what another server wrote, so that the next attempt sees it.
+///
+/// # Errors
+/// The failure itself, when trying again would not help.
+pub(crate) async fn yield_to_others(app: &App, failure: Failure) -> Result<(), Failure> {
+    match failure {
+        Failure::Append(AppendError::VersionConflict { stream, .. }) => {
+            app.forget_numbers();
+            load::refresh(app, &stream).await
+        }
+        Failure::Append(AppendError::ClockWentBack { .. }) => Ok(()),
+        other => Err(other),
+    }
+}
+
+/// The part of an append that opens or continues an incident.
+struct IncidentPart {
+    stream: StreamAppend,
+    incident: Incident,
+}
+
+/// Opens an incident for a rollback, or makes the change's open one worse.
+async fn apply_incident(
+    app: &App,
+    work: &mut ChangeWork,
+    effects: &[Effect],
+) -> Result<Option<IncidentPart>, Failure> {
+    let wanted = effects.iter().rev().find_map(|effect| match effect {
+        Effect::OpenIncident { severity, cause } => Some((*severity, cause.clone())),
+        Effect::SetTimer { .. } | Effect::CancelTimer { .. } | Effect::Notify { .. } => None,
+    });
+    let Some((severity, cause)) = wanted else {
+        return Ok(None);
+    };
+    let (id, before) = match open_incident(app, work).await? {
+        Some(incident) => (incident.id, Some(incident)),
+        None => (app.next_incident_id(work.now).await?, None),
+    };
+    let events = match &before {
+        None => vec![opened(work, severity, cause)?],
+        Some(incident) => continued(incident, severity, cause),
+    };
+    if before.is_none() {
+        work.record(ChangeEvent::IncidentLinked { incident: id })?;
+    }
+    incident_part(id, before, &events, work.now).map(Some)
+}
+
+async fn open_incident(app: &App, work: &ChangeWork) -> Result<Option<Incident>, Failure> {
+    let Some(id) = work.change.incidents.last() else {
+        return Ok(None);
+    };
+    let incident = load::incident(app, *id).await?;
+    Ok((incident.state != IncidentState::Closed).then_some(incident))
+}
+
+fn opened(work: &ChangeWork, severity: Severity, cause: FreeText) -> Result<IncidentEvent, Failure> {
+    let title = format!("{}: {}", work.change.id, work.change.content.title);
+    let title = title.chars().take(200).collect::<String>();
+    let title = FreeText::title(title).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(IncidentEvent::Opened { change: work.change.id, severity, title, text: cause })
+}
+
+fn continued(incident: &Incident, severity: Severity, cause: FreeText) -> Vec<IncidentEvent> {
+    let mut events = vec![IncidentEvent::Noted { text: cause }];
+    if severity > incident.severity {
+        events.push(IncidentEvent::SeverityChanged { severity });
+    }
+    if incident.state == IncidentState::Resolved {
+        events.push(IncidentEvent::StateChanged { state: IncidentState::Investigating });
+    }
+    events
+}
+
+fn incident_part(
+    id: IncidentId,
+    before: Option<Incident>,
+    events: &[IncidentEvent],
+    now: Timestamp,
+) -> Result<IncidentPart, Failure> {
+    let by = ActorId::system();
+    let expected_version = before.as_ref().map_or(0, |incident| incident.version);
+    let now = before.as_ref().map_or(now, |incident| now.max(incident.updated_at));
+    let envelope = Envelope { at: now, actor: by.clone(), on_behalf_of: None, policies: Vec::new() };
+    let mut folded = before;
+    let mut encoded = Vec::with_capacity(events.len());
+    for event in events {
+        folded = Some(incident::evolve(folded, id, now, &by, event)?);
+        encoded.push(encode(&envelope, event).map_err(|error| Failure::Internal(error.to_string()))?);
+    }
+    let incident = folded.ok_or_else(|| Failure::Internal("an incident without events".to_owned()))?;
+    let stream = StreamAppend { stream: StreamName::incident(id), expected_version, events: encoded };
+    Ok(IncidentPart { stream, incident })
+}
+
+/// The timer of a change's deadline.
+///
+/// # Errors
+/// Never, as long as ids and deadline names are visible ASCII.
+pub(crate) fn timer_id(id: ChangeId, deadline: Deadline) -> Result<TimerId, Failure> {
+    TimerId::new(format!("{id}/{deadline}")).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// Timers to set and cancel; of several effects on one deadline the last counts.
+fn timers(id: ChangeId, effects: &[Effect]) -> Result<Vec<TimerOp>, Failure> {
+    let mut ops: Vec<(Deadline, TimerOp)> = Vec::new();
+    for effect in effects {
+        let (deadline, op) = match effect {
+            Effect::SetTimer { deadline, due_at } => (*deadline, TimerOp::Set(Timer {
+                id: timer_id(id, *deadline)?,
+                stream: StreamName::change(id),
+                kind: deadline.to_string(),
+                due_at: *due_at,
+                payload: json!({}),
+            })),
+            Effect::CancelTimer { deadline } => {
+                (*deadline, TimerOp::Cancel { id: timer_id(id, *deadline)? })
+            }
+            Effect::Notify { .. } | Effect::OpenIncident { .. } => continue,
+        };
+        ops.retain(|(earlier, _)| *earlier != deadline);
+        ops.push((deadline, op));
+    }
+    Ok(ops.into_iter().map(|(_, op)| op).collect())
+}
+
+/// Messages to send; none where nobody is to be told.
+fn outbox(app: &App, work: &ChangeWork, effects: &[Effect]) -> Result<Vec<OutboxMessage>, Failure> {
+    if app.config.notify.webhook.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut messages = Vec::new();
+    for effect in effects {
+        let Effect::Notify { notice } = effect else { continue };
+        let change = &work.change;
+        let id = format!("{}/{}/{}", change.id, change.version, notice.topic());
+        messages.push(OutboxMessage {
+            id: MessageId::new(id).map_err(|error| Failure::Internal(error.to_string()))?,
+            topic: notice.topic().to_owned(),
+            payload: json!({
+                "change_id": change.id.to_string(),
+                "title": change.content.title.as_str(),
+                "state": change.state_name().as_str(),
+                "level": change.assessment().map(|assessment| assessment.level.as_str()),
+                "timestamp": work.now.to_string(),
+            }),
+            not_before: work.now,
+        });
+    }
+    Ok(messages)
+}
+
+/// An append to one stream only.
+pub(crate) fn single(stream: StreamAppend, guards: Vec<Guard>) -> Append {
+    Append { streams: vec![stream], guards, ..Append::default() }
+}

@@ -1,0 +1,138 @@
+//! Settings: a file `cortex-change.toml`, unknown keys refused, each overridable from the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use api::run::{LEASE_GRACE_SECONDS, LEASE_SECONDS};
+use domain::approval::ApprovalSettings;
+use serde::{Deserialize, Serialize};
+
+/// Address on which the server listens when nothing else is said.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:8470";
+
+/// Settings of a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Folder of the embedded database and the signing key.
+    pub data: PathBuf,
+    /// PostgreSQL to use instead of the embedded database: `postgresql://…`.
+    pub database_url: Option<String>,
+    /// Address under which users reach this server, for links in notifications.
+    pub public_url: Option<String>,
+    /// Name of this log in its checkpoints (C2SP origin).
+    pub log_name: String,
+    /// Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.
+    pub policies: Option<PathBuf>,
+    /// Parameters of the approval rules.
+    pub approvals: ApprovalSettings,
+    /// Where notifications are sent.
+    pub notify: Notify,
+    /// Leases of runners.
+    pub lease: Lease,
+    /// Bounds on what one server takes on.
+    pub limits: Limits,
+}
+
+/// Leases of runners.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lease {
+    /// How long a lease lives without a heartbeat, in seconds. A runner stops its steps when it could not renew in time.
+    pub seconds: u64,
+    /// How long after its end a lease may be taken over, in seconds: time for its runner to stop by itself.
+    pub grace_seconds: u64,
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self { seconds: LEASE_SECONDS, grace_seconds: LEASE_GRACE_SECONDS }
+    }
+}
+
+/// Where notifications are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notify {
+    /// Address to which each notification is posted as JSON; none when absent.
+    pub webhook: Option<String>,
+    /// Whether the webhook may lie in a private network.
+    pub allow_private_network: bool,
+}
+
+/// Bounds on what one server takes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Requests worked on at once; further ones are answered 503.
+    pub concurrent_requests: usize,
+    /// Longest time for one request, in seconds.
+    pub request_seconds: u64,
+    /// Subscribers to the event stream at once.
+    pub event_subscribers: usize,
+    /// Longest time for requests to end at shutdown, in seconds.
+    pub shutdown_seconds: u64,
+    /// Refused attempts of one actor that are recorded per hour.
+    pub refusals_recorded_per_hour: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8470)),
+            data: PathBuf::from("cortex-change-data"),
+            database_url: None,
+            public_url: None,
+            log_name: "cortex-change".to_owned(),
+            policies: None,
+            approvals: ApprovalSettings::default(),
+            notify: Notify::default(),
+            lease: Lease::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrent_requests: 512,
+            request_seconds: 30,
+            event_subscribers: 256,
+            shutdown_seconds: 20,
+            refusals_recorded_per_hour: 60,
+        }
+    }
+}
+
+impl Config {
+    /// Reads settings from the text of a `cortex-change.toml`.
+    ///
+    /// # Errors
+    /// When the text is not TOML, has an unknown key or a value out of range; the error names line and column.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_default_and_unknown_keys_are_refused_with_their_place() {
+        assert_eq!(Config::from_toml("").unwrap(), Config::default());
+        assert_eq!(Config::default().listen.to_string(), LISTEN_DEFAULT);
+        let error = Config::from_toml("listen = \"127.0.0.1:1\"\nlisten_port = 7\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("listen_port"), "{error}");
+        assert!(Config::from_toml("listen = \"localhost\"").is_err());
+    }
+
+    #[test]
+    fn the_default_survives_a_round_trip() {
+        let text = toml::to_string(&Config::default()).unwrap();
+        assert_eq!(Config::from_toml(&text).unwrap(), Config::default());
+    }
+}

@@ -1,0 +1,104 @@
+//! Why a use-case did not happen.
+
+use api::FieldError;
+use api::read::ReadError;
+use domain::actor::ActorRefusal;
+use domain::authorization::Violation;
+use domain::catalog::CatalogError;
+use domain::change::{CorruptChange, Refusal};
+use domain::incident::{CorruptIncident, IncidentRefusal};
+use store::{AppendError, LeaseError, StoreError};
+
+use crate::record::UnreadableEvent;
+
+/// Why a use-case did not happen. Nothing was written to any change.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No token, or one that is unknown, expired or revoked.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// Policy refuses.
+    #[error("refused by policy")]
+    Denied(Vec<Violation>),
+    /// The life of a change refuses.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An incident refuses.
+    #[error(transparent)]
+    Incident(#[from] IncidentRefusal),
+    /// An actor's record refuses.
+    #[error(transparent)]
+    Actor(#[from] ActorRefusal),
+    /// The catalogue refuses.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A field does not have the accepted form.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// The body cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The body is not of an accepted media type.
+    #[error("media type `{given}` is not accepted")]
+    MediaType {
+        /// What was sent.
+        given: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {what} `{name}`")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// What was named.
+        name: String,
+    },
+    /// A name is taken.
+    #[error("{what} `{name}` exists already")]
+    Exists {
+        /// What kind of thing.
+        what: &'static str,
+        /// What was named.
+        name: String,
+    },
+    /// `If-Match` names another version.
+    #[error("the change is at version {actual}, the request is about version {expected}")]
+    StaleVersion {
+        /// The version that the request names.
+        expected: u64,
+        /// The current version.
+        actual: u64,
+    },
+    /// `If-Match` is missing or not a version.
+    #[error("`If-Match` with the version that was read is needed, for example \"3\"")]
+    VersionMissing,
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
+    /// The lease is held by somebody else, or is lost.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// Others keep changing the same thing.
+    #[error("others keep changing the same thing")]
+    Contended,
+    /// The store refuses or fails.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server has too much to do.
+    #[error("{0}")]
+    Overloaded(&'static str),
+    /// The log holds what it should not.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableEvent),
+    /// The log holds what it should not.
+    #[error(transparent)]
+    CorruptChange(#[from] CorruptChange),
+    /// The log holds what it should not.
+    #[error(transparent)]
+    CorruptIncident(#[from] CorruptIncident),
+    /// A mistake of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}

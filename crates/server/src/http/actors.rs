@@ -1,0 +1,207 @@
+//! Actors and tokens.
+
+use std::collections::BTreeSet;
+
+use api::actor::{Actor, Caller as ApiCaller, IssueToken, IssuedToken, RegisterActor, Rights, Token, UpdateActor};
+use api::Page;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use domain::actor::lifecycle::Owner;
+use domain::actor::{ActorCommand, Registration, Role};
+use domain::duration::parse_duration_seconds;
+use domain::id::{ActorId, ActorName, TeamName, TokenId};
+use domain::text::FreeText;
+use jiff::SignedDuration;
+use policy::{Action, Resource};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Authenticated, JsonBody, NoBody};
+use super::problem::Rejection;
+use crate::app::{App, SharedApp};
+use crate::ask;
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::use_cases::actors;
+use crate::view;
+
+/// Life of a token when the request does not say.
+const TOKEN_LIFE_DEFAULT: &str = "90d";
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(list_actors, register_actor))
+        .routes(routes!(show_actor, update_actor))
+        .routes(routes!(list_tokens, issue_token))
+        .routes(routes!(revoke_token))
+        .routes(routes!(whoami))
+}
+
+/// List actors.
+#[utoipa::path(get, path = "/api/v1/actors", tag = "actors", responses((status = 200, body = Page<Actor>)))]
+async fn list_actors(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Page<Actor>>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let known = app.known();
+    let items = known.directory.iter().map(|actor| view::actor(&known, actor)).collect();
+    Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// Register an actor.
+#[utoipa::path(post, path = "/api/v1/actors", tag = "actors", request_body = RegisterActor,
+    responses((status = 201, body = Actor)))]
+async fn register_actor(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    JsonBody { value, .. }: JsonBody<RegisterActor>,
+) -> Result<(StatusCode, Json<Actor>), Rejection> {
+    let registration = registration(&app, &value)?;
+    let actor = actors::register(&app, &caller, registration).await?;
+    Ok((StatusCode::CREATED, Json(view::actor(&app.known(), &actor))))
+}
+
+fn registration(app: &App, value: &RegisterActor) -> Result<Registration, Failure> {
+    let (roles, teams, may_act_for) = rights(app, &value.rights)?;
+    let owner = value.owner.as_deref().map(|name| actors::find(app, name)).transpose()?;
+    let alias_of = value.alias_of.as_deref().map(|name| actors::find(app, name)).transpose()?;
+    Ok(Registration {
+        name: ActorName::new(&*value.name).map_err(|error| api::FieldError::new("name", error))?,
+        kind: value.kind.parse().map_err(|error| api::FieldError::new("kind", error))?,
+        owner: owner.map(|owner| Owner { id: owner.id, kind: owner.kind, active: owner.active }),
+        alias_of: alias_of.map(|other| other.id),
+        roles,
+        teams,
+        may_act_for,
+    })
+}
+
+type Parsed = (BTreeSet<Role>, BTreeSet<TeamName>, BTreeSet<ActorId>);
+
+fn rights(app: &App, rights: &Rights) -> Result<Parsed, Failure> {
+    let role = |word: &String| word.parse().map_err(|error| Failure::from(api::FieldError::new("rights.roles", error)));
+    let team = |name: &String| {
+        TeamName::new(&**name).map_err(|error| Failure::from(api::FieldError::new("rights.teams", error)))
+    };
+    let other = |name: &String| actors::find(app, name).map(|actor| actor.id);
+    Ok((
+        rights.roles.iter().map(role).collect::<Result<_, _>>()?,
+        rights.teams.iter().map(team).collect::<Result<_, _>>()?,
+        rights.may_act_for.iter().map(other).collect::<Result<_, _>>()?,
+    ))
+}
+
+/// Show an actor, by id or name.
+#[utoipa::path(get, path = "/api/v1/actors/{id}", tag = "actors", params(("id" = String, Path)),
+    responses((status = 200, body = Actor)))]
+async fn show_actor(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<Actor>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let actor = actors::find(&app, &id)?;
+    Ok(Json(view::actor(&app.known(), &actor)))
+}
+
+/// Change an actor's rights, or switch it off or on.
+#[utoipa::path(patch, path = "/api/v1/actors/{id}", tag = "actors", params(("id" = String, Path)),
+    request_body = UpdateActor, responses((status = 200, body = Actor)))]
+async fn update_actor(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    JsonBody { value, .. }: JsonBody<UpdateActor>,
+) -> Result<Json<Actor>, Rejection> {
+    let command = update(&app, &value)?;
+    let actor = actors::update(&app, &caller, Action::ManageActors, &id, command).await?;
+    Ok(Json(view::actor(&app.known(), &actor)))
+}
+
+fn update(app: &App, value: &UpdateActor) -> Result<ActorCommand, Failure> {
+    match (&value.rights, value.active) {
+        (Some(given), None) => {
+            let (roles, teams, may_act_for) = rights(app, given)?;
+            Ok(ActorCommand::ChangeRights { roles, teams, may_act_for })
+        }
+        (None, Some(true)) => Ok(ActorCommand::Reactivate),
+        (None, Some(false)) => {
+            let reason = value.reason.as_deref().unwrap_or_default();
+            let reason = FreeText::new(reason).map_err(|error| api::FieldError::new("reason", error))?;
+            Ok(ActorCommand::Deactivate { reason })
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            Err(api::FieldError::new(".", "give exactly one of `rights` and `active`").into())
+        }
+    }
+}
+
+/// List the tokens of an actor. Secrets are not known to the server.
+#[utoipa::path(get, path = "/api/v1/actors/{id}/tokens", tag = "actors", params(("id" = String, Path)),
+    responses((status = 200, body = Page<Token>)))]
+async fn list_tokens(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<Page<Token>>, Rejection> {
+    let actor = actors::find(&app, &id)?;
+    if actor.id != caller.id() {
+        let resource = policy::ActorResource { id: actor.id.clone(), owner: actor.owner.clone() };
+        ask::about(&app, &caller, Action::ManageActors, &Resource::Actor(resource))?;
+    }
+    let items = actor.tokens.iter().map(|(token_id, token)| view::token(token_id, token)).collect();
+    Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// Issue a token. The answer is the only time its secret is shown.
+#[utoipa::path(post, path = "/api/v1/actors/{id}/tokens", tag = "actors", params(("id" = String, Path)),
+    request_body = IssueToken, responses((status = 201, body = IssuedToken)))]
+async fn issue_token(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    JsonBody { value, .. }: JsonBody<IssueToken>,
+) -> Result<(StatusCode, Json<IssuedToken>), Rejection> {
+    let scope = |word: &String| word.parse().map_err(|error| Failure::from(api::FieldError::new("scopes", error)));
+    let scopes = value.scopes.iter().map(scope).collect::<Result<_, _>>()?;
+    let seconds = parse_duration_seconds(value.expires_in.as_deref().unwrap_or(TOKEN_LIFE_DEFAULT));
+    let seconds = seconds.map_err(|error| Failure::from(api::FieldError::new("expires_in", error)))?;
+    let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let label = FreeText::new(&*value.label).map_err(|error| Failure::from(api::FieldError::new("label", error)))?;
+    let issued = actors::issue_token(&app, &caller, &id, scopes, life, label).await?;
+    let answer = IssuedToken {
+        token_id: issued.token_id.to_string(),
+        token: issued.secret,
+        expires_at: issued.expires_at.to_string(),
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Revoke a token; it is refused from now on.
+#[utoipa::path(delete, path = "/api/v1/actors/{id}/tokens/{token_id}", tag = "actors",
+    params(("id" = String, Path), ("token_id" = String, Path)), responses((status = 204)))]
+async fn revoke_token(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Path((id, token_id)): Path<(String, String)>,
+    _: NoBody,
+) -> Result<StatusCode, Rejection> {
+    let token_id = TokenId::new(token_id).map_err(|error| Failure::from(api::FieldError::new("token_id", error)))?;
+    actors::update(&app, &caller, Action::RevokeToken, &id, ActorCommand::RevokeToken { token_id }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who the caller is, and what its token may be used for.
+#[utoipa::path(get, path = "/api/v1/whoami", tag = "actors", responses((status = 200, body = ApiCaller)))]
+async fn whoami(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<ApiCaller>, Rejection> {
+    let Caller::Registered { actor, scopes } = caller else {
+        return Err(Rejection(Failure::Unauthenticated("the token is unknown")));
+    };
+    let scopes = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
+    Ok(Json(ApiCaller { actor: view::actor(&app.known(), &actor), scopes }))
+}

@@ -1,0 +1,99 @@
+//! The service catalogue.
+
+use std::collections::BTreeSet;
+
+use api::catalog::{Applied, CatalogFile, Dependency};
+use axum::Json;
+use axum::extract::State;
+use domain::catalog::{self, CatalogEvent, Service, Tier};
+use domain::id::ServiceName;
+use domain::text::FreeText;
+use policy::{Action, Resource};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Authenticated, JsonBody, Query};
+use super::problem::Rejection;
+use crate::app::SharedApp;
+use crate::ask;
+use crate::failure::Failure;
+use crate::use_cases::catalog as use_case;
+use crate::view;
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(show_catalog, apply_catalog))
+}
+
+/// All services.
+#[utoipa::path(get, path = "/api/v1/catalog", tag = "catalog", responses((status = 200, body = CatalogFile)))]
+async fn show_catalog(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<CatalogFile>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    Ok(Json(view::catalog(&app.known().catalog)))
+}
+
+/// Whether to write.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ApplyQuery {
+    /// Only tell what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Declare services and retire others; what is not named stays as it is.
+#[utoipa::path(post, path = "/api/v1/catalog", tag = "catalog", params(ApplyQuery), request_body = CatalogFile,
+    responses((status = 200, body = Applied)))]
+async fn apply_catalog(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ApplyQuery>,
+    JsonBody { value, .. }: JsonBody<CatalogFile>,
+) -> Result<Json<Applied>, Rejection> {
+    let services = value.services.iter().enumerate();
+    let services: Vec<Service> =
+        services.map(|(at, service)| parse(at, service)).collect::<Result<_, Failure>>()?;
+    let retire = value.retire.iter().enumerate().map(|(at, name)| name_of(&format!("retire[{at}]"), name));
+    let retire = retire.collect::<Result<BTreeSet<_>, _>>()?;
+    let named = services.len();
+    let events = use_case::apply(&app, &caller, services, retire, query.dry_run).await?;
+    let (mut declared, mut retired) = (Vec::new(), Vec::new());
+    for event in &events {
+        match event {
+            CatalogEvent::ServiceDeclared { service } => declared.push(service.name.to_string()),
+            CatalogEvent::ServiceRetired { name } => retired.push(name.to_string()),
+        }
+    }
+    let unchanged = u64::try_from(named.saturating_sub(declared.len())).unwrap_or(u64::MAX);
+    Ok(Json(Applied { declared, retired, unchanged }))
+}
+
+fn parse(at: usize, service: &api::catalog::Service) -> Result<Service, Failure> {
+    let field = |name: &str| format!("services[{at}].{name}");
+    let tier = Tier::try_from(service.tier).map_err(|error| api::FieldError::new(field("tier"), error))?;
+    let owner = service.owner.as_deref().map(FreeText::new).transpose();
+    let depends_on = service.depends_on.iter().map(|dependency| {
+        let (name, strength) = match dependency {
+            Dependency::Name(name) => (name, "hard"),
+            Dependency::Full(full) => (&full.service, full.strength.as_str()),
+        };
+        Ok(catalog::Dependency {
+            service: name_of(&field("depends_on"), name)?,
+            strength: strength.parse().map_err(|error| api::FieldError::new(field("depends_on"), error))?,
+        })
+    });
+    Ok(Service {
+        name: name_of(&field("name"), &service.name)?,
+        tier,
+        owner: owner.map_err(|error| api::FieldError::new(field("owner"), error))?,
+        depends_on: depends_on.collect::<Result<_, Failure>>()?,
+    })
+}
+
+fn name_of(field: &str, name: &str) -> Result<ServiceName, Failure> {
+    ServiceName::new(name).map_err(|error| api::FieldError::new(field, error).into())
+}

@@ -1,0 +1,204 @@
+//! Creating, listing, showing and amending changes.
+
+use api::change::{Change, ChangeSummary};
+use api::request::ChangeRequest;
+use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::Timestamp;
+use policy::{Action, Resource};
+use serde::Deserialize;
+use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Authenticated, ChangePath, Idempotency, IfMatch, JsonBody, Query};
+use super::problem::Rejection;
+use super::respond;
+use crate::app::SharedApp;
+use crate::ask;
+use crate::failure::Failure;
+use crate::use_cases::create::{self, NewChange};
+use crate::use_cases::request;
+use crate::view;
+use crate::work::ChangeWork;
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(create_change, list_changes)).routes(routes!(show_change, amend_change))
+}
+
+/// Create a change; a submitted one is assessed and routed at once.
+#[utoipa::path(post, path = "/api/v1/changes", tag = "changes", request_body = ChangeRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The caller's own name for this request")),
+    responses((status = 201, body = Change)))]
+async fn create_change(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ChangeRequest>,
+) -> Result<Response, Rejection> {
+    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
+        return Ok(answer);
+    }
+    let new =
+        NewChange { content: value.to_domain()?, draft: value.draft, requested_by: value.requested_by.clone() };
+    let keeper = caller.clone();
+    let extras = move |work: &ChangeWork| {
+        respond::extras(&keeper, key.as_ref(), digest, StatusCode::CREATED, work.change.id)
+    };
+    let done = create::create(&app, &caller, new, extras).await;
+    respond::worked(&app, StatusCode::CREATED, digest, done).await
+}
+
+/// Filter, order and position of a list of changes.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    /// States, separated by commas.
+    pub state: Option<String>,
+    /// Change types, separated by commas.
+    #[serde(rename = "type")]
+    pub change_type: Option<String>,
+    /// Categories, separated by commas.
+    pub category: Option<String>,
+    /// Risk levels, separated by commas.
+    pub level: Option<String>,
+    /// Name or id of the requester.
+    pub requester: Option<String>,
+    /// A service that is changed.
+    pub service: Option<String>,
+    /// Where it is changed.
+    pub environment: Option<String>,
+    /// Text in the title.
+    pub q: Option<String>,
+    /// Created at this instant or later.
+    pub created_after: Option<Timestamp>,
+    /// Created before this instant.
+    pub created_before: Option<Timestamp>,
+    /// created, updated, risk, priority or id; with `-` in front, largest first. `-updated` when absent.
+    pub sort: Option<String>,
+    /// Where the page begins, from the page before.
+    pub cursor: Option<String>,
+    /// Items of a page, at most 500.
+    pub limit: Option<u32>,
+}
+
+impl ListQuery {
+    /// The query as the store takes it.
+    ///
+    /// # Errors
+    /// When a value does not have the accepted form.
+    pub(super) fn to_store(&self, app: &SharedApp) -> Result<ChangeQuery, Failure> {
+        let requester = match &self.requester {
+            Some(name) => {
+                let known = app.known();
+                let actor = known.directory.find(name).map(|actor| actor.id.clone());
+                Some(actor.ok_or_else(|| Failure::NotFound { what: "actor", name: name.clone() })?)
+            }
+            None => None,
+        };
+        let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
+        if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+            let message = format!("{limit} is out of range: expected 1 to {PAGE_ITEMS_MAX}");
+            return Err(api::FieldError::new("limit", message).into());
+        }
+        Ok(ChangeQuery {
+            filter: ChangeFilter {
+                states: words("state", self.state.as_deref())?,
+                types: words("type", self.change_type.as_deref())?,
+                categories: words("category", self.category.as_deref())?,
+                levels: words("level", self.level.as_deref())?,
+                requester,
+                service: one("service", self.service.as_deref())?,
+                environment: one("environment", self.environment.as_deref())?,
+                title_contains: self.q.clone().filter(|text| !text.is_empty()),
+                created_from: self.created_after,
+                created_before: self.created_before,
+                ..ChangeFilter::default()
+            },
+            order: order(self.sort.as_deref().unwrap_or("-updated"))?,
+            after: one("cursor", self.cursor.as_deref())?,
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        })
+    }
+}
+
+fn words<T>(field: &str, text: Option<&str>) -> Result<Vec<T>, Failure>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    let parts = text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
+    parts.map(|word| word.parse().map_err(|error| api::FieldError::new(field, error).into())).collect()
+}
+
+fn one<T>(field: &str, text: Option<&str>) -> Result<Option<T>, Failure>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|error| api::FieldError::new(field, error).into())).transpose()
+}
+
+fn order(text: &str) -> Result<ChangeOrder, Failure> {
+    let (descending, word) = text.strip_prefix('-').map_or((false, text), |word| (true, word));
+    let by = match word {
+        "created" => ChangeSort::Created,
+        "updated" => ChangeSort::Updated,
+        "risk" => ChangeSort::Risk,
+        "priority" => ChangeSort::Priority,
+        "id" => ChangeSort::Id,
+        other => {
+            let message = format!("`{other}` is not an order: expected created, updated, risk, priority or id");
+            return Err(api::FieldError::new("sort", message).into());
+        }
+    };
+    Ok(ChangeOrder { by, descending })
+}
+
+/// List changes.
+#[utoipa::path(get, path = "/api/v1/changes", tag = "changes", params(ListQuery),
+    responses((status = 200, body = Page<ChangeSummary>)))]
+async fn list_changes(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<ChangeSummary>>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let page = app.store.list_changes(query.to_store(&app)?).await?;
+    let known = app.known();
+    let items = page.rows.iter().map(|row| view::summary(&known, row)).collect();
+    Ok(Json(Page { items, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
+}
+
+/// Show a change with its audit trail.
+#[utoipa::path(get, path = "/api/v1/changes/{id}", tag = "changes", params(("id" = String, Path)),
+    responses((status = 200, body = Change)))]
+async fn show_change(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+) -> Result<Response, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let work = ChangeWork::load(&app, id).await?;
+    Ok(respond::change(&app, StatusCode::OK, &work))
+}
+
+/// Amend a change: replaces its content, voids its approvals, assesses it anew.
+#[utoipa::path(put, path = "/api/v1/changes/{id}", tag = "changes", request_body = ChangeRequest,
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "The version that was read")),
+    responses((status = 200, body = Change)))]
+async fn amend_change(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    IfMatch(version): IfMatch,
+    JsonBody { value, .. }: JsonBody<ChangeRequest>,
+) -> Result<Response, Rejection> {
+    let work = request::amend(&app, &caller, id, version, value.to_domain()?).await?;
+    Ok(respond::change(&app, StatusCode::OK, &work))
+}

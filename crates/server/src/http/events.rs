@@ -1,0 +1,158 @@
+//! The stream of everything that happens, as server-sent events that can be resumed.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use api::audit::LogEntry;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use policy::{Action, Resource};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Authenticated, Query};
+use super::problem::Rejection;
+use crate::app::SharedApp;
+use crate::ask;
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::view;
+
+/// Entries read at once.
+const PAGE_EVENTS: usize = 200;
+/// Time between signs of life on a quiet stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Streams that those may see who may read, but not audit.
+const READABLE: [&str; 3] = ["change/", "incident/", "catalog"];
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(follow_events))
+}
+
+/// Which events.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct EventsQuery {
+    /// Only events of this stream, for example `change/CHG-2026-000001`.
+    stream: Option<String>,
+    /// Log index after which to begin; from now on when absent. `Last-Event-ID` goes before it.
+    after: Option<u64>,
+}
+
+/// One subscription's place in the log.
+struct Follower {
+    app: SharedApp,
+    stream: Option<String>,
+    may_audit: bool,
+    next_index: u64,
+    size: tokio::sync::watch::Receiver<u64>,
+    waiting: std::collections::VecDeque<Event>,
+    _seat: Seat,
+}
+
+/// A place among the subscribers, given back when dropped.
+struct Seat(Arc<AtomicUsize>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Follow everything that happens. Ids are log indexes; `Last-Event-ID` resumes after one.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventsQuery),
+    responses((status = 200, description = "Server-sent events whose data are log entries", body = LogEntry,
+        content_type = "text/event-stream")))]
+async fn follow_events(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<EventsQuery>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let follower = Follower::new(app, &caller, query, &headers).await?;
+    let stream = futures_util::stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        Some((Ok(event), follower))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+impl Follower {
+    async fn new(
+        app: SharedApp,
+        caller: &Caller,
+        query: EventsQuery,
+        headers: &HeaderMap,
+    ) -> Result<Self, Failure> {
+        let seats = app.metrics.subscribers();
+        let taken = seats.fetch_add(1, Ordering::AcqRel);
+        let seat = Seat(seats);
+        if taken >= app.config.limits.event_subscribers {
+            return Err(Failure::Overloaded("too many subscribers to the event stream"));
+        }
+        let size = app.store.subscribe();
+        let resumed = match headers.get("last-event-id") {
+            Some(value) => Some(value.to_str().ok().and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| {
+                api::FieldError::new("Last-Event-ID", "expected the index of a log entry, a whole number")
+            })?),
+            None => query.after,
+        };
+        let next_index = match resumed {
+            Some(index) => index.saturating_add(1),
+            None => app.store.head().await?.size,
+        };
+        let may_audit = ask::about(&app, caller, Action::ReadAudit, &Resource::Log).is_ok();
+        let waiting = std::collections::VecDeque::new();
+        Ok(Self { app, stream: query.stream, may_audit, next_index, size, waiting, _seat: seat })
+    }
+
+    /// The next event, waiting for it; nothing when the server shuts down.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            // Registered before the log is read, so that nothing that comes in between is missed.
+            self.size.mark_unchanged();
+            let events = match self.app.store.read_log(self.next_index, PAGE_EVENTS).await {
+                Ok(events) => events,
+                Err(error) => {
+                    tracing::warn!(error = %error, "event stream ends");
+                    return None;
+                }
+            };
+            if events.is_empty() {
+                let shutdown = self.app.shutdown.clone();
+                tokio::select! {
+                    changed = self.size.changed() => changed.ok()?,
+                    () = shutdown.cancelled() => return None,
+                }
+                continue;
+            }
+            for event in events {
+                self.next_index = event.index.saturating_add(1);
+                if self.is_wanted(event.stream.as_str()) {
+                    self.waiting.extend(self.rendered(event));
+                }
+            }
+        }
+    }
+
+    fn is_wanted(&self, stream: &str) -> bool {
+        let is_asked_for = self.stream.as_deref().is_none_or(|wanted| wanted == stream);
+        is_asked_for && (self.may_audit || READABLE.iter().any(|prefix| stream.starts_with(prefix)))
+    }
+
+    fn rendered(&self, stored: store::StoredEvent) -> Option<Event> {
+        let entry = view::log_entry(&self.app.known(), stored, String::new());
+        let event = Event::default().id(entry.entry.log_index.to_string()).event(entry.entry.event_type.clone());
+        event.json_data(&entry).ok()
+    }
+}

@@ -1,0 +1,128 @@
+//! Incidents.
+
+use api::incident::{Incident, IncidentSummary, UpdateIncident};
+use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page};
+use axum::Json;
+use axum::extract::State;
+use domain::incident::IncidentCommand;
+use domain::text::FreeText;
+use policy::{Action, Resource};
+use serde::Deserialize;
+use store::{IncidentFilter, IncidentQuery};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Authenticated, IncidentPath, JsonBody, Query};
+use super::problem::Rejection;
+use crate::app::SharedApp;
+use crate::ask;
+use crate::failure::Failure;
+use crate::load;
+use crate::use_cases::incident;
+use crate::view;
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(list_incidents)).routes(routes!(show_incident, update_incident))
+}
+
+/// Filter and position of a list of incidents.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct IncidentsQuery {
+    /// open, investigating, resolved or closed.
+    state: Option<String>,
+    /// The change that led to it.
+    change: Option<String>,
+    /// Where the page begins, from the page before.
+    cursor: Option<String>,
+    /// Items of a page, at most 500.
+    limit: Option<u32>,
+}
+
+/// List incidents, newest first.
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(IncidentsQuery),
+    responses((status = 200, body = Page<IncidentSummary>)))]
+async fn list_incidents(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<IncidentsQuery>,
+) -> Result<Json<Page<IncidentSummary>>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let limit = query.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
+    if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+        let message = format!("{limit} is out of range: expected 1 to {PAGE_ITEMS_MAX}");
+        return Err(api::FieldError::new("limit", message).into());
+    }
+    let query = IncidentQuery {
+        filter: IncidentFilter {
+            state: one("state", query.state.as_deref())?,
+            change_id: one("change", query.change.as_deref())?,
+            ..IncidentFilter::default()
+        },
+        after: one("cursor", query.cursor.as_deref())?,
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let page = app.store.list_incidents(query).await?;
+    let items = page.rows.iter().map(view::incident_summary).collect();
+    Ok(Json(Page { items, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
+}
+
+fn one<T>(field: &str, text: Option<&str>) -> Result<Option<T>, Failure>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| text.parse().map_err(|error| api::FieldError::new(field, error).into())).transpose()
+}
+
+/// Show an incident with its timeline.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
+    responses((status = 200, body = Incident)))]
+async fn show_incident(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    IncidentPath(id): IncidentPath,
+) -> Result<Json<Incident>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let incident = load::incident(&app, id).await?;
+    Ok(Json(view::incident(&app.known(), &incident)))
+}
+
+/// Add a note, record the root cause, move an incident on; in this order when several are given.
+#[utoipa::path(patch, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
+    request_body = UpdateIncident, responses((status = 200, body = Incident)))]
+async fn update_incident(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    IncidentPath(id): IncidentPath,
+    JsonBody { value, .. }: JsonBody<UpdateIncident>,
+) -> Result<Json<Incident>, Rejection> {
+    let commands = commands(&value)?;
+    let incident = incident::update(&app, &caller, id, commands).await?;
+    Ok(Json(view::incident(&app.known(), &incident)))
+}
+
+fn commands(update: &UpdateIncident) -> Result<Vec<IncidentCommand>, Failure> {
+    let text = |field: &str, text: &str| {
+        FreeText::new(text).map_err(|error| Failure::from(api::FieldError::new(field, error)))
+    };
+    let mut commands = Vec::new();
+    if let Some(note) = &update.note {
+        commands.push(IncidentCommand::Note { text: text("note", note)? });
+    }
+    if let Some(root) = &update.root_cause {
+        commands.push(IncidentCommand::RecordRootCause {
+            cause: text("root_cause.cause", &root.cause)?,
+            remedy: text("root_cause.remedy", &root.remedy)?,
+        });
+    }
+    if let Some(state) = one("state", update.state.as_deref())? {
+        commands.push(IncidentCommand::MoveTo { state });
+    }
+    if commands.is_empty() {
+        let message = "nothing to do: give `note`, `root_cause` or `state`";
+        return Err(api::FieldError::new(".", message).into());
+    }
+    Ok(commands)
+}

@@ -1,0 +1,330 @@
+//! What people and pipelines ask of a change after it was created.
+
+use api::change::{
+    ApproveRequest, Change, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
+    ReviewRequest, SatisfyRequest, ValidateRequest,
+};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::canonical::Digest;
+use domain::change::{Command, Outcome, Validation, ValidationCheck};
+use domain::id::{ChangeId, StepName};
+use domain::plan::Cause;
+use domain::text::FreeText;
+use policy::Action;
+use store::IdempotencyKey;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Authenticated, ChangePath, Idempotency, JsonBody, NoBody};
+use super::problem::Rejection;
+use super::respond;
+use crate::app::SharedApp;
+use crate::ask::Particulars;
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::use_cases::{approval, closing, request, simple};
+
+/// Most checks of one validation.
+const CHECKS_MAX: usize = 200;
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(submit))
+        .routes(routes!(comment))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(withdraw_approval))
+        .routes(routes!(satisfy_condition))
+        .routes(routes!(cancel))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(decide_step))
+        .routes(routes!(validate))
+        .routes(routes!(roll_back))
+        .routes(routes!(close))
+        .routes(routes!(review))
+}
+
+/// One request about one change: who asks, about what, under which key.
+struct Asked {
+    app: SharedApp,
+    caller: Caller,
+    id: ChangeId,
+    key: Option<IdempotencyKey>,
+    digest: Digest,
+}
+
+impl Asked {
+    /// Decides one command, unless the same request was answered before.
+    async fn decide(self, action: Action, command: Command) -> Result<Response, Rejection> {
+        if let Some(answer) = respond::replay(&self.app, &self.caller, self.key.as_ref(), self.digest).await? {
+            return Ok(answer);
+        }
+        let extras = self.extras();
+        let done =
+            simple(&self.app, &self.caller, self.id, action, Particulars::default(), command, extras).await;
+        respond::worked(&self.app, StatusCode::OK, self.digest, done).await
+    }
+
+    fn extras(&self) -> crate::commit::Extras {
+        respond::extras(&self.caller, self.key.as_ref(), self.digest, StatusCode::OK, self.id)
+    }
+}
+
+fn text(field: &str, text: &str) -> Result<FreeText, Failure> {
+    FreeText::new(text).map_err(|error| api::FieldError::new(field, error).into())
+}
+
+fn parse<T>(field: &str, text: &str) -> Result<T, Failure>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| api::FieldError::new(field, error).into())
+}
+
+/// Submit a draft.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/submit", tag = "changes", params(("id" = String, Path)),
+    responses((status = 200, body = Change)))]
+async fn submit(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    NoBody { digest }: NoBody,
+) -> Result<Response, Rejection> {
+    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
+        return Ok(answer);
+    }
+    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
+    let done = request::submit(&app, &caller, id, extras).await;
+    respond::worked(&app, StatusCode::OK, digest, done).await
+}
+
+/// Add a remark.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/comments", tag = "changes", params(("id" = String, Path)),
+    request_body = CommentRequest, responses((status = 200, body = Change)))]
+async fn comment(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<CommentRequest>,
+) -> Result<Response, Rejection> {
+    let command = Command::Comment { text: text("text", &value.text)? };
+    Asked { app, caller, id, key, digest }.decide(Action::Comment, command).await
+}
+
+/// Approve as an authority, bound to the digest of what was seen.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/approve", tag = "approval", params(("id" = String, Path)),
+    request_body = ApproveRequest, responses((status = 200, body = Change)))]
+async fn approve(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ApproveRequest>,
+) -> Result<Response, Rejection> {
+    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
+        return Ok(answer);
+    }
+    let conditions = value.conditions.iter().enumerate();
+    let given = approval::Approval {
+        role: value.role.as_deref().map(|word| parse("role", word)).transpose()?,
+        digest: parse("digest", &value.digest)?,
+        conditions: conditions
+            .map(|(at, condition)| text(&format!("conditions[{at}]"), condition))
+            .collect::<Result<_, _>>()?,
+        comment: value.comment.as_deref().map(|comment| text("comment", comment)).transpose()?,
+    };
+    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
+    let done = approval::approve(&app, &caller, id, given, extras).await;
+    respond::worked(&app, StatusCode::OK, digest, done).await
+}
+
+/// Reject as an authority.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/reject", tag = "approval", params(("id" = String, Path)),
+    request_body = RejectRequest, responses((status = 200, body = Change)))]
+async fn reject(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<RejectRequest>,
+) -> Result<Response, Rejection> {
+    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
+        return Ok(answer);
+    }
+    let role = value.role.as_deref().map(|word| parse("role", word)).transpose()?;
+    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
+    let done = approval::reject(&app, &caller, id, role, text("reason", &value.reason)?, extras).await;
+    respond::worked(&app, StatusCode::OK, digest, done).await
+}
+
+/// Take back one's own approval, before the start.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/withdraw-approval", tag = "approval", params(("id" = String, Path)),
+    request_body = ReasonRequest, responses((status = 200, body = Change)))]
+async fn withdraw_approval(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ReasonRequest>,
+) -> Result<Response, Rejection> {
+    let command = Command::WithdrawApproval { reason: text("reason", &value.reason)? };
+    Asked { app, caller, id, key, digest }.decide(Action::WithdrawApproval, command).await
+}
+
+/// Record the evidence that a condition of an approval is met.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/conditions/{index}/satisfy", tag = "approval",
+    params(("id" = String, Path), ("index" = usize, Path)), request_body = SatisfyRequest,
+    responses((status = 200, body = Change)))]
+async fn satisfy_condition(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Path((_, index)): Path<(String, String)>,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<SatisfyRequest>,
+) -> Result<Response, Rejection> {
+    let index = parse("index", &index)?;
+    let command = Command::SatisfyCondition { index, evidence: text("evidence", &value.evidence)? };
+    Asked { app, caller, id, key, digest }.decide(Action::SatisfyCondition, command).await
+}
+
+/// Give a change up before its start.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/cancel", tag = "changes", params(("id" = String, Path)),
+    request_body = ReasonRequest, responses((status = 200, body = Change)))]
+async fn cancel(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ReasonRequest>,
+) -> Result<Response, Rejection> {
+    let command = Command::Cancel { reason: text("reason", &value.reason)? };
+    Asked { app, caller, id, key, digest }.decide(Action::Cancel, command).await
+}
+
+/// Ask the runner to pause after its current step.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/pause", tag = "implementation", params(("id" = String, Path)),
+    responses((status = 200, body = Change)))]
+async fn pause(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    NoBody { digest }: NoBody,
+) -> Result<Response, Rejection> {
+    Asked { app, caller, id, key, digest }.decide(Action::Pause, Command::Pause).await
+}
+
+/// Let the runner go on.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/resume", tag = "implementation", params(("id" = String, Path)),
+    responses((status = 200, body = Change)))]
+async fn resume(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    NoBody { digest }: NoBody,
+) -> Result<Response, Rejection> {
+    Asked { app, caller, id, key, digest }.decide(Action::Resume, Command::Resume).await
+}
+
+/// Answer the question of a step that waits for a person: done, redo or give_up.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/decide-step", tag = "implementation", params(("id" = String, Path)),
+    request_body = DecideStepRequest, responses((status = 200, body = Change)))]
+async fn decide_step(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<DecideStepRequest>,
+) -> Result<Response, Rejection> {
+    let step: StepName = parse("step", &value.step)?;
+    let command = Command::DecideStep { step, decision: parse("decision", &value.decision)? };
+    Asked { app, caller, id, key, digest }.decide(Action::ConfirmStep, command).await
+}
+
+/// Hand in the result of a validation. A failed check takes the change back.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/validate", tag = "implementation", params(("id" = String, Path)),
+    request_body = ValidateRequest, responses((status = 200, body = Change)))]
+async fn validate(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ValidateRequest>,
+) -> Result<Response, Rejection> {
+    if value.checks.len() > CHECKS_MAX {
+        let message = format!("{} checks are more than the {CHECKS_MAX} accepted", value.checks.len());
+        return Err(api::FieldError::new("checks", message).into());
+    }
+    let check = |(at, check): (usize, &api::change::Check)| -> Result<ValidationCheck, Failure> {
+        Ok(ValidationCheck {
+            name: parse(&format!("checks[{at}].name"), &check.name)?,
+            passed: check.passed,
+            detail: text(&format!("checks[{at}].detail"), &check.detail)?,
+        })
+    };
+    let checks = value.checks.iter().enumerate().map(check).collect::<Result<_, _>>()?;
+    let command = Command::Validate { validation: Validation { checks } };
+    Asked { app, caller, id, key, digest }.decide(Action::Validate, command).await
+}
+
+/// Take a change back.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/rollback", tag = "implementation", params(("id" = String, Path)),
+    request_body = ReasonRequest, responses((status = 200, body = Change)))]
+async fn roll_back(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ReasonRequest>,
+) -> Result<Response, Rejection> {
+    let cause = Cause::Person { by: caller.id(), reason: Some(text("reason", &value.reason)?) };
+    Asked { app, caller, id, key, digest }.decide(Action::Rollback, Command::RollBack { cause }).await
+}
+
+/// End and document a change.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/close", tag = "changes", params(("id" = String, Path)),
+    request_body = CloseRequest, responses((status = 200, body = Change)))]
+async fn close(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<CloseRequest>,
+) -> Result<Response, Rejection> {
+    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
+        return Ok(answer);
+    }
+    let outcome = outcome(&value.status)?;
+    let follow_up = value.follow_up.as_deref().map(|id| parse("follow_up", id)).transpose()?;
+    let comment = value.comment.as_deref().map(|comment| text("comment", comment)).transpose()?;
+    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
+    let done = closing::close(&app, &caller, id, outcome, follow_up, comment, extras).await;
+    respond::worked(&app, StatusCode::OK, digest, done).await
+}
+
+/// The specification's pipeline says `success` where the outcome is `successful`.
+fn outcome(word: &str) -> Result<Outcome, Failure> {
+    if word == "success" { Ok(Outcome::Successful) } else { parse("status", word) }
+}
+
+/// Add a review: post_implementation, or the retrospective one of an emergency change.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/reviews", tag = "changes", params(("id" = String, Path)),
+    request_body = ReviewRequest, responses((status = 200, body = Change)))]
+async fn review(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ReviewRequest>,
+) -> Result<Response, Rejection> {
+    let command = Command::Review { kind: parse("kind", &value.kind)?, text: text("text", &value.text)? };
+    Asked { app, caller, id, key, digest }.decide(Action::Review, command).await
+}

@@ -1,0 +1,183 @@
+//! What runners ask for and report.
+
+use api::run::{Assignment, FinishRequest, HeartbeatRequest, ProgressRequest, SAMPLES_MAX, Sample, StartRequest};
+use axum::Json;
+use axum::extract::State;
+use domain::Timestamp;
+use domain::id::StepName;
+use policy::{Action, Resource};
+use serde::Deserialize;
+use store::{HolderName, SAMPLES_PAGE_MAX};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Authenticated, ChangePath, JsonBody, Query};
+use super::problem::Rejection;
+use crate::app::{App, SharedApp};
+use crate::ask;
+use crate::failure::Failure;
+use crate::use_cases::implementation::{self, Start};
+use crate::view;
+use crate::work::ChangeWork;
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(show_assignment))
+        .routes(routes!(start))
+        .routes(routes!(progress))
+        .routes(routes!(heartbeat))
+        .routes(routes!(finish))
+        .routes(routes!(release))
+        .routes(routes!(list_samples))
+}
+
+fn assignment(app: &App, work: &ChangeWork) -> Json<Assignment> {
+    let token = work.change.execution().map_or(0, |execution| execution.runner.fencing_token());
+    Json(view::assignment(&work.change, token, app.config.lease.seconds))
+}
+
+/// What would run: plan, rollback plan, monitors, and how far it has come.
+#[utoipa::path(get, path = "/api/v1/changes/{id}/assignment", tag = "implementation", params(("id" = String, Path)),
+    responses((status = 200, body = Assignment)))]
+async fn show_assignment(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+) -> Result<Json<Assignment>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let work = ChangeWork::load(&app, id).await?;
+    Ok(assignment(&app, &work))
+}
+
+/// Begin to implement, take over an interrupted change, or begin a rollback that has no runner.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/start", tag = "implementation", params(("id" = String, Path)),
+    request_body = StartRequest, responses((status = 200, body = Assignment)))]
+async fn start(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    JsonBody { value, .. }: JsonBody<StartRequest>,
+) -> Result<Json<Assignment>, Rejection> {
+    let start = Start {
+        holder: holder(&value.holder)?,
+        digest: value.digest,
+        commit: value.commit,
+        auto_rollback: value.auto_rollback,
+    };
+    let (work, _) = implementation::start(&app, &caller, id, start).await?;
+    Ok(assignment(&app, &work))
+}
+
+fn holder(name: &str) -> Result<HolderName, Failure> {
+    HolderName::new(name).map_err(|error| api::FieldError::new("holder", error).into())
+}
+
+/// Report what was observed. A repeated report changes nothing.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/progress", tag = "implementation", params(("id" = String, Path)),
+    request_body = ProgressRequest, responses((status = 200, body = Assignment)))]
+async fn progress(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    JsonBody { value, .. }: JsonBody<ProgressRequest>,
+) -> Result<Json<Assignment>, Rejection> {
+    let work = implementation::progress(&app, &caller, id, value.fencing_token, value.observation).await?;
+    Ok(assignment(&app, &work))
+}
+
+/// Extend the lease and hand over samples.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/heartbeat", tag = "implementation", params(("id" = String, Path)),
+    request_body = HeartbeatRequest, responses((status = 200, body = Assignment)))]
+async fn heartbeat(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    JsonBody { value, .. }: JsonBody<HeartbeatRequest>,
+) -> Result<Json<Assignment>, Rejection> {
+    if value.samples.len() > SAMPLES_MAX {
+        let message = format!("{} samples are more than the {SAMPLES_MAX} accepted", value.samples.len());
+        return Err(api::FieldError::new("samples", message).into());
+    }
+    let samples = value.samples.iter().enumerate().map(|(at, sample)| stored(at, sample));
+    let samples = samples.collect::<Result<_, _>>()?;
+    let work = implementation::heartbeat(&app, &caller, id, value.fencing_token, samples).await?;
+    Ok(assignment(&app, &work))
+}
+
+fn stored(at: usize, sample: &Sample) -> Result<store::Sample, Failure> {
+    let field = |name: &str| format!("samples[{at}].{name}");
+    let taken_at: Timestamp =
+        sample.at.parse().map_err(|_| api::FieldError::new(field("at"), "expected a form like 2026-01-31T14:00:00Z"))?;
+    let verdict: domain::rollback::Verdict =
+        sample.verdict.parse().map_err(|error| api::FieldError::new(field("verdict"), error))?;
+    Ok(store::Sample {
+        series: StepName::new(&*sample.monitor).map_err(|error| api::FieldError::new(field("monitor"), error))?,
+        taken_at,
+        verdict: verdict.as_str().to_owned(),
+        value: sample.latency_micros.and_then(|micros| i64::try_from(micros).ok()),
+        detail: String::new(),
+    })
+}
+
+/// Report that the plan is done, and give the lease back.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/finish", tag = "implementation", params(("id" = String, Path)),
+    request_body = FinishRequest, responses((status = 200, body = Assignment)))]
+async fn finish(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    JsonBody { value, .. }: JsonBody<FinishRequest>,
+) -> Result<Json<Assignment>, Rejection> {
+    let work = implementation::finish(&app, &caller, id, value.fencing_token).await?;
+    Ok(assignment(&app, &work))
+}
+
+/// Give the lease back. A change that is still being worked on is interrupted.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/release", tag = "implementation", params(("id" = String, Path)),
+    request_body = FinishRequest, responses((status = 200, body = Assignment)))]
+async fn release(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    JsonBody { value, .. }: JsonBody<FinishRequest>,
+) -> Result<Json<Assignment>, Rejection> {
+    let work = implementation::release(&app, &caller, id, value.fencing_token).await?;
+    Ok(assignment(&app, &work))
+}
+
+/// Which samples.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct SamplesQuery {
+    /// One monitor; all when absent.
+    monitor: Option<String>,
+    /// Taken at this instant or later.
+    from: Option<Timestamp>,
+}
+
+/// Samples of a change's monitors, oldest first.
+#[utoipa::path(get, path = "/api/v1/changes/{id}/samples", tag = "implementation",
+    params(("id" = String, Path), SamplesQuery), responses((status = 200, body = api::Page<Sample>)))]
+async fn list_samples(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Query(query): Query<SamplesQuery>,
+) -> Result<Json<api::Page<Sample>>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let monitor = query.monitor.as_deref().map(StepName::new).transpose();
+    let monitor = monitor.map_err(|error| Failure::from(api::FieldError::new("monitor", error)))?;
+    let from = query.from.unwrap_or(Timestamp::MIN);
+    let samples = app.store.samples(id, monitor.as_ref(), from, SAMPLES_PAGE_MAX).await?;
+    let items = samples
+        .into_iter()
+        .map(|sample| Sample {
+            monitor: sample.series.to_string(),
+            at: sample.taken_at.to_string(),
+            verdict: sample.verdict,
+            latency_micros: sample.value.and_then(|micros| u64::try_from(micros).ok()),
+        })
+        .collect();
+    Ok(Json(api::Page { items, next_cursor: None }))
+}

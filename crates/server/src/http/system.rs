@@ -1,0 +1,57 @@
+//! Health, readiness and metrics. Health and readiness are the only routes without a token.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use policy::{Action, Resource};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::Authenticated;
+use super::problem::Rejection;
+use crate::app::SharedApp;
+use crate::ask;
+
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(readiness)).routes(routes!(metrics))
+}
+
+/// How the server is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `ok`, or what is wrong.
+    status: &'static str,
+}
+
+/// Whether the process works.
+#[utoipa::path(get, path = "/healthz", tag = "system", security(()), responses((status = 200, body = Health)))]
+async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether the server can serve: its store answers and it is not shutting down.
+#[utoipa::path(get, path = "/readyz", tag = "system", security(()),
+    responses((status = 200, body = Health), (status = 503, body = Health)))]
+async fn readiness(State(app): State<SharedApp>) -> Response {
+    let (status, word) = if app.shutdown.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "shutting down")
+    } else if app.store.head().await.is_err() {
+        (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer")
+    } else {
+        (StatusCode::OK, "ok")
+    };
+    (status, Json(Health { status: word })).into_response()
+}
+
+/// Figures in the Prometheus text format.
+#[utoipa::path(get, path = "/metrics", tag = "system",
+    responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain")))]
+async fn metrics(State(app): State<SharedApp>, Authenticated(caller): Authenticated) -> Result<Response, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let states = app.store.count_changes_by_state().await?;
+    let text = app.metrics.render(&states, app.store.head().await?.size);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}

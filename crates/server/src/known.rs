@@ -1,0 +1,150 @@
+//! What the server keeps in memory: actors, the service catalogue, and how changes have ended.
+//!
+//! All of it is folded from the log at the start and moved on by each commit of this server. A decision that rests on
+//! it is committed under guards on the versions it was read at, so that a stale copy can delay a decision but never
+//! falsify one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::Timestamp;
+use domain::actor::{Actor, ActorEvent, Directory};
+use domain::catalog::{Catalog, CatalogEvent};
+use domain::change::{Category, Change, ChangeType, Outcome};
+use domain::id::{ActorId, ServiceName};
+use domain::risk::{Age, History, Record};
+
+use crate::failure::Failure;
+use crate::record::Recorded;
+
+/// Everything kept in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// All actors.
+    pub directory: Directory,
+    /// The service catalogue.
+    pub catalog: Catalog,
+    /// Version of the catalogue's stream.
+    pub catalog_version: u64,
+    /// How changes have ended.
+    pub endings: Endings,
+}
+
+impl Known {
+    /// Folds an event of an actor.
+    ///
+    /// # Errors
+    /// When the event cannot follow the earlier ones.
+    pub(crate) fn apply_actor(&mut self, id: &ActorId, recorded: &Recorded<ActorEvent>) -> Result<(), Failure> {
+        let before = self.directory.get(id).cloned();
+        if before.as_ref().is_some_and(|actor| actor.version >= recorded.version) {
+            return Ok(());
+        }
+        let actor: Actor = domain::actor::evolve(before, id, recorded.envelope.at, &recorded.event)
+            .map_err(|error| Failure::Internal(error.to_string()))?;
+        self.directory.put(actor);
+        Ok(())
+    }
+
+    /// Folds an event of the catalogue.
+    pub(crate) fn apply_catalog(&mut self, recorded: &Recorded<CatalogEvent>) {
+        if recorded.version > self.catalog_version {
+            self.catalog = std::mem::take(&mut self.catalog).evolve(&recorded.event);
+            self.catalog_version = recorded.version;
+        }
+    }
+}
+
+/// How a change ended, as far as later assessments ask.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    /// When it was closed.
+    pub closed_at: Timestamp,
+    /// Its type.
+    pub change_type: ChangeType,
+    /// Its category.
+    pub category: Category,
+    /// Its services.
+    pub services: Vec<ServiceName>,
+    /// Its requester.
+    pub requester: ActorId,
+    /// Whether it failed: anything but `successful`.
+    pub failed: bool,
+}
+
+impl Ending {
+    /// The ending of a closed change; nothing for one that was never started.
+    pub(crate) fn of(change: &Change) -> Option<Self> {
+        let failed = match change.outcome()? {
+            Outcome::Successful => false,
+            Outcome::Partial | Outcome::Failed | Outcome::RolledBack => true,
+            Outcome::Cancelled => return None,
+        };
+        Some(Self {
+            closed_at: change.updated_at,
+            change_type: change.content.change_type,
+            category: change.content.category,
+            services: change.content.affected_services.iter().cloned().collect(),
+            requester: change.on_behalf_of.clone().unwrap_or_else(|| change.created_by.clone()),
+            failed,
+        })
+    }
+}
+
+/// Endings counted per day, so that an assessment sums a few buckets instead of visiting every past change.
+#[derive(Debug, Default)]
+pub(crate) struct Endings {
+    by_type: HashMap<ChangeType, Days>,
+    by_category: HashMap<Category, Days>,
+    by_service: HashMap<ServiceName, Days>,
+    by_requester: HashMap<ActorId, Days>,
+}
+
+/// Changes and failures by day since the epoch.
+#[derive(Debug, Default)]
+struct Days(BTreeMap<i64, (u32, u32)>);
+
+const DAY_SECONDS: i64 = 86_400;
+
+impl Days {
+    fn add(&mut self, ending: &Ending) {
+        let day = ending.closed_at.as_second().div_euclid(DAY_SECONDS);
+        let (changes, failures) = self.0.entry(day).or_default();
+        *changes = changes.saturating_add(1);
+        *failures = failures.saturating_add(u32::from(ending.failed));
+    }
+
+    fn record(&self, at: Timestamp) -> Record {
+        let mut record = Record::default();
+        for (day, (changes, failures)) in &self.0 {
+            let closed = Timestamp::from_second(day.saturating_mul(DAY_SECONDS)).unwrap_or(Timestamp::MIN);
+            record.add_many(Age::of(closed, at), *changes, *failures);
+        }
+        record
+    }
+}
+
+impl Endings {
+    /// Counts an ending.
+    pub(crate) fn add(&mut self, ending: &Ending) {
+        self.by_type.entry(ending.change_type).or_default().add(ending);
+        self.by_category.entry(ending.category).or_default().add(ending);
+        self.by_requester.entry(ending.requester.clone()).or_default().add(ending);
+        for service in &ending.services {
+            self.by_service.entry(service.clone()).or_default().add(ending);
+        }
+    }
+
+    /// The records that bear on a change, as of `at`.
+    pub(crate) fn history(&self, change: &Change, at: Timestamp) -> History {
+        let of = |days: Option<&Days>| days.map(|days| days.record(at)).unwrap_or_default();
+        let content = &change.content;
+        let requester = change.on_behalf_of.as_ref().unwrap_or(&change.created_by);
+        let services = content.affected_services.iter();
+        History {
+            change_type: of(self.by_type.get(&content.change_type)),
+            category: of(self.by_category.get(&content.category)),
+            services: services.map(|name| (name.clone(), of(self.by_service.get(name)))).collect(),
+            requester: of(self.by_requester.get(requester)),
+        }
+    }
+}

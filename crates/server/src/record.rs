@@ -1,0 +1,99 @@
+//! Events as they are recorded: an envelope of time, actor and deciding policies around the domain's event.
+
+use domain::Timestamp;
+use domain::actor::ActorEvent;
+use domain::catalog::CatalogEvent;
+use domain::change::ChangeEvent;
+use domain::id::{ActorId, PolicyId};
+use domain::incident::IncidentEvent;
+use domain::security::SecurityEvent;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use store::{NewEvent, StoredEvent};
+
+/// Version of the envelope and its events. A later one is upcast where it is read.
+const ENVELOPE_VERSION: u64 = 1;
+
+/// An event that can be recorded. Its serialised form is an object with `type` and, where it has fields, `data`.
+pub(crate) trait Recordable: Serialize + DeserializeOwned + Clone {}
+
+impl Recordable for ChangeEvent {}
+impl Recordable for IncidentEvent {}
+impl Recordable for ActorEvent {}
+impl Recordable for CatalogEvent {}
+impl Recordable for SecurityEvent {}
+
+/// When, by whom and on what grounds an event was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Envelope {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: ActorId,
+    /// For whom, when not for the actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<ActorId>,
+    /// The policies that decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyId>,
+}
+
+/// An event with its envelope and its place in the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded<E> {
+    /// When, by whom, on what grounds.
+    pub envelope: Envelope,
+    /// What happened.
+    pub event: E,
+    /// Position in its stream, from 1.
+    pub version: u64,
+    /// Position in the log, from 0.
+    pub index: u64,
+}
+
+/// A recorded event that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("entry {index} of the log cannot be read as what it should be")]
+pub struct UnreadableEvent {
+    index: u64,
+    #[source]
+    source: serde_json::Error,
+}
+
+/// Wraps an event for the store.
+///
+/// # Errors
+/// When the event has no JSON form.
+pub(crate) fn encode<E: Recordable>(envelope: &Envelope, event: &E) -> Result<NewEvent, serde_json::Error> {
+    let mut body = object(serde_json::to_value(event)?)?;
+    body.extend(object(serde_json::to_value(envelope)?)?);
+    body.insert("v".to_owned(), Value::from(ENVELOPE_VERSION));
+    Ok(NewEvent { body: Value::Object(body) })
+}
+
+/// Reads a stored event back.
+///
+/// # Errors
+/// When the entry does not have the form of such an event.
+pub(crate) fn decode<E: Recordable>(stored: StoredEvent) -> Result<Recorded<E>, UnreadableEvent> {
+    let StoredEvent { index, version, body, .. } = stored;
+    let unreadable = |source| UnreadableEvent { index, source };
+    let mut body = object(body).map_err(unreadable)?;
+    let mut event = Map::new();
+    for key in ["type", "data"] {
+        if let Some(value) = body.remove(key) {
+            event.insert(key.to_owned(), value);
+        }
+    }
+    let envelope = serde_json::from_value(Value::Object(body)).map_err(unreadable)?;
+    let event = serde_json::from_value(Value::Object(event)).map_err(unreadable)?;
+    Ok(Recorded { envelope, event, version, index })
+}
+
+fn object(value: Value) -> Result<Map<String, Value>, serde_json::Error> {
+    match value {
+        Value::Object(map) => Ok(map),
+        _ => Err(serde::de::Error::custom("expected an object")),
+    }
+}

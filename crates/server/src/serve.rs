@@ -1,0 +1,256 @@
+//! Starting and stopping a server.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::SigningKey;
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderName;
+use axum::middleware::Next;
+use axum::response::Response;
+use policy::{LoadError, PolicyFile, PolicySet};
+use store::{Location, OpenError, Store};
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+
+use crate::app::{App, Parts, SharedApp};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::signing::{self, KeyFileError};
+use crate::use_cases::actors;
+use crate::{http, load, workers};
+
+/// Largest policy file that is read, in bytes.
+const POLICY_BYTES_MAX: u64 = 64 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The signing key.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The policies.
+    #[error(transparent)]
+    Policies(#[from] LoadError),
+    /// The folder of policies.
+    #[error("policies in `{}` cannot be read", path.display())]
+    PolicyFolder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The webhook.
+    #[error("`notify.webhook`: {0}")]
+    Webhook(String),
+    /// The address.
+    #[error("cannot listen on {address}: choose another with `--listen`")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The log.
+    #[error("the log cannot be read")]
+    Log(#[source] Box<Failure>),
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    app: SharedApp,
+    address: SocketAddr,
+    bootstrap_token: Option<String>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The first administrator's token, on the very first start only.
+    pub fn bootstrap_token(&self) -> Option<&str> {
+        self.bootstrap_token.as_deref()
+    }
+
+    /// Asks it to stop: no new requests, the present ones come to their end.
+    pub fn shutdown(&self) {
+        self.app.shutdown.cancel();
+    }
+
+    /// Waits until it has stopped and everything is closed.
+    ///
+    /// # Errors
+    /// When the server ended with an error.
+    pub async fn stopped(self) -> io::Result<()> {
+        self.task.await.map_err(io::Error::other)?
+    }
+}
+
+/// How the store is opened under these settings.
+///
+/// # Errors
+/// When the signing key cannot be read or made.
+pub fn store_config(config: &Config) -> Result<store::Config, StartError> {
+    let key = Arc::new(signing::load_or_create(&config.data, &config.log_name)?);
+    Ok(store::Config::new(location(config), key))
+}
+
+fn location(config: &Config) -> Location {
+    match &config.database_url {
+        Some(url) => Location::Url(url.clone()),
+        None => Location::Folder(config.data.clone()),
+    }
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// When the database, the policies or the address cannot be used.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    start_with_clock(config, Clock::System).await
+}
+
+/// Starts a server that lives by this clock.
+///
+/// # Errors
+/// When the database, the policies or the address cannot be used.
+pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, StartError> {
+    let policies = policies(config.policies.as_deref())?;
+    let sender = crate::notify::channel(&config.notify).map_err(StartError::Webhook)?;
+    let store_config = store_config(&config)?;
+    let verifier_key = verifier_key(&store_config.signing_key);
+    let listener = TcpListener::bind(config.listen).await;
+    let address = config.listen;
+    let listener = listener.map_err(|source| StartError::Listen { address, source })?;
+    let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+    let store = Store::open(store_config).await?;
+    let known = load::known(&store).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
+    let app = Arc::new(App::new(Parts { config, clock, store, policies, verifier_key, known, sender }));
+    let bootstrap = actors::bootstrap(&app).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
+    let serving = app.clone();
+    #[expect(clippy::disallowed_methods, reason = "the server's own task, owned by the returned handle")]
+    let task = tokio::spawn(async move { run(serving, listener).await });
+    Ok(Running { app, address, bootstrap_token: bootstrap.map(|issued| issued.secret), task })
+}
+
+fn verifier_key(key: &SigningKey) -> String {
+    key.verifying_key().to_string()
+}
+
+/// The shipped policies and those of the folder, in order of their file names.
+fn policies(folder: Option<&Path>) -> Result<PolicySet, StartError> {
+    let Some(folder) = folder else { return Ok(PolicySet::shipped()?) };
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StartError::PolicyFolder { path, source }
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_none_or(|extension| extension != "cedar") {
+            continue;
+        }
+        if fs::metadata(&path).map_err(failed(&path))?.len() > POLICY_BYTES_MAX {
+            let error = io::Error::other(format!("larger than {POLICY_BYTES_MAX} bytes"));
+            return Err(failed(&path)(error));
+        }
+        let text = fs::read_to_string(&path).map_err(failed(&path))?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        files.push((name, text));
+    }
+    files.sort();
+    let files: Vec<_> = files.iter().map(|(name, text)| PolicyFile { name, text }).collect();
+    Ok(PolicySet::with_additional(&files)?)
+}
+
+/// Serves until shutdown, then lets requests, owned work and loops come to their end and closes the store. A loop that
+/// dies ends the server.
+async fn run(app: SharedApp, listener: TcpListener) -> io::Result<()> {
+    let mut loops = JoinSet::new();
+    workers::start(&app, &mut loops);
+    let shutdown = app.shutdown.clone();
+    let served = axum::serve(listener, router(&app)).with_graceful_shutdown(async move { shutdown.cancelled().await });
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { served.await });
+    let outcome = tokio::select! {
+        ended = serving.join_next() => flatten(ended),
+        Some(ended) = loops.join_next() => match ended {
+            Ok(()) => Ok(()),
+            Err(error) => Err(io::Error::other(error)),
+        },
+        () = app.store.stopped() => Err(io::Error::other("the store has stopped")),
+        () = app.shutdown.cancelled() => Ok(()),
+    };
+    app.shutdown.cancel();
+    let limit = Duration::from_secs(app.config.limits.shutdown_seconds);
+    let ended = tokio::time::timeout(limit, async {
+        while serving.join_next().await.is_some() {}
+        while loops.join_next().await.is_some() {}
+        app.tasks.close();
+        app.tasks.wait().await;
+    });
+    if ended.await.is_err() {
+        tracing::warn!("requests had not ended within {} s and are cut off", limit.as_secs());
+    }
+    app.store.close().await;
+    outcome
+}
+
+fn flatten(ended: Option<Result<io::Result<()>, tokio::task::JoinError>>) -> io::Result<()> {
+    match ended {
+        Some(Ok(result)) => result,
+        Some(Err(error)) => Err(io::Error::other(error)),
+        None => Ok(()),
+    }
+}
+
+fn router(app: &SharedApp) -> Router {
+    Router::new()
+        .merge(http::router())
+        // .merge(portal::router())
+        .fallback(http::not_found)
+        .method_not_allowed_fallback(http::method_not_allowed)
+        .layer(CatchPanicLayer::custom(http::panicked))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), observed))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .with_state(app.clone())
+}
+
+/// Bounds a request in number and time, and counts it.
+async fn observed(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let started = std::time::Instant::now();
+    let method = request.method().as_str().to_owned();
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let request_id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let response = match app.seats.try_acquire() {
+        Err(_) => http::overloaded(),
+        Ok(_seat) => {
+            let limit = Duration::from_secs(app.config.limits.request_seconds);
+            tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| http::timed_out())
+        }
+    };
+    let status = response.status().as_u16();
+    app.metrics.answered(&method, &route, status, started.elapsed());
+    tracing::debug!(method, route, status, request_id, took_micros = started.elapsed().as_micros(), "answered");
+    response
+}

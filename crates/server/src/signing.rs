@@ -1,0 +1,73 @@
+//! The key that signs checkpoints: a file beside the embedded database, readable by its owner only.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use audit::SigningKey;
+
+/// The key's file, in the data folder.
+pub const KEY_FILE: &str = "signing-key";
+
+/// Why there is no signing key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file cannot be read or written.
+    #[error("`{}` cannot be used: check that the folder exists and that this user may write to it", path.display())]
+    Path {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file does not hold a key.
+    #[error("`{}` is not a signing key: expected 64 hexadecimal digits; restore it from a backup", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The log's name cannot name a key.
+    #[error("`{name}` cannot name a log: expected a word without blanks and plus signs")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// The operating system gives no random bytes.
+    #[error("the operating system gives no random bytes")]
+    Random,
+}
+
+/// Reads the key of the data folder, or makes one on the first start.
+///
+/// # Errors
+/// When the file cannot be used or does not hold a key.
+pub(crate) fn load_or_create(folder: &Path, log_name: &str) -> Result<SigningKey, KeyFileError> {
+    let path = folder.join(KEY_FILE);
+    let seed = match fs::read_to_string(&path) {
+        Ok(text) => parse(&path, &text)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder, &path)?,
+        Err(source) => return Err(KeyFileError::Path { path, source }),
+    };
+    SigningKey::from_seed(log_name, seed).map_err(|_| KeyFileError::Name { name: log_name.to_owned() })
+}
+
+fn parse(path: &Path, text: &str) -> Result<[u8; 32], KeyFileError> {
+    let mut seed = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut seed).map_err(|_| KeyFileError::Form { path: path.to_owned() })?;
+    Ok(seed)
+}
+
+fn create(folder: &Path, path: &Path) -> Result<[u8; 32], KeyFileError> {
+    let failed = |source| KeyFileError::Path { path: path.to_owned(), source };
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| KeyFileError::Random)?;
+    fs::create_dir_all(folder).map_err(failed)?;
+    // Never overwrites: a second server that starts at the same moment finds the first one's key.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    file.write_all(hex::encode(seed).as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(seed)
+}

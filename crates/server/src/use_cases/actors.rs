@@ -1,0 +1,229 @@
+//! Registering actors, changing their rights, issuing and revoking tokens.
+
+use domain::Timestamp;
+use domain::actor::{self, Actor, ActorCommand, ActorEvent, Registration, Role, Scope, Token};
+use domain::canonical::Digest;
+use domain::id::{ActorId, ActorName, TokenId};
+use domain::text::FreeText;
+use jiff::SignedDuration;
+use policy::{Action, ActorResource, Resource};
+use store::{Guard, StreamAppend};
+
+use super::refusal;
+use crate::app::{App, SharedApp};
+use crate::ask;
+use crate::caller::{Caller, TOKEN_PREFIX};
+use crate::commit::{single, yield_to_others};
+use crate::failure::Failure;
+use crate::record::{Envelope, Recorded, encode};
+use crate::work::actor_stream;
+
+/// How often a decision is made again because somebody else was faster.
+const ATTEMPTS_MAX: usize = 8;
+/// Life of the first administrator's token: a week, time enough to make proper ones.
+const BOOTSTRAP_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// Name of the first administrator.
+const BOOTSTRAP_NAME: &str = "bootstrap-admin";
+/// Random bytes of a token's secret.
+const SECRET_BYTES: usize = 32;
+/// Random bytes of an identifier.
+const ID_BYTES: usize = 8;
+
+/// A token as it is issued: the only time its secret is known.
+#[derive(Clone)]
+pub(crate) struct Issued {
+    /// Its identifier.
+    pub token_id: TokenId,
+    /// The secret.
+    pub secret: String,
+    /// From when on it is refused.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").field("token_id", &self.token_id).finish_non_exhaustive()
+    }
+}
+
+/// Registers an actor.
+///
+/// # Errors
+/// When policy refuses, the name is taken, the registration is not valid, or the store fails.
+pub(crate) async fn register(app: &SharedApp, caller: &Caller, registration: Registration) -> Result<Actor, Failure> {
+    let (shared, caller) = (app.clone(), caller.clone());
+    app.owned(async move {
+        let id = new_actor_id()?;
+        let owner = registration.owner.as_ref().map(|owner| owner.id.clone());
+        let resource = Resource::Actor(ActorResource { id: id.clone(), owner });
+        if let Err(failure) = ask::about(&shared, &caller, Action::ManageActors, &resource) {
+            refusal::note(&shared, &caller, Action::ManageActors, "new actor", &failure).await;
+            return Err(failure);
+        }
+        let name = registration.name.clone();
+        if shared.known().directory.named(name.as_str()).is_some() {
+            return Err(Failure::Exists { what: "actor", name: name.to_string() });
+        }
+        let events = actor::register(registration)?;
+        append(&shared, &caller.id(), &id, 0, events, Vec::new()).await?;
+        found(&shared, &id)
+    })
+    .await
+}
+
+/// Applies a command to an actor.
+///
+/// # Errors
+/// When policy or the actor's record refuses, there is no such actor, or the store fails.
+pub(crate) async fn update(
+    app: &SharedApp,
+    caller: &Caller,
+    action: Action,
+    id_or_name: &str,
+    command: ActorCommand,
+) -> Result<Actor, Failure> {
+    let (shared, caller, wanted) = (app.clone(), caller.clone(), id_or_name.to_owned());
+    app.owned(async move {
+        for _ in 0..ATTEMPTS_MAX {
+            match attempt(&shared, &caller, action, &wanted, &command).await {
+                Ok(actor) => return Ok(actor),
+                Err(failure @ Failure::Denied(_)) => {
+                    refusal::note(&shared, &caller, action, &wanted, &failure).await;
+                    return Err(failure);
+                }
+                Err(failure) => yield_to_others(&shared, failure).await?,
+            }
+        }
+        Err(Failure::Contended)
+    })
+    .await
+}
+
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    wanted: &str,
+    command: &ActorCommand,
+) -> Result<Actor, Failure> {
+    let before = find(app, wanted)?;
+    let resource = Resource::Actor(ActorResource { id: before.id.clone(), owner: before.owner.clone() });
+    ask::about(app, caller, action, &resource)?;
+    let events = actor::decide(&before, command, app.clock.now())?;
+    let mut guards = Vec::new();
+    if let Some(actor) = caller.actor().filter(|actor| actor.id != before.id) {
+        guards.push(Guard::StreamVersion { stream: actor_stream(&actor.id)?, version: actor.version });
+    }
+    append(app, &caller.id(), &before.id, before.version, events, guards).await?;
+    found(app, &before.id)
+}
+
+/// Issues a token; its secret is returned and never stored.
+///
+/// # Errors
+/// When policy or the actor's record refuses, or the store fails.
+pub(crate) async fn issue_token(
+    app: &SharedApp,
+    caller: &Caller,
+    id_or_name: &str,
+    scopes: std::collections::BTreeSet<Scope>,
+    life: SignedDuration,
+    label: FreeText,
+) -> Result<Issued, Failure> {
+    let issued = new_token(app.clock.now(), life)?;
+    let hash = Digest::of_bytes(issued.secret.as_bytes());
+    let token = Token { hash, scopes, expires_at: issued.expires_at, label, revoked: false };
+    let command = ActorCommand::IssueToken { token_id: issued.token_id.clone(), token };
+    update(app, caller, Action::IssueToken, id_or_name, command).await?;
+    Ok(issued)
+}
+
+/// Registers the first administrator when there is no actor at all, and issues its token.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
+    if !app.known().directory.is_empty() {
+        return Ok(None);
+    }
+    let internal = |error: &dyn std::fmt::Display| Failure::Internal(error.to_string());
+    let id = new_actor_id()?;
+    let registration = Registration {
+        name: ActorName::new(BOOTSTRAP_NAME).map_err(|error| internal(&error))?,
+        kind: actor::ActorKind::Human,
+        owner: None,
+        alias_of: None,
+        roles: [Role::Administrator].into(),
+        teams: [].into(),
+        may_act_for: [].into(),
+    };
+    let mut events = actor::register(registration)?;
+    let issued = new_token(app.clock.now(), SignedDuration::from_secs(BOOTSTRAP_SECONDS))?;
+    let token = Token {
+        hash: Digest::of_bytes(issued.secret.as_bytes()),
+        scopes: Scope::ALL.iter().copied().collect(),
+        expires_at: issued.expires_at,
+        label: FreeText::new("first administrator").map_err(|error| internal(&error))?,
+        revoked: false,
+    };
+    events.push(ActorEvent::TokenIssued { token_id: issued.token_id.clone(), token });
+    append(app, &ActorId::system(), &id, 0, events, Vec::new()).await?;
+    Ok(Some(issued))
+}
+
+/// The actor with this identifier or name.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn find(app: &App, id_or_name: &str) -> Result<Actor, Failure> {
+    let known = app.known();
+    let actor = known.directory.find(id_or_name).cloned();
+    actor.ok_or_else(|| Failure::NotFound { what: "actor", name: id_or_name.chars().take(128).collect() })
+}
+
+fn found(app: &App, id: &ActorId) -> Result<Actor, Failure> {
+    let actor = app.known().directory.get(id).cloned();
+    actor.ok_or_else(|| Failure::Internal("an actor that was just written is not known".to_owned()))
+}
+
+async fn append(
+    app: &App,
+    by: &ActorId,
+    id: &ActorId,
+    expected_version: u64,
+    events: Vec<ActorEvent>,
+    guards: Vec<Guard>,
+) -> Result<(), Failure> {
+    let last = app.known().directory.get(id).map(|actor| actor.updated_at);
+    let at = last.map_or_else(|| app.clock.now(), |last| last.max(app.clock.now()));
+    let envelope = Envelope { at, actor: by.clone(), on_behalf_of: None, policies: Vec::new() };
+    let encoded: Result<Vec<_>, _> = events.iter().map(|event| encode(&envelope, event)).collect();
+    let encoded = encoded.map_err(|error| Failure::Internal(error.to_string()))?;
+    let part = StreamAppend { stream: actor_stream(id)?, expected_version, events: encoded };
+    let appended = app.store.append(single(part, guards)).await?;
+    let mut known = app.known_mut();
+    for (offset, event) in (0_u64..).zip(events) {
+        let version = expected_version + 1 + offset;
+        let index = appended.indexes.start + offset;
+        known.apply_actor(id, &Recorded { envelope: envelope.clone(), event, version, index })?;
+    }
+    Ok(())
+}
+
+fn new_token(now: Timestamp, life: SignedDuration) -> Result<Issued, Failure> {
+    let secret = format!("{TOKEN_PREFIX}{}", random_hex::<SECRET_BYTES>()?);
+    let token_id = TokenId::new(format!("tok_{}", random_hex::<ID_BYTES>()?));
+    let token_id = token_id.map_err(|error| Failure::Internal(error.to_string()))?;
+    let expires_at = now.saturating_add(life).unwrap_or(Timestamp::MAX);
+    Ok(Issued { token_id, secret, expires_at })
+}
+
+fn new_actor_id() -> Result<ActorId, Failure> {
+    ActorId::new(format!("act_{}", random_hex::<ID_BYTES>()?)).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+fn random_hex<const N: usize>() -> Result<String, Failure> {
+    let mut bytes = [0_u8; N];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(hex::encode(bytes))
+}

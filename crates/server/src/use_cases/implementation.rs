@@ -1,0 +1,226 @@
+//! Implementing: leases, starting, taking over, progress, heartbeats, finishing.
+
+use std::time::Duration;
+
+use domain::canonical::Digest;
+use domain::change::{Command, Runner, State, StateName};
+use domain::id::ChangeId;
+use domain::plan::Observation;
+use policy::Action;
+use store::{Guard, HolderName, LeaseGranted, ResourceName, Sample};
+
+use super::noted;
+use crate::app::{App, SharedApp};
+use crate::ask::Particulars;
+use crate::caller::Caller;
+use crate::commit::{Extras, with_change};
+use crate::failure::Failure;
+use crate::work::ChangeWork;
+
+/// What a runner brings along to begin.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// Unique for each runner process.
+    pub holder: HolderName,
+    /// Digest of what it is about to run.
+    pub digest: Digest,
+    /// Commit of its working tree.
+    pub commit: Option<String>,
+    /// Whether a failure is undone without asking.
+    pub auto_rollback: bool,
+}
+
+/// The resource on which the runner of a change holds its lease.
+///
+/// # Errors
+/// Never, as long as a change id is visible ASCII.
+pub(crate) fn lease_resource(id: ChangeId) -> Result<ResourceName, Failure> {
+    ResourceName::new(format!("change/{id}")).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// Begins to implement, or takes over a change that has no runner. The lease is taken first and given back when the
+/// change refuses.
+///
+/// # Errors
+/// When somebody else holds the lease, policy or the life of the change refuses, or the store fails.
+pub(crate) async fn start(
+    app: &SharedApp,
+    caller: &Caller,
+    id: ChangeId,
+    start: Start,
+) -> Result<(ChangeWork, LeaseGranted), Failure> {
+    let (shared, caller) = (app.clone(), caller.clone());
+    app.owned(async move {
+        let resource = lease_resource(id)?;
+        // Whoever may not start is refused before a lease is touched.
+        let probe = ChangeWork::load(&shared, id).await?;
+        let checked = begin(&shared, &caller, &start, &mut { probe }, u64::MAX);
+        noted(&shared, &caller, Action::Start, id, checked).await?;
+        let settings = &shared.config.lease;
+        let ttl = Duration::from_secs(settings.seconds);
+        let grace = Duration::from_secs(settings.grace_seconds);
+        let lease = shared.store.lease_acquire(&resource, &start.holder, ttl, grace).await?;
+        let done = with_change(&shared, id, Extras::default(), |work, _| {
+            work.guard(Guard::Lease { resource: resource.clone(), token: lease.token });
+            begin(&shared, &caller, &start, work, lease.token)
+        })
+        .await;
+        match done {
+            Ok(work) => Ok((work, lease)),
+            Err(failure) => {
+                shared.store.lease_release(&resource, lease.token).await?;
+                Err(failure)
+            }
+        }
+    })
+    .await
+}
+
+/// Decides to start, or to take over a change that has been started before.
+fn begin(app: &App, caller: &Caller, start: &Start, work: &mut ChangeWork, token: u64) -> Result<(), Failure> {
+    let digest = start.digest;
+    let particulars = Particulars { digest: Some(digest), ..Particulars::default() };
+    match work.change.state_name() {
+        StateName::Interrupted | StateName::RollingBack => {
+            let command = Command::TakeOver { digest, fencing_token: token };
+            work.command(app, caller, Action::TakeOver, particulars, &command)
+        }
+        _ => {
+            let command = Command::Start {
+                digest,
+                commit: start.commit.clone(),
+                fencing_token: token,
+                auto_rollback: start.auto_rollback,
+            };
+            work.command(app, caller, Action::Start, particulars, &command)
+        }
+    }
+}
+
+/// Records what the runner observed. A repeated report of the same thing changes nothing.
+///
+/// # Errors
+/// When the lease is lost, policy or the plan refuses, or the store fails.
+pub(crate) async fn progress(
+    app: &SharedApp,
+    caller: &Caller,
+    id: ChangeId,
+    fencing_token: u64,
+    observation: Observation,
+) -> Result<ChangeWork, Failure> {
+    let (shared, caller) = (app.clone(), caller.clone());
+    let command = Command::Observe { observation: Box::new(observation), fencing_token };
+    app.owned(async move {
+        let resource = lease_resource(id)?;
+        with_change(&shared, id, Extras::default(), |work, _| {
+            work.guard(Guard::Lease { resource: resource.clone(), token: fencing_token });
+            work.command(&shared, &caller, Action::Progress, Particulars::default(), &command)
+        })
+        .await
+    })
+    .await
+}
+
+/// Extends the lease and keeps the samples.
+///
+/// # Errors
+/// When the lease is lost or the caller is not the runner, or the store fails.
+pub(crate) async fn heartbeat(
+    app: &SharedApp,
+    caller: &Caller,
+    id: ChangeId,
+    fencing_token: u64,
+    samples: Vec<Sample>,
+) -> Result<ChangeWork, Failure> {
+    let work = ChangeWork::load(app, id).await?;
+    let is_runner = work.change.execution().is_some_and(|execution| match &execution.runner {
+        Runner::Held { by, fencing_token: held } => *by == caller.id() && *held == fencing_token,
+        Runner::Free { .. } => false,
+    });
+    if !is_runner {
+        let current = work.change.execution().map_or(0, |execution| execution.runner.fencing_token());
+        return Err(domain::change::Refusal::StaleLease { given: fencing_token, current }.into());
+    }
+    let resource = lease_resource(id)?;
+    let ttl = Duration::from_secs(app.config.lease.seconds);
+    app.store.lease_renew(&resource, fencing_token, ttl).await?;
+    if !samples.is_empty() {
+        app.store.append_samples(id, samples).await?;
+    }
+    Ok(work)
+}
+
+/// Reports that the plan is done, and gives the lease back.
+///
+/// # Errors
+/// When the lease is lost, the plan is not done, policy refuses, or the store fails.
+pub(crate) async fn finish(
+    app: &SharedApp,
+    caller: &Caller,
+    id: ChangeId,
+    fencing_token: u64,
+) -> Result<ChangeWork, Failure> {
+    let (shared, caller) = (app.clone(), caller.clone());
+    app.owned(async move {
+        let resource = lease_resource(id)?;
+        let command = Command::Finish { fencing_token };
+        let done = with_change(&shared, id, Extras::default(), |work, _| {
+            work.guard(Guard::Lease { resource: resource.clone(), token: fencing_token });
+            work.command(&shared, &caller, Action::Finish, Particulars::default(), &command)
+        })
+        .await;
+        let work = noted(&shared, &caller, Action::Finish, id, done).await?;
+        shared.store.lease_release(&resource, fencing_token).await?;
+        Ok(work)
+    })
+    .await
+}
+
+/// Gives the lease back. A change that is still being worked on is interrupted; anybody may take it over at once.
+///
+/// # Errors
+/// When the caller is not the runner, or the store fails.
+pub(crate) async fn release(
+    app: &SharedApp,
+    caller: &Caller,
+    id: ChangeId,
+    fencing_token: u64,
+) -> Result<ChangeWork, Failure> {
+    let work = heartbeat(app, caller, id, fencing_token, Vec::new()).await;
+    let work = match work {
+        Err(Failure::Refused(domain::change::Refusal::StaleLease { current, .. })) if current == fencing_token => {
+            // The change has come to its end meanwhile and let its runner go; the lease may still be there.
+            ChangeWork::load(app, id).await?
+        }
+        other => other?,
+    };
+    let resource = lease_resource(id)?;
+    app.store.lease_release(&resource, fencing_token).await?;
+    match &work.change.state {
+        State::Implementing(_) | State::RollingBack(_) => interrupt(app, id, fencing_token).await,
+        _ => Ok(work),
+    }
+}
+
+/// Records that the runner with this token is gone. A change that has moved on is left as it is.
+///
+/// # Errors
+/// When the life of the change refuses, or the store fails.
+pub(crate) async fn interrupt(app: &SharedApp, id: ChangeId, fencing_token: u64) -> Result<ChangeWork, Failure> {
+    let shared = app.clone();
+    app.owned(async move {
+        with_change(&shared, id, Extras::default(), |work, _| {
+            let is_held_by_it = work.change.execution().is_some_and(|execution| {
+                matches!(&execution.runner, Runner::Held { fencing_token: held, .. } if *held == fencing_token)
+            });
+            let is_underway =
+                matches!(work.change.state_name(), StateName::Implementing | StateName::RollingBack);
+            if !is_held_by_it || !is_underway {
+                return Ok(());
+            }
+            work.command(&shared, &Caller::System, Action::Interrupt, Particulars::default(), &Command::Interrupt)
+        })
+        .await
+    })
+    .await
+}

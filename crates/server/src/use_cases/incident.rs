@@ -1,0 +1,70 @@
+//! Moving an incident on.
+
+use domain::id::IncidentId;
+use domain::incident::{self, Incident, IncidentCommand};
+use policy::{Action, IncidentResource, Resource};
+use store::{AppendError, StreamAppend, StreamName};
+
+use crate::app::{App, SharedApp};
+use crate::ask;
+use crate::caller::Caller;
+use crate::commit::single;
+use crate::failure::Failure;
+use crate::load;
+use crate::project;
+use crate::record::{Envelope, encode};
+
+/// How often a decision is made again because somebody else was faster.
+const ATTEMPTS_MAX: usize = 8;
+
+/// Applies commands to an incident, one after the other, in one append.
+///
+/// # Errors
+/// When policy or the incident refuses, there is no such incident, or the store fails.
+pub(crate) async fn update(
+    app: &SharedApp,
+    caller: &Caller,
+    id: IncidentId,
+    commands: Vec<IncidentCommand>,
+) -> Result<Incident, Failure> {
+    let (shared, caller) = (app.clone(), caller.clone());
+    app.owned(async move {
+        for _ in 0..ATTEMPTS_MAX {
+            match attempt(&shared, &caller, id, &commands).await {
+                Err(Failure::Append(AppendError::VersionConflict { .. })) => {}
+                done => return done,
+            }
+        }
+        Err(Failure::Contended)
+    })
+    .await
+}
+
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    id: IncidentId,
+    commands: &[IncidentCommand],
+) -> Result<Incident, Failure> {
+    let before = load::incident(app, id).await?;
+    let resource = Resource::Incident(IncidentResource { id, change: before.change });
+    let answer = ask::about(app, caller, Action::UpdateIncident, &resource)?;
+    let policies = match answer {
+        domain::authorization::Answer::Allowed { by } => by,
+        domain::authorization::Answer::Denied { .. } => Vec::new(),
+    };
+    let at = app.clock.now().max(before.updated_at);
+    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, policies };
+    let (mut incident, mut events) = (before.clone(), Vec::new());
+    for command in commands {
+        for event in incident::decide(&incident, command)? {
+            events.push(encode(&envelope, &event).map_err(|error| Failure::Internal(error.to_string()))?);
+            incident = incident::evolve(Some(incident), id, at, &envelope.actor, &event)?;
+        }
+    }
+    let part = StreamAppend { stream: StreamName::incident(id), expected_version: before.version, events };
+    let mut append = single(part, Vec::new());
+    append.projections.push(project::incident(&incident));
+    app.store.append(append).await?;
+    Ok(incident)
+}

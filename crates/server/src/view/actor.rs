@@ -1,0 +1,36 @@
+//! Actors and their tokens. A token's secret is not known here, and its hash is not shown.
+
+use api::actor as wire;
+use domain::actor::{Actor, Token};
+use domain::id::TokenId;
+
+use super::{names, texts, time};
+use crate::known::Known;
+
+/// An actor.
+pub(crate) fn actor(known: &Known, actor: &Actor) -> wire::Actor {
+    wire::Actor {
+        actor_id: actor.id.to_string(),
+        name: actor.name.to_string(),
+        kind: actor.kind.to_string(),
+        owner: actor.owner.as_ref().map(|owner| known.directory.name_of(owner)),
+        alias_of: actor.alias_of.as_ref().map(|other| known.directory.name_of(other)),
+        roles: texts(&actor.roles),
+        teams: texts(&actor.teams),
+        may_act_for: names(known, &actor.may_act_for),
+        active: actor.active,
+        version: actor.version,
+        registered_at: time(actor.registered_at),
+    }
+}
+
+/// A token, without anything that would let somebody use it.
+pub(crate) fn token(id: &TokenId, token: &Token) -> wire::Token {
+    wire::Token {
+        token_id: id.to_string(),
+        label: token.label.to_string(),
+        scopes: texts(&token.scopes),
+        expires_at: time(token.expires_at),
+        revoked: token.revoked,
+    }
+}

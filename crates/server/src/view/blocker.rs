@@ -1,0 +1,165 @@
+//! What stands between a change and its start: what is missing, who can clear it, and by when.
+
+use std::collections::BTreeSet;
+
+use api::change::Blocker;
+use domain::Timestamp;
+use domain::actor::{ActorKind, Role};
+use domain::approval::{Approval, Condition, Outstanding, outstanding};
+use domain::change::{Authorization, Awaiting, Change, State};
+use domain::id::ActorId;
+
+use super::{names, role_title, time};
+use crate::ask::parties;
+use crate::known::Known;
+
+/// Most people that a blocker names; where there are more, their role says enough.
+const PEOPLE_MAX: usize = 5;
+
+/// Everything that stands between a change and its start; nothing once it has started or its life is over.
+pub(super) fn blockers(known: &Known, change: &Change, now: Timestamp) -> Vec<Blocker> {
+    let before = Before { known, change, now };
+    match &change.state {
+        State::Draft => vec![before.submission()],
+        State::Assessing(_) => vec![assessment()],
+        State::AwaitingApproval(awaiting) => before.approval_pending(awaiting),
+        State::Approved(authorization) => before.start_pending(authorization),
+        State::Implementing(_)
+        | State::Interrupted(_)
+        | State::Validating(_)
+        | State::Implemented(_)
+        | State::RollingBack(_)
+        | State::RolledBack(_)
+        | State::Failed(_)
+        | State::Closed(_)
+        | State::Rejected(_)
+        | State::Cancelled => Vec::new(),
+    }
+}
+
+/// A change that has not started.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    known: &'a Known,
+    change: &'a Change,
+    now: Timestamp,
+}
+
+fn blocker(kind: &str, missing: impl Into<String>, cleared_by: impl Into<String>) -> Blocker {
+    Blocker {
+        kind: kind.to_owned(),
+        missing: missing.into(),
+        role: None,
+        cleared_by: cleared_by.into(),
+        people: Vec::new(),
+        deadline: None,
+    }
+}
+
+fn assessment() -> Blocker {
+    blocker("assessment", "the risk is not assessed yet", "the server, within the same minute")
+}
+
+impl Before<'_> {
+    fn submission(self) -> Blocker {
+        self.by_requester("submission", "it is a draft that has not been submitted", "by submitting it")
+    }
+
+    fn approval_pending(self, awaiting: &Awaiting) -> Vec<Blocker> {
+        let deadline = Some(time(awaiting.deadline));
+        let open = outstanding(&awaiting.requirements, &awaiting.approvals, self.change.digest);
+        let gates = open.into_iter().map(|gate| self.gate(gate, &awaiting.approvals, deadline.clone()));
+        let mut blockers: Vec<_> = gates.collect();
+        blockers.extend(self.conditions(&awaiting.conditions));
+        blockers.extend(self.window());
+        blockers.extend(self.plan());
+        blockers
+    }
+
+    fn start_pending(self, authorization: &Authorization) -> Vec<Blocker> {
+        let mut blockers = Vec::new();
+        if authorization.digest != self.change.digest {
+            let missing = "the content is not the one that was approved";
+            blockers.push(self.by_requester("digest", missing, "by having the present content approved"));
+        }
+        blockers.extend(self.conditions(&authorization.conditions));
+        blockers.extend(self.window());
+        blockers.extend(self.plan());
+        blockers
+    }
+
+    fn gate(self, gate: Outstanding, approvals: &[Approval], deadline: Option<String>) -> Blocker {
+        let title = role_title(gate.role);
+        let missing = match gate.missing {
+            1 => format!("an approval as {title}"),
+            count => format!("{count} approvals as {title}, each by another person"),
+        };
+        let holders = self.eligible(gate.role, approvals);
+        let people = if holders.len() <= PEOPLE_MAX { names(self.known, &holders) } else { Vec::new() };
+        let cleared_by = match (holders.len(), people.is_empty()) {
+            (0, _) => format!(
+                "nobody at present: no active {title} is outside the requester's side and has not approved yet; \
+                 an administrator can grant the role"
+            ),
+            (count, true) => format!("any {title} outside the requester's side, {count} people"),
+            (_, false) => format!("{title}: {}", people.join(", ")),
+        };
+        Blocker {
+            role: Some(gate.role.to_string()),
+            people,
+            deadline,
+            ..blocker("approval", missing, cleared_by)
+        }
+    }
+
+    /// Who could pass a gate: active humans who hold the role, are not on the requester's side and have not approved
+    /// what is asked for already.
+    fn eligible(self, role: Role, approvals: &[Approval]) -> Vec<ActorId> {
+        let side: BTreeSet<ActorId> = parties(self.known, self.change);
+        let has_approved =
+            |id: &ActorId| approvals.iter().any(|a| a.by == *id && a.digest == self.change.digest);
+        let actors = self.known.directory.iter();
+        let holders = actors.filter(|actor| actor.active && actor.kind == ActorKind::Human);
+        let holders = holders.filter(|actor| actor.roles.contains(&role));
+        let holders = holders.filter(|actor| !side.contains(&actor.id) && !has_approved(&actor.id));
+        holders.map(|actor| actor.id.clone()).collect()
+    }
+
+    fn conditions(self, conditions: &[Condition]) -> impl Iterator<Item = Blocker> {
+        conditions.iter().filter(|condition| condition.met.is_none()).map(move |condition| {
+            let setter = self.known.directory.name_of(&condition.set_by);
+            let cleared_by =
+                format!("{setter}, another change authority or a change manager, with evidence that it is met");
+            let missing = format!("the condition is not met: {}", condition.text);
+            Blocker { people: vec![setter], ..blocker("condition", missing, cleared_by) }
+        })
+    }
+
+    fn window(self) -> Option<Blocker> {
+        let window = self.change.content.window.filter(|window| !window.contains(self.now))?;
+        if self.now < window.start {
+            let missing = format!("its window opens at {}", time(window.start));
+            let opens = Blocker {
+                deadline: Some(time(window.start)),
+                ..self.by_requester("window", missing, "by asking for an earlier window")
+            };
+            return Some(opens);
+        }
+        let missing = format!("its window ended at {}", time(window.end));
+        Some(self.by_requester("window", missing, "by asking for a new window, which must be approved"))
+    }
+
+    fn plan(self) -> Option<Blocker> {
+        let has_steps = self.change.content.plan.as_ref().is_some_and(|plan| !plan.steps.is_empty());
+        let missing = "there is no implementation plan";
+        (!has_steps).then(|| self.by_requester("plan", missing, "by amending the change with a plan"))
+    }
+
+    /// A blocker that the requester's side clears.
+    fn by_requester(self, kind: &str, missing: impl Into<String>, how: &str) -> Blocker {
+        let mut people = vec![self.known.directory.name_of(&self.change.created_by)];
+        people.extend(self.change.on_behalf_of.iter().map(|other| self.known.directory.name_of(other)));
+        let cleared_by = format!("{}, {how}", people.join(" or "));
+        Blocker { people, ..blocker(kind, missing, cleared_by) }
+    }
+}

@@ -1,0 +1,29 @@
+//! The service catalogue as the file that would declare it.
+
+use api::catalog as wire;
+use domain::catalog::{Catalog, Dependency, Service, Strength};
+
+/// The whole catalogue, by name.
+pub(crate) fn catalog(catalog: &Catalog) -> wire::CatalogFile {
+    wire::CatalogFile { services: catalog.services().map(service).collect(), retire: Vec::new() }
+}
+
+fn service(service: &Service) -> wire::Service {
+    wire::Service {
+        name: service.name.to_string(),
+        tier: service.tier.number(),
+        owner: service.owner.as_ref().map(ToString::to_string),
+        depends_on: service.depends_on.iter().map(dependency).collect(),
+    }
+}
+
+fn dependency(dependency: &Dependency) -> wire::Dependency {
+    let service = dependency.service.to_string();
+    match dependency.strength {
+        Strength::Hard => wire::Dependency::Name(service),
+        Strength::Soft => {
+            let strength = dependency.strength.to_string();
+            wire::Dependency::Full(wire::FullDependency { service, strength })
+        }
+    }
+}

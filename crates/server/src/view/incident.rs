@@ -1,0 +1,56 @@
+//! Incidents, in lists and in full.
+
+use api::incident as wire;
+use domain::incident::{Incident, RootCause, TimelineEntry};
+use store::IncidentRow;
+
+use super::{time, with_names};
+use crate::known::Known;
+
+/// An incident in a list.
+pub(crate) fn incident_summary(row: &IncidentRow) -> wire::IncidentSummary {
+    wire::IncidentSummary {
+        incident_id: row.incident_id.to_string(),
+        change_id: row.change_id.to_string(),
+        state: row.state.to_string(),
+        severity: row.severity.to_string(),
+        title: row.title.clone(),
+        opened_at: time(row.opened_at),
+        updated_at: time(row.updated_at),
+    }
+}
+
+/// An incident in full.
+pub(crate) fn incident(known: &Known, incident: &Incident) -> wire::Incident {
+    wire::Incident {
+        summary: wire::IncidentSummary {
+            incident_id: incident.id.to_string(),
+            change_id: incident.change.to_string(),
+            state: incident.state.to_string(),
+            severity: incident.severity.to_string(),
+            title: incident.title.to_string(),
+            opened_at: time(incident.opened_at),
+            updated_at: time(incident.updated_at),
+        },
+        version: incident.version,
+        timeline: incident.timeline.iter().map(|entry| timeline_entry(known, entry)).collect(),
+        root_cause: root_cause(&incident.root_cause),
+    }
+}
+
+fn timeline_entry(known: &Known, entry: &TimelineEntry) -> wire::TimelineEntry {
+    wire::TimelineEntry {
+        timestamp: time(entry.at),
+        actor: known.directory.name_of(&entry.by),
+        details: with_names(known, entry.text.as_str()),
+    }
+}
+
+fn root_cause(root_cause: &RootCause) -> Option<wire::RootCause> {
+    match root_cause {
+        RootCause::Pending => None,
+        RootCause::Recorded { cause, remedy, .. } => {
+            Some(wire::RootCause { cause: cause.to_string(), remedy: remedy.to_string() })
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! From domain to wire: what the API answers, and what pages are made of.
+//!
+//! Plain functions, one file per kind of thing. Events carry opaque ids; readable names appear here and nowhere before.
+
+mod actor;
+mod approval;
+mod blocker;
+mod catalog;
+mod change;
+mod incident;
+mod log;
+mod risk;
+mod run;
+mod trail;
+
+#[cfg(test)]
+mod fixture;
+
+pub(crate) use actor::{actor, token};
+pub(crate) use approval::role_title;
+pub(crate) use catalog::catalog;
+pub(crate) use change::{change, summary};
+pub(crate) use incident::{incident, incident_summary};
+pub(crate) use log::log_entry;
+pub(crate) use risk::risk;
+pub(crate) use run::assignment;
+pub(crate) use trail::{actor_name, trail_entry, with_names};
+
+use domain::Timestamp;
+use domain::id::ActorId;
+
+use crate::known::Known;
+
+/// An instant as the wire writes it: RFC 3339 in UTC, without a fraction where it is a whole second.
+pub(crate) fn time(at: Timestamp) -> String {
+    at.to_string()
+}
+
+/// The readable names of actors, in the order given.
+fn names<'a>(known: &Known, ids: impl IntoIterator<Item = &'a ActorId>) -> Vec<String> {
+    ids.into_iter().map(|id| known.directory.name_of(id)).collect()
+}
+
+/// Anything that is written as text, in the order given.
+fn texts<T: ToString>(values: impl IntoIterator<Item = T>) -> Vec<String> {
+    values.into_iter().map(|value| value.to_string()).collect()
+}

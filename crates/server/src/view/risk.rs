@@ -1,0 +1,96 @@
+//! The assessment. Inside the product its numbers are whole; here they become the decimals that people read.
+
+use api::change as wire;
+use domain::catalog::Tier;
+use domain::number::{Factor, Probability};
+use domain::risk::{Assessment, FactorValue, FailureProbability, Finding, Reached};
+
+use super::texts;
+
+const PPM_PER_PERCENT: f64 = 10_000.0;
+
+/// An assessment.
+pub(crate) fn risk(assessment: &Assessment) -> wire::Risk {
+    let Assessment { factors, blast_radius, .. } = assessment;
+    wire::Risk {
+        score: assessment.score.get(),
+        level: assessment.level.to_string(),
+        raw: thousandths(assessment.raw_thousandths),
+        band_level: assessment.band_level.to_string(),
+        matrix_level: assessment.matrix_level.to_string(),
+        level_floors: assessment.floors.iter().map(|floor| floor.sentence.clone()).collect(),
+        blast_radius: blast_radius.class.to_string(),
+        blast_radius_reason: blast_radius.sentence.clone(),
+        dependents_count: blast_radius.dependents_count,
+        reached: blast_radius.reached.iter().map(reached).collect(),
+        factors: vec![
+            factor("impact", &factors.impact),
+            factor("probability", &factors.probability),
+            factor("complexity", &factors.complexity),
+            factor("testing_coverage", &factors.testing_coverage),
+            factor("automation_level", &factors.automation_level),
+        ],
+        probability: probability(&assessment.failure),
+        explanation: assessment
+            .waterfall
+            .iter()
+            .map(|step| wire::Term {
+                source: step.source.clone(),
+                value: thousandths(step.thousandths),
+                sentence: step.sentence.clone(),
+            })
+            .collect(),
+        missing: assessment.missing.iter().map(|missing| missing.sentence.clone()).collect(),
+        findings: assessment.findings.iter().map(finding).collect(),
+        testing_requirement: assessment.testing.to_string(),
+        rollback_requirement: assessment.rollback.to_string(),
+    }
+}
+
+fn thousandths(number: i32) -> f64 {
+    f64::from(number) / 1_000.0
+}
+
+fn tenths(factor: Factor) -> f64 {
+    f64::from(factor.get()) / 10.0
+}
+
+fn percent(probability: Probability) -> f64 {
+    f64::from(probability.get()) / PPM_PER_PERCENT
+}
+
+fn factor(name: &str, factor: &FactorValue) -> wire::Factor {
+    let contributions = factor.contributions.iter().map(|contribution| wire::Term {
+        source: contribution.source.clone(),
+        value: f64::from(contribution.tenths) / 10.0,
+        sentence: contribution.sentence.clone(),
+    });
+    wire::Factor { name: name.to_owned(), value: tenths(factor.value), contributions: contributions.collect() }
+}
+
+fn probability(failure: &FailureProbability) -> wire::Probability {
+    wire::Probability {
+        percent: percent(failure.value),
+        interval_percent: [percent(failure.interval_low), percent(failure.interval_high)],
+        source: failure.source.to_string(),
+        past_changes: u64::from(failure.rests_on),
+    }
+}
+
+/// A dependent and the path that explains it: `shop (Tier 1): payments → cart → shop`.
+fn reached(reached: &Reached) -> String {
+    let Reached { service, tier, hops, path } = reached;
+    let tier: &Tier = tier;
+    let is_whole = usize::try_from(*hops).is_ok_and(|hops| path.len() > hops);
+    let more = if is_whole { "" } else { " → …" };
+    format!("{service} ({tier}): {}{more}", texts(path).join(" → "))
+}
+
+fn finding(finding: &Finding) -> wire::Finding {
+    wire::Finding {
+        rule: finding.rule.to_string(),
+        sentence: finding.sentence.clone(),
+        next_step: finding.next_step.clone(),
+        control: (!finding.controls.is_empty()).then(|| finding.controls.join(", ")),
+    }
+}

@@ -1,0 +1,277 @@
+//! One unit of work on one change: commands are decided against it one after the other, then everything they led to is
+//! committed in one append.
+
+use std::collections::BTreeSet;
+
+use domain::Timestamp;
+use domain::approval::{Case, requirements};
+use domain::authorization::Answer;
+use domain::change::evolve::Recorded as RecordedBy;
+use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
+use domain::id::{ActorId, ChangeId};
+use domain::risk::{AssessmentFacts, assess};
+use policy::{Action, Resource};
+use store::{Append, Guard, NewEvent, StreamAppend, StreamName};
+
+use crate::app::App;
+use crate::ask::{self, Particulars};
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::known::Known;
+use crate::project;
+use crate::record::{Envelope, Recorded, decode, encode};
+
+/// One unit of work on one change.
+#[derive(Debug)]
+pub(crate) struct ChangeWork {
+    /// The time of everything in it.
+    pub now: Timestamp,
+    /// The change as it is after the commands so far.
+    pub change: Change,
+    /// Everything that ever happened to it, the new events last.
+    pub trail: Vec<Recorded<ChangeEvent>>,
+    /// Effects of the commands so far.
+    pub effects: Vec<Effect>,
+    stored_version: u64,
+    parties: BTreeSet<ActorId>,
+    guards: Vec<Guard>,
+}
+
+/// Who asks for a new change, and for whom.
+#[derive(Debug)]
+pub(crate) struct Requester<'a> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// For whom, when not for itself.
+    pub on_behalf_of: Option<ActorId>,
+}
+
+impl ChangeWork {
+    /// Begins a new change.
+    ///
+    /// # Errors
+    /// When policy refuses or the content is not valid.
+    pub(crate) fn create(
+        app: &App,
+        known: &Known,
+        requester: &Requester<'_>,
+        id: ChangeId,
+        content: Content,
+        draft: bool,
+    ) -> Result<Self, Failure> {
+        let now = app.clock.now();
+        let Requester { caller, on_behalf_of } = requester;
+        let answer = ask::about(app, caller, Action::Create, &Resource::System)?;
+        if let Some(other) = on_behalf_of {
+            let owner = known.directory.get(other).and_then(|actor| actor.owner.clone());
+            let resource = Resource::Actor(policy::ActorResource { id: other.clone(), owner });
+            ask::on_behalf(app, caller, Action::ActOnBehalf, &resource, Some(other))?;
+        }
+        let acting = caller.acting(on_behalf_of.as_ref());
+        let parties = BTreeSet::new();
+        let facts = Facts { now, actor: &acting, parties: &parties, answer: &answer };
+        let Decision { events, actions } = change::create(content, draft, &facts)?;
+        let [created] = events.as_slice() else {
+            return Err(Failure::Internal("creating a change leads to one event".to_owned()));
+        };
+        let by = caller.id();
+        let recorded = RecordedBy { at: now, by: &by, on_behalf_of: on_behalf_of.as_ref() };
+        let change = change::evolve(None, id, recorded, created)?;
+        let envelope = Envelope { at: now, actor: by, on_behalf_of: on_behalf_of.clone(), policies: allowed_by(&answer) };
+        let trail = vec![Recorded { envelope, event: created.clone(), version: 1, index: 0 }];
+        let parties = ask::parties(known, &change);
+        let mut work =
+            Self { now, change, trail, effects: actions, stored_version: 0, parties, guards: Vec::new() };
+        work.guard_actor(caller);
+        Ok(work)
+    }
+
+    /// Loads an existing change.
+    ///
+    /// # Errors
+    /// When there is no such change, or the store or the log fails.
+    pub(crate) async fn load(app: &App, id: ChangeId) -> Result<Self, Failure> {
+        let (change, trail) = load(app, id).await?;
+        let now = app.clock.now().max(change.updated_at);
+        let parties = ask::parties(&app.known(), &change);
+        let stored_version = change.version;
+        Ok(Self { now, change, trail, effects: Vec::new(), stored_version, parties, guards: Vec::new() })
+    }
+
+    /// Decides a command of `caller`, for which policy is asked about `action`.
+    ///
+    /// # Errors
+    /// When policy or the life of the change refuses.
+    pub(crate) fn command(
+        &mut self,
+        app: &App,
+        caller: &Caller,
+        action: Action,
+        particulars: Particulars<'_>,
+        command: &Command,
+    ) -> Result<(), Failure> {
+        let answer =
+            ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now);
+        let acting = caller.acting(None);
+        let facts = Facts { now: self.now, actor: &acting, parties: &self.parties, answer: &answer };
+        let decision = change::decide(&self.change, command, &facts)?;
+        self.guard_actor(caller);
+        self.absorb(&caller.id(), &allowed_by(&answer), decision)
+    }
+
+    /// Assesses a submitted change and chooses its route: approved automatically, or put to the authorities.
+    ///
+    /// # Errors
+    /// When policy or the life of the change refuses.
+    pub(crate) fn assess_and_route(&mut self, app: &App, known: &Known) -> Result<(), Failure> {
+        let history = known.endings.history(&self.change, self.now);
+        let content = &self.change.content;
+        let facts =
+            AssessmentFacts { content, catalog: &known.catalog, history: &history, covered_by_model: false };
+        let assessment = assess(&facts);
+        let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
+        let system = Caller::System;
+        let pre_approval = ask::about_change(
+            app,
+            &system,
+            Action::PreApprove,
+            &self.change,
+            &self.parties,
+            particulars,
+            self.now,
+        );
+        let permitted = matches!(pre_approval, Answer::Allowed { .. });
+        let requirements = requirements(&app.config.approvals, Case::of(&assessment, permitted));
+        let automated = requirements.automated;
+        let record = Command::RecordAssessment { assessment: Box::new(assessment.clone()), requirements };
+        self.guards.push(Guard::StreamVersion { stream: catalog_stream()?, version: known.catalog_version });
+        self.command(app, &system, Action::Assess, particulars, &record)?;
+        if automated {
+            self.command(app, &system, Action::PreApprove, particulars, &Command::PreApprove)
+        } else {
+            self.command(app, &system, Action::RequestApproval, particulars, &Command::RequestApproval)
+        }
+    }
+
+    /// The commit happens only while this guard holds.
+    pub(crate) fn guard(&mut self, guard: Guard) {
+        self.guards.push(guard);
+    }
+
+    /// Whether there is anything to commit.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.change.version == self.stored_version
+    }
+
+    /// The events that the commands led to, as one part of an append.
+    ///
+    /// # Errors
+    /// When an event has no JSON form.
+    pub(crate) fn append(&self) -> Result<Append, Failure> {
+        let new = self.trail.iter().filter(|recorded| recorded.version > self.stored_version);
+        let events: Result<Vec<NewEvent>, serde_json::Error> =
+            new.map(|recorded| encode(&recorded.envelope, &recorded.event)).collect();
+        let events = events.map_err(|error| Failure::Internal(error.to_string()))?;
+        let stream = StreamName::change(self.change.id);
+        Ok(Append {
+            streams: vec![StreamAppend { stream, expected_version: self.stored_version, events }],
+            guards: self.guards.clone(),
+            projections: vec![project::change(&self.change)],
+            ..Append::default()
+        })
+    }
+
+    /// Gives the new events the log indexes that the commit assigned.
+    pub(crate) fn committed_at(&mut self, first_index: u64) {
+        let stored_version = self.stored_version;
+        for recorded in self.trail.iter_mut().filter(|recorded| recorded.version > stored_version) {
+            recorded.index = first_index + (recorded.version - stored_version - 1);
+        }
+    }
+
+    /// Records an event that follows from an effect of the commands, for example a linked incident.
+    ///
+    /// # Errors
+    /// When the event cannot follow the earlier ones.
+    pub(crate) fn record(&mut self, event: ChangeEvent) -> Result<(), Failure> {
+        self.absorb(&ActorId::system(), &[], Decision { events: vec![event], actions: Vec::new() })
+    }
+
+    fn absorb(
+        &mut self,
+        by: &ActorId,
+        policies: &[domain::id::PolicyId],
+        decision: Decision,
+    ) -> Result<(), Failure> {
+        for event in decision.events {
+            let recorded = RecordedBy { at: self.now, by, on_behalf_of: None };
+            let change = change::evolve(Some(self.change.clone()), self.change.id, recorded, &event)?;
+            let envelope =
+                Envelope { at: self.now, actor: by.clone(), on_behalf_of: None, policies: policies.to_vec() };
+            self.trail.push(Recorded { envelope, event, version: change.version, index: 0 });
+            self.change = change;
+        }
+        self.effects.extend(decision.actions);
+        Ok(())
+    }
+
+    /// A decision rests on the actor's roles and token: the commit fails when they have changed since.
+    fn guard_actor(&mut self, caller: &Caller) {
+        let Some(actor) = caller.actor() else { return };
+        if let Ok(stream) = actor_stream(&actor.id) {
+            let guard = Guard::StreamVersion { stream, version: actor.version };
+            if !self.guards.contains(&guard) {
+                self.guards.push(guard);
+            }
+        }
+    }
+}
+
+/// A change and everything that ever happened to it.
+///
+/// # Errors
+/// When there is no such change, or the store or the log fails.
+pub(crate) async fn load(app: &App, id: ChangeId) -> Result<(Change, Vec<Recorded<ChangeEvent>>), Failure> {
+    let stored = app.store.read_stream(&StreamName::change(id), 1).await?;
+    let trail: Vec<Recorded<ChangeEvent>> = stored.into_iter().map(decode).collect::<Result<_, _>>()?;
+    let change = fold(id, &trail)?;
+    let change = change.ok_or_else(|| Failure::NotFound { what: "change", name: id.to_string() })?;
+    Ok((change, trail))
+}
+
+/// Folds a change's events; nothing when there are none.
+///
+/// # Errors
+/// When an event cannot follow the earlier ones.
+pub(crate) fn fold(id: ChangeId, trail: &[Recorded<ChangeEvent>]) -> Result<Option<Change>, change::CorruptChange> {
+    let mut change = None;
+    for Recorded { envelope, event, .. } in trail {
+        let recorded =
+            RecordedBy { at: envelope.at, by: &envelope.actor, on_behalf_of: envelope.on_behalf_of.as_ref() };
+        change = Some(change::evolve(change, id, recorded, event)?);
+    }
+    Ok(change)
+}
+
+fn allowed_by(answer: &Answer) -> Vec<domain::id::PolicyId> {
+    match answer {
+        Answer::Allowed { by } => by.clone(),
+        Answer::Denied { .. } => Vec::new(),
+    }
+}
+
+/// The stream of an actor.
+///
+/// # Errors
+/// When the identifier makes no stream name.
+pub(crate) fn actor_stream(id: &ActorId) -> Result<StreamName, Failure> {
+    StreamName::new(format!("actor/{id}")).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// The stream of the service catalogue.
+///
+/// # Errors
+/// Never, as long as the name is a stream name.
+pub(crate) fn catalog_stream() -> Result<StreamName, Failure> {
+    StreamName::new("catalog").map_err(|error| Failure::Internal(error.to_string()))
+}
