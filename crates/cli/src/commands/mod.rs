@@ -1,0 +1,151 @@
+//! The commands, one file each: what is typed becomes a plan, the plan is run.
+//!
+//! To add one: its file here with `Args` and `run`, its `mod` line, its variant in [`Command`] with the sentence for the
+//! help, its arm in [`dispatch`], and an example in its `after_help`.
+
+mod actor;
+mod amend;
+mod approve;
+mod audit;
+mod cancel;
+mod catalog;
+mod close;
+mod comment;
+mod completions;
+mod create;
+mod decide;
+mod incident;
+mod init;
+mod list;
+mod login;
+mod pause;
+mod reject;
+mod resume;
+mod review;
+mod risk;
+mod satisfy;
+mod show;
+mod submit;
+mod token;
+mod wait;
+mod whoami;
+mod withdraw;
+
+use api::change::Change;
+use clap::Subcommand;
+
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::render;
+use crate::shell::{Format, Shell};
+
+/// What a command comes to.
+pub(crate) type Outcome = Result<ExitStatus, Failure>;
+
+/// Everything the program can be asked to do, in the order of a change's life.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask for a change; prints its id
+    Create(Box<create::Args>),
+    /// Wait until a change is approved
+    Wait(wait::Args),
+    /// End a change and document it
+    Close(close::Args),
+
+    /// Write a commented `.cortex-change.yaml` into the repository
+    Init(init::Args),
+    /// Store an access token for a server
+    Login(login::Args),
+    /// Show who the server takes you for
+    Whoami(whoami::Args),
+
+    /// List changes
+    List(list::Args),
+    /// Show a change in full: state, risk, approvals, plan, audit trail
+    Show(show::Args),
+    /// Show how a change's risk adds up
+    Risk(risk::Args),
+
+    /// Approve a change, after being shown what will run
+    Approve(approve::Args),
+    /// Reject a change
+    Reject(reject::Args),
+    /// Take back your own approval
+    Withdraw(withdraw::Args),
+    /// Record what shows that a condition of an approval is met
+    Satisfy(satisfy::Args),
+
+    /// Replace what a change asks for; its approvals become void
+    Amend(Box<amend::Args>),
+    /// Hand in a draft
+    Submit(submit::Args),
+    /// Give a change up before it is started
+    Cancel(cancel::Args),
+    /// Add a remark to a change
+    Comment(comment::Args),
+
+    /// Let no further step of a change start
+    Pause(pause::Args),
+    /// Let steps start again
+    Resume(resume::Args),
+    /// Answer the question about a step that waits for a person
+    Decide(decide::Args),
+    /// Add a review to a change
+    Review(review::Args),
+
+    /// Incidents that changes led to
+    Incident(incident::Args),
+    /// Read, verify and prove the audit log
+    Audit(audit::Args),
+    /// The service catalogue
+    Catalog(catalog::Args),
+    /// People, agents and services that may act
+    Actor(actor::Args),
+    /// Access tokens of an actor
+    Token(token::Args),
+
+    /// Print the completions for a shell
+    Completions(completions::Args),
+}
+
+/// Runs a command to its end.
+pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
+    match command {
+        Command::Create(args) => shell.block_on(create::run(*args, shell)),
+        Command::Wait(args) => shell.block_on(wait::run(args, shell)),
+        Command::Close(args) => shell.block_on(close::run(args, shell)),
+        Command::Init(args) => init::run(args, shell),
+        Command::Login(args) => shell.block_on(login::run(args, shell)),
+        Command::Whoami(args) => shell.block_on(whoami::run(args, shell)),
+        Command::List(args) => shell.block_on(list::run(args, shell)),
+        Command::Show(args) => shell.block_on(show::run(args, shell)),
+        Command::Risk(args) => shell.block_on(risk::run(args, shell)),
+        Command::Approve(args) => shell.block_on(approve::run(args, shell)),
+        Command::Reject(args) => shell.block_on(reject::run(args, shell)),
+        Command::Withdraw(args) => shell.block_on(withdraw::run(args, shell)),
+        Command::Satisfy(args) => shell.block_on(satisfy::run(args, shell)),
+        Command::Amend(args) => shell.block_on(amend::run(*args, shell)),
+        Command::Submit(args) => shell.block_on(submit::run(args, shell)),
+        Command::Cancel(args) => shell.block_on(cancel::run(args, shell)),
+        Command::Comment(args) => shell.block_on(comment::run(args, shell)),
+        Command::Pause(args) => shell.block_on(pause::run(args, shell)),
+        Command::Resume(args) => shell.block_on(resume::run(args, shell)),
+        Command::Decide(args) => shell.block_on(decide::run(args, shell)),
+        Command::Review(args) => shell.block_on(review::run(args, shell)),
+        Command::Incident(args) => shell.block_on(incident::run(args, shell)),
+        Command::Audit(args) => audit::run(args, shell),
+        Command::Catalog(args) => shell.block_on(catalog::run(args, shell)),
+        Command::Actor(args) => shell.block_on(actor::run(args, shell)),
+        Command::Token(args) => shell.block_on(token::run(args, shell)),
+        Command::Completions(args) => completions::run(args, shell),
+    }
+}
+
+/// Ends a command that moved a change: says where the change is now, and prints it for programs that asked for JSON.
+fn moved(shell: &Shell, change: &Change) -> Outcome {
+    match shell.format() {
+        Format::Text => shell.say(render::change::in_a_line(change, shell.talk_paint())),
+        Format::Json => shell.json(change)?,
+    }
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,228 @@
+//! Changes: one in full, or a list of them.
+
+use api::change::{ApprovalView, Blocker, Change, ChangeSummary, Condition, Gate, Implementation};
+use api::request::Source;
+
+use super::{Lines, Table, cell, instant, level, plan, risk, state, words};
+use crate::shell::{Paint, plain};
+
+/// Columns of an audit entry's action and actor.
+const ACTION_COLUMNS: usize = 18;
+const ACTOR_COLUMNS: usize = 22;
+/// Digits of a commit id that are shown.
+const SHORT_ID_DIGITS: usize = 12;
+
+/// A change in full.
+pub(crate) fn in_full(change: &Change, paint: Paint) -> String {
+    let mut lines = Lines::default();
+    header(&mut lines, change, paint);
+    if let Some(assessment) = &change.risk {
+        risk::summary(&mut lines, assessment, paint);
+    }
+    if let Some(view) = &change.approval {
+        approval(&mut lines, view, paint);
+    }
+    blockers(&mut lines, &change.blockers, paint);
+    plan::everything_that_runs(&mut lines, &change.request, paint);
+    if let Some(progress) = &change.implementation {
+        implementation(&mut lines, progress, paint);
+    }
+    aftermath(&mut lines, change, paint);
+    lines.heading(paint, "Audit trail");
+    for entry in &change.audit_trail {
+        let pad = |text: &str, columns| {
+            console::pad_str(text, columns, console::Alignment::Left, None).into_owned()
+        };
+        lines.line(format!(
+            "  {}  {} {} {}",
+            paint.dim(instant(&entry.timestamp)),
+            pad(&words(&entry.action), ACTION_COLUMNS),
+            pad(&plain(&entry.actor), ACTOR_COLUMNS),
+            cell(&entry.details)
+        ));
+    }
+    lines.into_text()
+}
+
+/// What an approver must have seen: who asks for what, why, how risky it is, and everything that would run.
+pub(crate) fn for_approval(change: &Change, paint: Paint) -> String {
+    let mut lines = Lines::default();
+    header(&mut lines, change, paint);
+    if let Some(assessment) = &change.risk {
+        risk::summary(&mut lines, assessment, paint);
+    }
+    plan::everything_that_runs(&mut lines, &change.request, paint);
+    if let Some(view) = &change.approval {
+        approval(&mut lines, view, paint);
+    }
+    lines.into_text()
+}
+
+/// One line about where a change is.
+pub(crate) fn in_a_line(change: &Change, paint: Paint) -> String {
+    let risk =
+        change.risk.as_ref().map(|risk| format!(", {} risk ({})", level(paint, &risk.level), risk.score));
+    format!("{} is {}{}", plain(&change.change_id), state(paint, &change.state), risk.unwrap_or_default())
+}
+
+/// Each thing that stands between a change and its start, on a line of its own.
+pub(crate) fn outstanding(change: &Change) -> Vec<String> {
+    change.blockers.iter().map(blocker).collect()
+}
+
+/// A list of changes.
+pub(crate) fn list(changes: &[ChangeSummary], paint: Paint) -> String {
+    const TITLE: usize = 6;
+    let headings = ["CHANGE", "STATE", "TYPE", "RISK", "PRIORITY", "UPDATED", "TITLE"];
+    let mut table = Table::new(paint, &headings, TITLE);
+    for change in changes {
+        let risk =
+            change.risk.as_ref().map(|risk| format!("{:>3} {}", risk.score, level(paint, &risk.level)));
+        table.row([
+            cell(&change.change_id),
+            state(paint, &change.state),
+            cell(&change.change_type),
+            risk.unwrap_or_else(|| "-".to_owned()),
+            change.priority.as_deref().map_or_else(|| "-".to_owned(), cell),
+            instant(&change.updated_at),
+            cell(&change.title),
+        ]);
+    }
+    table.into_text()
+}
+
+fn header(lines: &mut Lines, change: &Change, paint: Paint) {
+    let request = &change.request;
+    lines.line(format!("{}  {}", paint.strong(plain(&change.change_id)), cell(&request.title)));
+    let outcome = change.outcome.as_deref().map(|outcome| format!(", {}", words(outcome)));
+    let priority = change.priority.as_deref().map(|priority| format!(", {priority}"));
+    lines.line(format!(
+        "{}{}: {} {}{}",
+        state(paint, &change.state),
+        outcome.unwrap_or_default(),
+        words(&request.change_type),
+        words(&request.category),
+        priority.unwrap_or_default()
+    ));
+    let created = match &change.on_behalf_of {
+        Some(other) => format!("{} by {} for {other}", instant(&change.created_at), change.created_by),
+        None => format!("{} by {}", instant(&change.created_at), change.created_by),
+    };
+    lines.field(paint, "created", Some(&created));
+    lines.field(paint, "services", joined(&request.affected_services).as_deref());
+    lines.field(paint, "CIs", joined(&request.affected_cis).as_deref());
+    lines.field(paint, "environment", request.environment.as_deref());
+    let window = request
+        .window
+        .as_ref()
+        .map(|window| format!("{} to {}", instant(&window.start), instant(&window.end)));
+    lines.field(paint, "window", window.as_deref());
+    lines.field(paint, "source", request.source.as_ref().and_then(source).as_deref());
+    lines.field(paint, "external id", change.external_id.as_deref());
+    lines.field(paint, "digest", Some(&change.digest));
+    let texts =
+        [&request.description, &request.justification, &request.impact_assessment, &request.testing_strategy];
+    let text: Vec<_> = texts.into_iter().flatten().map(String::as_str).collect();
+    if !text.is_empty() {
+        let writer = change.on_behalf_of.as_ref().unwrap_or(&change.created_by);
+        lines.foreign(paint, writer, &text.join("\n\n"));
+    }
+}
+
+fn source(source: &Source) -> Option<String> {
+    let commit = source.commit.as_deref().map(|commit| commit.get(..SHORT_ID_DIGITS).unwrap_or(commit));
+    let mut parts: Vec<String> = [source.repository.as_deref(), source.branch.as_deref(), commit]
+        .into_iter()
+        .flatten()
+        .map(str::to_owned)
+        .collect();
+    parts.extend(source.artefacts.iter().map(|(name, digest)| format!("{name} {digest}")));
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn joined(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn approval(lines: &mut Lines, view: &ApprovalView, paint: Paint) {
+    lines.heading(paint, "Approval");
+    if view.automated {
+        lines.line("  by policy, without a person");
+    }
+    for given in &view.given {
+        let by = format!("{} as {}", given.by, words(&given.role));
+        lines.line(format!("  {} {}, {}", paint.good(paint.sign("✓", "+")), plain(&by), instant(&given.at)));
+    }
+    for gate in &view.outstanding {
+        lines.line(format!("  {} {}", paint.caution(paint.sign("○", "-")), awaited(gate)));
+    }
+    for one in &view.conditions {
+        condition(lines, one, paint);
+    }
+    lines.field(paint, "until", view.deadline.as_deref().map(instant).as_deref());
+}
+
+fn awaited(gate: &Gate) -> String {
+    let people = if gate.count == 1 { "one person".to_owned() } else { format!("{} people", gate.count) };
+    format!("awaits {people} as {}", words(&gate.role))
+}
+
+fn condition(lines: &mut Lines, condition: &Condition, paint: Paint) {
+    let Condition { index, text, set_by, evidence } = condition;
+    let (sign, shown) = match evidence {
+        Some(evidence) => (paint.good(paint.sign("✓", "+")), format!("met: {evidence}")),
+        None => {
+            (paint.caution(paint.sign("○", "-")), format!("not met: see `cortex-change satisfy ID {index}`"))
+        }
+    };
+    lines.line(format!("  {sign} condition {index} of {}: {}; {}", plain(set_by), cell(text), cell(&shown)));
+}
+
+fn blockers(lines: &mut Lines, blockers: &[Blocker], paint: Paint) {
+    if blockers.is_empty() {
+        return;
+    }
+    lines.heading(paint, "Stands before the start");
+    for one in blockers {
+        lines.line(format!("  {} {}", paint.caution(paint.sign("○", "-")), blocker(one)));
+    }
+}
+
+fn blocker(blocker: &Blocker) -> String {
+    let until = blocker.deadline.as_deref().map(|deadline| format!(", until {}", instant(deadline)));
+    format!(
+        "{}: {}; cleared by {}{}",
+        words(&blocker.kind),
+        cell(&blocker.missing),
+        cell(&blocker.cleared_by),
+        until.unwrap_or_default()
+    )
+}
+
+fn implementation(lines: &mut Lines, progress: &Implementation, paint: Paint) {
+    lines.heading(
+        paint,
+        &format!("Implementation: {}, {} of {} done", words(&progress.phase), progress.done, progress.total),
+    );
+    lines.field(paint, "runner", progress.runner.as_deref());
+    lines.field(paint, "started", Some(&instant(&progress.started_at)));
+    lines.field(paint, "finished", progress.finished_at.as_deref().map(instant).as_deref());
+    lines.field(paint, "now", progress.current.as_deref());
+    lines.field(paint, "waits for", progress.waiting_for.as_deref());
+    let rollback = if progress.auto_rollback { "without asking" } else { "when somebody asks for it" };
+    lines.field(paint, "rollback", Some(rollback));
+}
+
+fn aftermath(lines: &mut Lines, change: &Change, paint: Paint) {
+    if change.retrospective.is_none() && change.incidents.is_empty() && change.follow_up.is_none() {
+        return;
+    }
+    lines.heading(paint, "Afterwards");
+    let review = change
+        .retrospective
+        .as_ref()
+        .map(|review| format!("{}, {}", words(&review.state), instant(&review.at)));
+    lines.field(paint, "review", review.as_deref());
+    lines.field(paint, "incidents", joined(&change.incidents).as_deref());
+    lines.field(paint, "follow-up", change.follow_up.as_deref());
+}

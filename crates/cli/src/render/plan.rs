@@ -1,0 +1,222 @@
+//! Plans as approvers and readers see them: everything that would run, and nothing left out.
+
+use api::plan::{
+    Capture, Check, FullStep, Http, ImplementationPlan, Monitor, RollbackPlan, Run, Status, Step, Undo,
+    UndoKind,
+};
+use api::request::{ChangeRequest, RateCondition, RollbackConditions};
+
+use super::{Lines, words};
+use crate::shell::{Paint, plain};
+
+/// Everything of a request that runs or decides about what runs.
+pub(crate) fn everything_that_runs(lines: &mut Lines, request: &ChangeRequest, paint: Paint) {
+    match &request.implementation_plan {
+        Some(plan) => implementation_plan(lines, plan, paint),
+        None => {
+            lines.heading(paint, "Plan");
+            lines.line("  none: add one with `cortex-change amend ID --plan FILE`");
+        }
+    }
+    if let Some(plan) = &request.rollback_plan {
+        rollback_plan(lines, plan, paint);
+    }
+    if !request.monitors.is_empty() {
+        lines.heading(paint, "Monitors");
+        request.monitors.iter().for_each(|one| monitor(lines, one, paint));
+    }
+    if let Some(conditions) = &request.rollback_conditions {
+        rollback_conditions(lines, conditions, paint);
+    }
+}
+
+fn implementation_plan(lines: &mut Lines, plan: &ImplementationPlan, paint: Paint) {
+    let mut about = vec![words(plan.strategy.as_deref().unwrap_or("all_at_once"))];
+    about.extend(plan.estimated_duration.as_ref().map(|time| format!("about {time}")));
+    about.extend(plan.soak.as_ref().map(|time| format!("watched for {time} afterwards")));
+    about.extend(plan.maintenance_window.then(|| "in a maintenance window".to_owned()));
+    lines.heading(paint, &format!("Plan: {}", plain(&about.join(", "))));
+    steps(lines, &plan.steps, paint);
+}
+
+fn rollback_plan(lines: &mut Lines, plan: &RollbackPlan, paint: Paint) {
+    let by = if plan.automated { "without a person" } else { "started by a person" };
+    let limit = plan.max_duration.as_ref().map(|time| format!(", within {time}")).unwrap_or_default();
+    lines.heading(paint, &format!("Rollback plan: {by}{}", plain(&limit)));
+    if plan.steps.is_empty() {
+        lines.line("  undoes the finished steps in reverse order");
+    } else {
+        lines.line("  undoes the finished steps in reverse order, then:");
+        steps(lines, &plan.steps, paint);
+    }
+}
+
+fn steps(lines: &mut Lines, steps: &[Step], paint: Paint) {
+    for (at, step) in steps.iter().enumerate() {
+        match step {
+            Step::Text(text) => {
+                lines.line(format!("  {:>2}  {}", at + 1, paint.strong("by a person")));
+                detail(lines, paint, "does", text);
+            }
+            Step::Full(step) => full_step(lines, at + 1, step, paint),
+        }
+    }
+}
+
+fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
+    lines.line(format!("  {number:>2}  {}", paint.strong(plain(&step.name))));
+    if let Some(run) = &step.run {
+        detail(lines, paint, "run", &command(run));
+    }
+    if let Some(http) = &step.http {
+        detail(lines, paint, "http", &request(http));
+    }
+    if let Some(time) = &step.wait {
+        detail(lines, paint, "wait", time);
+    }
+    if let Some(probe) = &step.check {
+        detail(lines, paint, "check", &check(probe));
+    }
+    if let Some(instructions) = &step.manual {
+        detail(lines, paint, "by a person", instructions);
+    }
+    match &step.undo {
+        Some(undo) => detail(lines, paint, "undo", &undone_by(undo)),
+        None if step.run.is_some() || step.http.is_some() => {
+            detail(lines, paint, "undo", "none: stays in place")
+        }
+        None => {}
+    }
+    if let Some(probe) = &step.verify {
+        detail(lines, paint, "verify", &check(probe));
+    }
+    for (name, value) in &step.env {
+        detail(lines, paint, "variable", &format!("{name}={value}"));
+    }
+    if !step.pass_env.is_empty() {
+        detail(lines, paint, "passes on", &step.pass_env.join(", "));
+    }
+    if let Some(folder) = &step.working_directory {
+        detail(lines, paint, "folder", folder);
+    }
+    for capture in &step.capture {
+        detail(lines, paint, "saves", &captured(capture));
+    }
+    detail(lines, paint, "limits", &limits(step));
+}
+
+fn limits(step: &FullStep) -> String {
+    let mut limits = vec![format!("{} an attempt", step.timeout.as_deref().unwrap_or("10m"))];
+    if step.retries > 0 {
+        let delay = step.retry_delay.as_deref().unwrap_or("1s");
+        limits.push(format!("{} repetitions, {delay} between", step.retries));
+    }
+    if step.idempotent {
+        limits.push("may be repeated".to_owned());
+    }
+    limits.join(", ")
+}
+
+fn monitor(lines: &mut Lines, monitor: &Monitor, paint: Paint) {
+    let interval = monitor.interval.as_deref().unwrap_or("1s");
+    let asks = question(monitor.http.as_ref(), monitor.run.as_ref());
+    lines.line(format!("  {}  every {}", paint.strong(plain(&monitor.name)), plain(interval)));
+    detail(lines, paint, "asks", &asks);
+}
+
+fn rollback_conditions(lines: &mut Lines, conditions: &RollbackConditions, paint: Paint) {
+    lines.heading(paint, "Taken back when");
+    let rate = |condition: &RateCondition| {
+        format!("over {} in {}: {}", condition.threshold, condition.window, words(&condition.action))
+    };
+    lines.field(paint, "error rate", conditions.error_rate.as_ref().map(rate).as_deref());
+    lines.field(paint, "latency", conditions.latency.as_ref().map(rate).as_deref());
+    let health = conditions.health_check.as_ref().map(|condition| {
+        format!("{} failed checks in a row: {}", condition.failed_checks, words(&condition.action))
+    });
+    lines.field(paint, "health check", health.as_deref());
+    let security = conditions
+        .security
+        .as_ref()
+        .filter(|condition| condition.vulnerability_detected)
+        .map(|condition| format!("a vulnerability is found: {}", words(&condition.action)));
+    lines.field(paint, "security", security.as_deref());
+}
+
+/// A labelled line below a step; further lines of the value are indented alike.
+fn detail(lines: &mut Lines, paint: Paint, label: &str, value: &str) {
+    let label = console::pad_str(label, 11, console::Alignment::Left, None).into_owned();
+    let value = plain(value).trim_end().replace('\n', &format!("\n      {}", " ".repeat(12)));
+    lines.line(format!("      {} {value}", paint.dim(label)));
+}
+
+/// A command as it would be typed: arguments with blanks are quoted.
+fn command(run: &Run) -> String {
+    match run {
+        Run::Shell(line) => line.clone(),
+        Run::Argv(arguments) => {
+            let quoted = arguments.iter().map(|argument| {
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+                if !argument.is_empty() && argument.chars().all(is_plain) {
+                    argument.clone()
+                } else {
+                    format!("'{}'", argument.replace('\'', r"'\''"))
+                }
+            });
+            quoted.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn request(http: &Http) -> String {
+    match http {
+        Http::Url(url) => format!("GET {url}"),
+        Http::Full(request) => {
+            let mut text = format!("{} {}", request.method.as_deref().unwrap_or("GET"), request.url);
+            for (name, value) in &request.headers {
+                text.push_str(&format!("\n{name}: {value}"));
+            }
+            if let Some(body) = &request.body {
+                text.push_str(&format!("\n{body}"));
+            }
+            match &request.expect_status {
+                Some(Status::One(status)) => text.push_str(&format!("\nexpects {status}")),
+                Some(Status::Range(range)) => text.push_str(&format!("\nexpects {range}")),
+                None => {}
+            }
+            text
+        }
+    }
+}
+
+fn question(http: Option<&Http>, run: Option<&Run>) -> String {
+    http.map(request).or_else(|| run.map(command)).unwrap_or_else(|| "nothing".to_owned())
+}
+
+fn check(check: &Check) -> String {
+    let times = check.successes.filter(|times| *times > 1).map(|times| format!(", {times} times in a row"));
+    let every = check.interval.as_deref().unwrap_or("1s");
+    format!(
+        "{} every {every}{}",
+        question(check.http.as_ref(), check.run.as_ref()),
+        times.unwrap_or_default()
+    )
+}
+
+fn undone_by(undo: &Undo) -> String {
+    match undo {
+        Undo::Line(line) => line.clone(),
+        Undo::Full(UndoKind { run, http, manual }) => match manual {
+            Some(instructions) => format!("by a person: {instructions}"),
+            None => question(http.as_ref(), run.as_ref()),
+        },
+    }
+}
+
+fn captured(capture: &Capture) -> String {
+    match (&capture.file, &capture.run) {
+        (Some(file), _) => format!("the file {file}"),
+        (None, Some(run)) => format!("the output of {}", command(run)),
+        (None, None) => "nothing".to_owned(),
+    }
+}

@@ -1,0 +1,100 @@
+//! An assessment: score, factors, and the waterfall of the terms that add up to it.
+
+use api::change::{Probability, Risk, Term};
+
+use super::{Lines, bar, cell, level, whole, words};
+use crate::shell::{Paint, plain};
+
+/// Full value of a factor.
+const FACTOR_FULL: f64 = 10.0;
+/// Columns of the waterfall.
+const WATERFALL_COLUMNS: usize = 40;
+
+/// Score, factors and what is missing: the part that everybody needs.
+pub(crate) fn summary(lines: &mut Lines, risk: &Risk, paint: Paint) {
+    lines.heading(paint, &format!("Risk {} of 100, {}", risk.score, level(paint, &risk.level)));
+    for factor in &risk.factors {
+        let name = console::pad_str(&words(&factor.name), 17, console::Alignment::Left, None).into_owned();
+        lines.line(format!(
+            "  {} {:>4.1}  {}",
+            paint.dim(name),
+            factor.value,
+            bar(paint, factor.value, FACTOR_FULL)
+        ));
+    }
+    lines.field(paint, "levels", Some(&format!("score {}, matrix {}", risk.band_level, risk.matrix_level)));
+    lines.field(paint, "blast radius", Some(&words(&risk.blast_radius)));
+    lines.field(paint, "fails with", Some(&probability(&risk.probability)));
+    lines.field(paint, "tests", Some(&words(&risk.testing_requirement)));
+    lines.field(paint, "rollback", Some(&words(&risk.rollback_requirement)));
+    for missing in &risk.missing {
+        lines.line(format!("  {} {}", paint.caution("unknown:"), plain(missing)));
+    }
+    for finding in &risk.findings {
+        lines.line(format!("  {} {}", paint.bad("finding:"), plain(&finding.sentence)));
+        lines.line(format!(
+            "           {} {} ({})",
+            paint.dim("next:"),
+            plain(&finding.next_step),
+            plain(&finding.rule)
+        ));
+    }
+}
+
+/// The whole assessment, with every term.
+pub(crate) fn whole_assessment(id: &str, risk: &Risk, paint: Paint) -> String {
+    let mut lines = Lines::default();
+    lines.line(paint.strong(plain(id)));
+    summary(&mut lines, risk, paint);
+    lines.heading(paint, &format!("Score, before it is limited to 0 to 100: {:.1}", risk.raw));
+    waterfall(&mut lines, &risk.explanation, risk.raw, paint);
+    for factor in &risk.factors {
+        lines.heading(paint, &format!("{} {:.1}", capitalised(&words(&factor.name)), factor.value));
+        for term in &factor.contributions {
+            lines.line(format!("  {:>+6.1}  {}", term.value, plain(&term.sentence)));
+        }
+    }
+    if !risk.reached.is_empty() {
+        lines.heading(paint, "Services that depend on it");
+        risk.reached.iter().for_each(|path| lines.line(format!("  {}", plain(path))));
+    }
+    lines.into_text()
+}
+
+/// One line for each term: where its bar begins, the sum of the earlier ones has ended.
+fn waterfall(lines: &mut Lines, terms: &[Term], total: f64, paint: Paint) {
+    let sums: Vec<(f64, f64)> = terms
+        .iter()
+        .scan(0.0, |sum, term| {
+            let before = *sum;
+            *sum += term.value;
+            Some((before, *sum))
+        })
+        .collect();
+    let ends = sums.iter().flat_map(|(before, after)| [*before, *after]);
+    let (low, high) = ends.fold((0.0_f64, 0.0_f64), |(low, high), end| (low.min(end), high.max(end)));
+    let columns = f64::from(u32::try_from(WATERFALL_COLUMNS).unwrap_or(u32::MAX));
+    let column = |value: f64| if high > low { whole((value - low) / (high - low) * columns) } else { 0 };
+    for (term, (before, after)) in terms.iter().zip(sums) {
+        let (start, end) = (column(before.min(after)), column(before.max(after)));
+        let sign = if term.value < 0.0 { paint.sign("░", "-") } else { paint.sign("█", "#") };
+        let drawn = format!("{}{}", " ".repeat(start), sign.repeat((end - start).max(1)));
+        let drawn =
+            console::pad_str(&drawn, WATERFALL_COLUMNS + 1, console::Alignment::Left, None).into_owned();
+        lines.line(format!("  {:>+7.1}  {drawn} {}", term.value, cell(&term.sentence)));
+    }
+    lines.line(format!("  {:>+7.1}  {}", total, paint.strong("in all")));
+}
+
+fn probability(probability: &Probability) -> String {
+    let [low, high] = probability.interval_percent;
+    format!(
+        "{:.1} % probability ({low:.1} to {high:.1} %), from {} past changes: {}",
+        probability.percent, probability.past_changes, probability.source
+    )
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
