@@ -1,0 +1,151 @@
+//! How long answers take before the change: what `2x_baseline` is compared with.
+//!
+//! Measured once, right before the first step, and kept on this machine for whoever takes over or validates. A change
+//! that has begun can no longer be measured: without the kept figures there is no baseline, and none is made up.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::id::{ChangeId, StepName};
+use domain::plan::{Monitor, Run};
+use domain::rollback::judge::WINDOW_SAMPLES_MIN;
+use domain::rollback::{LatencyThreshold, RollbackConditions, Verdict};
+use tokio::time::timeout;
+
+use crate::probing::Probing;
+use crate::progress::Progress;
+use crate::session::Session;
+
+/// Passing answers of each monitor from which the median is taken.
+const ANSWERS: usize = 2 * WINDOW_SAMPLES_MIN;
+/// Longest pause between two questions while the baseline is measured.
+const PACE_MAX: Duration = Duration::from_millis(500);
+/// Longest time the measurement may take.
+const MEASURING_MAX: Duration = Duration::from_secs(30);
+const FILE: &str = "baseline.json";
+
+/// Each monitor's median latency before the change, in microseconds.
+pub(crate) type Baselines = BTreeMap<StepName, u64>;
+
+/// Measures the baseline, or reads the one that was measured before the change began. Nothing when no condition needs
+/// it.
+pub(crate) async fn obtain(session: &Session) -> Baselines {
+    if session.script.monitors.is_empty() || !is_needed(&session.script.conditions) {
+        return Baselines::new();
+    }
+    let file = file(&session.machine.state_folder, session.change);
+    if has_begun(&session.view().run) {
+        return read(&file).await;
+    }
+    let baselines = tokio::select! {
+        baselines = measure(session) => baselines,
+        () = session.interrupt().cancelled() => return Baselines::new(),
+        () = session.until(|view| (view.run.is_rolling_back()).then_some(())) => return Baselines::new(),
+    };
+    for monitor in &session.script.monitors {
+        let latency_micros = baselines.get(&monitor.name).copied();
+        session.reporter.tell(Progress::Baseline { monitor: monitor.name.clone(), latency_micros });
+    }
+    if let Err(error) = write(&file, &baselines).await {
+        tracing::warn!(%error, file = %file.display(), "the baseline is not kept for a takeover or validation");
+    }
+    baselines
+}
+
+/// The baseline that was kept on this machine for a change.
+pub(crate) async fn kept(state_folder: &Path, change: ChangeId) -> Baselines {
+    read(&file(state_folder, change)).await
+}
+
+fn is_needed(conditions: &RollbackConditions) -> bool {
+    conditions.latency.is_some_and(|latency| match latency.threshold {
+        LatencyThreshold::BaselineMultipleHundredths(_) => true,
+        LatencyThreshold::Millis(_) => false,
+    })
+}
+
+fn has_begun(run: &Run) -> bool {
+    run.task_states().any(|(_, state)| state.is_begun())
+}
+
+async fn measure(session: &Session) -> Baselines {
+    let monitors = &session.script.monitors;
+    let pace = |monitor: &Monitor| Duration::from_millis(monitor.interval_millis).min(PACE_MAX);
+    let mut probing = Probing::start(monitors, pace, &session.machine.context, session.interrupt());
+    let mut latencies: BTreeMap<StepName, Vec<u64>> = BTreeMap::new();
+    let collect = async {
+        while let Some(answer) = probing.next().await {
+            session.samples.push(&answer.sample);
+            if let (Verdict::Pass, Some(micros)) = (answer.sample.verdict, answer.sample.latency_micros) {
+                latencies.entry(answer.sample.monitor).or_default().push(micros);
+            }
+            let is_enough =
+                |monitor: &Monitor| latencies.get(&monitor.name).is_some_and(|all| all.len() >= ANSWERS);
+            if monitors.iter().all(is_enough) {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    // What has been collected by then is judged by whether it is enough, not by who was waited for.
+    let _elapsed = timeout(MEASURING_MAX, collect).await;
+    latencies.into_iter().filter_map(|(monitor, all)| Some((monitor, median(all)?))).collect()
+}
+
+/// The median of enough values.
+pub(crate) fn median(mut values: Vec<u64>) -> Option<u64> {
+    if values.len() < WINDOW_SAMPLES_MIN {
+        return None;
+    }
+    let middle = values.len() / 2;
+    let (_, median, _) = values.select_nth_unstable(middle);
+    Some(*median)
+}
+
+fn file(state_folder: &Path, change: ChangeId) -> PathBuf {
+    state_folder.join(change.to_string()).join(FILE)
+}
+
+async fn read(file: &Path) -> Baselines {
+    let Ok(json) = tokio::fs::read(file).await else { return Baselines::new() };
+    serde_json::from_slice(&json).unwrap_or_else(|error| {
+        tracing::warn!(%error, file = %file.display(), "the kept baseline cannot be read: there is none");
+        Baselines::new()
+    })
+}
+
+/// Written beside and renamed, so that there is never half of it.
+async fn write(file: &Path, baselines: &Baselines) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(file);
+    tokio::fs::create_dir_all(folder).await?;
+    let prepared = file.with_extension("json.new");
+    tokio::fs::write(&prepared, serde_json::to_vec(baselines)?).await?;
+    tokio::fs::rename(&prepared, file).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_needs_enough_values() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![5, 1, 4, 2]), None);
+        assert_eq!(median(vec![5, 1, 4, 2, 3]), Some(3));
+        assert_eq!(median(vec![9, 9, 9, 1, 1, 1]), Some(9));
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_read_again_and_damage_is_no_baseline() {
+        let folder = tempfile::tempdir().unwrap();
+        let change = "CHG-2026-000001".parse().unwrap();
+        assert_eq!(kept(folder.path(), change).await, Baselines::new());
+        let baselines = Baselines::from([("front".parse().unwrap(), 7)]);
+        let file = file(folder.path(), change);
+        write(&file, &baselines).await.unwrap();
+        assert_eq!(kept(folder.path(), change).await, baselines);
+        std::fs::write(&file, "{\"front\": -1}").unwrap();
+        assert_eq!(kept(folder.path(), change).await, Baselines::new());
+    }
+}

@@ -1,0 +1,8 @@
+//! The runner's wall clock. It dates samples; nothing is decided by it.
+
+use jiff::Timestamp;
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock of the shell")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}

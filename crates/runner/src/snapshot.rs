@@ -1,0 +1,110 @@
+//! The state before the change: saved before the first step, put back by a rollback.
+
+use adapters::snapshot::{Snapshot, SnapshotError, SnapshotId};
+use domain::plan::observation::REASON_BYTES_MAX;
+use domain::plan::{Capture, CaptureId, Captured, Observation};
+use domain::text::FreeText;
+
+use crate::error::RunnerError;
+use crate::progress::Progress;
+use crate::session::Session;
+
+/// A change is run once: see `domain::plan`.
+const RUN: u64 = 1;
+
+/// Saves everything that the steps declare, and reports it.
+pub(crate) async fn take(session: &Session, decided: u64) -> Result<(), RunnerError> {
+    let (store, context) = (&session.machine.snapshots, &session.machine.context);
+    let id = SnapshotId { change: session.change, run: RUN };
+    let (ids, captures): (Vec<CaptureId>, Vec<Capture>) = declared(session).unzip();
+    let taken = async {
+        // One that was never reported may be older than what somebody changed since.
+        store.remove(id).await?;
+        store.take(id, &captures, context, session.interrupt()).await
+    };
+    let observation = match taken.await {
+        Ok(snapshot) => {
+            session.reporter.tell(Progress::SnapshotTaken { captures: captures.len() });
+            let digests = snapshot.items.iter().map(|item| item.digest());
+            let captures = ids.into_iter().zip(digests);
+            let captures = captures.map(|(capture, digest)| Captured { capture, digest }).collect();
+            Observation::SnapshotTaken { captures }
+        }
+        Err(SnapshotError::Cancelled) if session.interrupt().is_cancelled() => return Ok(()),
+        Err(error) => {
+            let reason = context.mask(&error.to_string());
+            session.reporter.tell(Progress::SnapshotFailed { reason: reason.clone() });
+            Observation::SnapshotFailed { reason: FreeText::excerpt(&reason, REASON_BYTES_MAX) }
+        }
+    };
+    session.report(decided, observation).await.map(|_reported| ())
+}
+
+/// Puts everything back, compares it, and reports what differs. What cannot be compared, for example because it was
+/// saved on another machine, counts as different.
+pub(crate) async fn restore(session: &Session, decided: u64) -> Result<(), RunnerError> {
+    let recorded = session.view().run.captures().to_vec();
+    let differing = match recorded_snapshot(session, &recorded).await {
+        Ok(snapshot) => put_back(session, &snapshot, &recorded).await,
+        Err(reason) => {
+            let all = recorded.iter().map(|captured| (captured.capture.clone(), reason.clone()));
+            all.collect()
+        }
+    };
+    if session.interrupt().is_cancelled() {
+        // Perhaps not everything was compared: whoever takes over does it again.
+        return Ok(());
+    }
+    let names = differing.iter().map(|(capture, why)| (capture.step.to_string(), why.clone()));
+    session.reporter.tell(Progress::Restored { differing: names.collect() });
+    let differing = differing.into_iter().map(|(capture, _)| capture).collect();
+    session.report(decided, Observation::SnapshotRestored { differing }).await.map(|_reported| ())
+}
+
+/// The snapshot in this machine's folder, if it is the one on record.
+async fn recorded_snapshot(session: &Session, recorded: &[Captured]) -> Result<Snapshot, String> {
+    let id = SnapshotId { change: session.change, run: RUN };
+    let loaded = session.machine.snapshots.load(id).await;
+    let snapshot = match loaded {
+        Ok(Some(snapshot)) => snapshot,
+        Ok(None) => {
+            return Err(
+                "its snapshot is not on this machine: roll back on the machine that began the change"
+                    .to_owned(),
+            );
+        }
+        Err(error) => return Err(session.machine.context.mask(&error.to_string())),
+    };
+    let digests = snapshot.items.iter().map(|item| item.digest());
+    if digests.eq(recorded.iter().map(|captured| captured.digest)) {
+        Ok(snapshot)
+    } else {
+        Err("the snapshot on this machine is not the one on record".to_owned())
+    }
+}
+
+async fn put_back(session: &Session, snapshot: &Snapshot, recorded: &[Captured]) -> Vec<(CaptureId, String)> {
+    let (store, context) = (&session.machine.snapshots, &session.machine.context);
+    let report = store.restore(snapshot, context, session.interrupt()).await;
+    let results = recorded.iter().zip(report.items);
+    let differing = results.filter(|(_, item)| !item.result.is_as_before());
+    differing.map(|(captured, item)| (captured.capture.clone(), differs(&item))).collect()
+}
+
+fn differs(item: &adapters::snapshot::RestoredItem) -> String {
+    use adapters::snapshot::Restored;
+    let what = match &item.result {
+        Restored::Failed { reason } => reason.as_str(),
+        Restored::OtherOutput { .. } => "prints something else than before",
+        Restored::Unchanged | Restored::PutBack | Restored::Removed | Restored::SameOutput => "is as before",
+    };
+    format!("`{}`: {what}", item.name)
+}
+
+/// What the steps declare, in order.
+fn declared(session: &Session) -> impl Iterator<Item = (CaptureId, Capture)> {
+    session.script.plan.steps.iter().flat_map(|step| {
+        let captures = (0..).zip(&step.captures);
+        captures.map(|(position, capture)| (CaptureId { step: step.name.clone(), position }, capture.clone()))
+    })
+}

@@ -1,0 +1,162 @@
+//! Watching the result: the checks that a validation hands in.
+//!
+//! Every monitor is asked for the whole soak, and at least as often as a rate or a median needs. Only `pass` counts as
+//! well: a monitor without enough answers has not passed, and where no share of failures was agreed on, none is
+//! tolerated.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use adapters::execute::ExecutionContext;
+use api::change::Check;
+use domain::id::StepName;
+use domain::plan::{Monitor, Probe};
+use domain::rollback::judge::WINDOW_SAMPLES_MIN;
+use domain::rollback::{Breach, Health, Judge, RollbackConditions, Verdict};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::baseline::{Baselines, median};
+use crate::clock;
+use crate::probing::{Answer, Probing, own_pace};
+use crate::progress::{Progress, Reporter};
+
+/// Name of the check over all monitors and conditions.
+const CONDITIONS_CHECK: &str = "rollback conditions";
+/// Name of the check that there is anything to ask.
+const MONITORS_CHECK: &str = "monitors";
+
+/// Most latencies of a monitor from which the reported median is taken.
+const LATENCIES_MAX: usize = 10_000;
+
+/// What is watched, and by which limits.
+#[derive(Debug)]
+pub(crate) struct Watched<'a> {
+    pub(crate) monitors: &'a [Monitor],
+    pub(crate) conditions: &'a RollbackConditions,
+    pub(crate) baselines: &'a Baselines,
+}
+
+/// One monitor's answers.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    inconclusive: usize,
+    errors: usize,
+    /// Of the newest passing answers, in microseconds.
+    latencies: VecDeque<u64>,
+    /// The first answer that did not pass, in words.
+    first_fault: Option<String>,
+}
+
+/// Asks every monitor for `soak`, and judges.
+pub(crate) async fn soak(
+    watched: &Watched<'_>,
+    soak: Duration,
+    context: &ExecutionContext,
+    reporter: &Reporter,
+    stop: &CancellationToken,
+) -> Vec<Check> {
+    let Watched { monitors, conditions, baselines } = watched;
+    if monitors.is_empty() {
+        let detail = "no monitor is defined, so nothing shows that the result is well: add one".to_owned();
+        return vec![Check { name: MONITORS_CHECK.to_owned(), passed: false, detail }];
+    }
+    let mut judge = Judge::new((*conditions).clone(), monitors, baselines);
+    let mut tallies: BTreeMap<StepName, Tally> =
+        monitors.iter().map(|monitor| (monitor.name.clone(), Tally::default())).collect();
+    let mut breach = None;
+    let cancel = stop.child_token();
+    let mut probing = Probing::start(monitors, own_pace, context, &cancel);
+    let began = Instant::now();
+    let (until, at_latest) = (began + soak, began + soak + longest_wait(monitors));
+    loop {
+        let is_enough = tallies.values().all(|tally| tally.count() >= WINDOW_SAMPLES_MIN);
+        let end = if is_enough { until } else { at_latest };
+        let answer = tokio::select! {
+            answer = probing.next() => answer,
+            () = sleep_until(end) => None,
+        };
+        let Some(Answer { sample, detail }) = answer else { break };
+        if let Some(tally) = tallies.get_mut(&sample.monitor) {
+            tally.add(&sample, &detail);
+        }
+        let (monitor, verdict) = (sample.monitor.clone(), sample.verdict);
+        reporter.tell(Progress::Monitor { monitor, verdict, detail });
+        breach = judge.observe(&sample);
+        if breach.is_some() {
+            // The result is not well: whoever waits for it should not wait longer.
+            break;
+        }
+    }
+    let is_stopped = stop.is_cancelled();
+    let health = judge.health(clock::now());
+    let tolerates_failures = conditions.error_rate.is_some();
+    let mut checks: Vec<Check> =
+        tallies.iter().map(|(monitor, tally)| tally.check(monitor, tolerates_failures)).collect();
+    checks.push(conditions_check(breach.as_ref(), &health, is_stopped, began.elapsed()));
+    checks
+}
+
+/// Time in which every monitor can have answered often enough.
+fn longest_wait(monitors: &[Monitor]) -> Duration {
+    let longest_millis = |monitor: &Monitor| {
+        let (Probe::Http { timeout_millis, .. } | Probe::Command { timeout_millis, .. }) = &monitor.probe;
+        monitor.interval_millis.max(*timeout_millis)
+    };
+    let longest = Duration::from_millis(monitors.iter().map(longest_millis).max().unwrap_or(0));
+    longest * u32::try_from(WINDOW_SAMPLES_MIN + 1).unwrap_or(u32::MAX)
+}
+
+fn conditions_check(breach: Option<&Breach>, health: &Health, is_stopped: bool, time: Duration) -> Check {
+    let (passed, detail) = match (breach, health) {
+        _ if is_stopped => (false, "the watch was stopped before its end".to_owned()),
+        (Some(breach), _) => (false, breach.to_string()),
+        (None, Health::Unhealthy { why }) => (false, why.clone()),
+        (None, Health::Unknown { why }) => (false, format!("cannot be judged: {why}")),
+        (None, Health::Healthy) => (true, format!("kept for {} s", time.as_secs())),
+    };
+    Check { name: CONDITIONS_CHECK.to_owned(), passed, detail }
+}
+
+impl Tally {
+    fn add(&mut self, sample: &domain::rollback::Sample, detail: &str) {
+        match sample.verdict {
+            Verdict::Pass => self.passed += 1,
+            Verdict::Fail => self.failed += 1,
+            Verdict::Inconclusive => self.inconclusive += 1,
+            Verdict::Error => self.errors += 1,
+        }
+        if sample.verdict == Verdict::Pass {
+            self.latencies.extend(sample.latency_micros);
+            if self.latencies.len() > LATENCIES_MAX {
+                self.latencies.pop_front();
+            }
+        } else {
+            self.first_fault.get_or_insert_with(|| detail.to_owned());
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.passed + self.failed + self.inconclusive + self.errors
+    }
+
+    fn check(&self, monitor: &StepName, tolerates_failures: bool) -> Check {
+        let is_enough = self.passed >= WINDOW_SAMPLES_MIN;
+        let is_clean = self.passed == self.count();
+        // With an agreed share of failures the share is judged with the other conditions.
+        let passed = is_enough && (is_clean || tolerates_failures);
+        let mut detail = format!("{} of {} answers passed", self.passed, self.count());
+        if let Some(micros) = median(self.latencies.iter().copied().collect()) {
+            detail += &format!(", median {}.{:03} ms", micros / 1_000, micros % 1_000);
+        }
+        if !is_enough {
+            detail += &format!("; at least {WINDOW_SAMPLES_MIN} must");
+        }
+        if let Some(fault) = &self.first_fault {
+            detail += &format!("; first fault: {fault}");
+        }
+        Check { name: format!("monitor {monitor}"), passed, detail }
+    }
+}
