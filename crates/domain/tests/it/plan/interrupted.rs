@@ -108,12 +108,11 @@ fn a_pause_at_any_instant_starts_nothing_until_somebody_resumes() {
             world.events.insert(at, Event::Hear(Observation::PauseRequested));
             let run = simulate(&plan, Some(&rollback), true, &mut world);
             assert_eq!(run.outcome(), undisturbed, "paused at {at}");
-            let paused = world.recorded.iter().position(|it| *it == Observation::PauseRequested);
-            let resumed = world.recorded.iter().position(|it| *it == Observation::ResumeRequested);
-            if let (Some(paused), Some(resumed)) = (paused, resumed) {
-                let between = &world.recorded[paused..resumed];
-                assert!(!between.iter().any(|it| matches!(it, Observation::Started { .. })), "{between:?}");
-            }
+            let paused = world.recorded.iter().skip_while(|it| **it != Observation::PauseRequested);
+            let mut paused = paused.take_while(|it| **it != Observation::ResumeRequested);
+            // What turns the run round while it is paused ends the pause too.
+            let is_forward = |it: &&Observation| matches!(it, Observation::Started { task, .. } if task.part == Part::Step);
+            assert_eq!(paused.find(is_forward), None, "paused at {at}");
         }
     }
 }
@@ -175,6 +174,7 @@ fn a_step_that_ends_its_runners_again_and_again_is_not_repeated_for_ever() {
     let mut attempts = 0;
     while let Action::Execute { task, attempt, .. } = run.next_action(&plan, None) {
         attempts = attempt;
+        assert!(attempts <= domain::plan::task::UNATTENDED_ATTEMPTS_MAX);
         run = fold(&plan, None, run, &[started(&task, attempt), Observation::RunnerLost]);
     }
     assert_eq!(attempts, domain::plan::task::UNATTENDED_ATTEMPTS_MAX);
@@ -201,8 +201,25 @@ fn an_immediate_rollback_stops_the_running_step_and_a_gradual_one_lets_it_end() 
             matches!(&action, Action::Execute { task, .. } if *task == undo("a")),
             "no retry: {action:?}"
         );
+        let state = ended.state_of(&do_step("a")).unwrap();
+        assert!(!matches!(state, TaskState::Retrying { .. }), "{state:?}");
         assert_sound(&slow, &ended);
     }
+}
+
+#[test]
+fn what_a_check_finds_out_after_the_rollback_is_refused() {
+    let plan = plan(vec![Step { check: Some(check()), undo: None, ..step("a") }]);
+    let rollback = rollback_plan(vec![]);
+    let observations = [
+        started(&do_step("a"), 1),
+        Observation::RunnerLost,
+        rollback_requested(asked_back()),
+        Observation::RollbackEnded,
+    ];
+    let run = fold(&plan, Some(&rollback), Run::start(&plan, Some(&rollback), true), &observations);
+    assert_eq!(run.not_undone(), [name("a")], "nothing could take it back");
+    assert!(run.observe(&plan, Some(&rollback), &checked(&do_step("a"), 1, Finding::TookEffect)).is_err());
 }
 
 #[test]

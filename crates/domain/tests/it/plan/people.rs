@@ -2,7 +2,7 @@
 
 use domain::plan::{
     Decision, Failure, Observation, Observed, Outcome, Phase, Plan, Progress, QuestionKind, Run, RunOutcome,
-    Step, StepStatus,
+    Step, StepStatus, TaskState,
 };
 
 use super::{
@@ -89,6 +89,8 @@ fn only_a_person_says_that_a_manual_step_is_done_and_it_outlives_its_runner() {
 
     let turned = fold(&plan, None, asked, &[rollback_requested(asked_back())]);
     assert_eq!(turned.next_action(&plan, None).to_string(), "execute undo of step `a`, attempt 1");
+    let stopped = TaskState::Failed { attempt: 1, failure: Failure::Cancelled };
+    assert_eq!(turned.state_of(&do_step("a")), Some(&stopped), "nobody waits for the person any more");
 }
 
 #[test]
