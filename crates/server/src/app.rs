@@ -133,7 +133,8 @@ impl App {
         if !self.change_numbers.knows(year) {
             self.change_numbers.learn(year, self.store.max_change_number(year).await?);
         }
-        ChangeId::new(year, self.change_numbers.next(year)).map_err(|error| Failure::Internal(error.to_string()))
+        ChangeId::new(year, self.change_numbers.next(year))
+            .map_err(|error| Failure::Internal(error.to_string()))
     }
 
     /// Gives a change id back that was not used, so that the sequence has no gap. Only the last one given out can be.
@@ -150,7 +151,8 @@ impl App {
         if !self.incident_numbers.knows(year) {
             self.incident_numbers.learn(year, self.store.max_incident_number(year).await?);
         }
-        IncidentId::new(year, self.incident_numbers.next(year)).map_err(|error| Failure::Internal(error.to_string()))
+        IncidentId::new(year, self.incident_numbers.next(year))
+            .map_err(|error| Failure::Internal(error.to_string()))
     }
 
     /// Forgets which numbers were given out, because somebody else gave out one of them.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use domain::Timestamp;
+use domain::actor::Role;
 use domain::approval::outstanding;
 use domain::authorization::Answer;
 use domain::canonical::Digest;
 use domain::change::{Change, Outcome, Retrospective, Runner, State};
 use domain::id::ActorId;
-use domain::actor::Role;
 use domain::risk::Assessment;
 use policy::{Action, ChangeResource, Context, Question, Resource};
 
@@ -59,7 +59,12 @@ pub(crate) fn about_change(
 ///
 /// # Errors
 /// When policy refuses.
-pub(crate) fn about(app: &App, caller: &Caller, action: Action, resource: &Resource) -> Result<Answer, Failure> {
+pub(crate) fn about(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    resource: &Resource,
+) -> Result<Answer, Failure> {
     on_behalf(app, caller, action, resource, None)
 }
 
@@ -109,7 +114,10 @@ fn change_resource(
         tests_passed: tests.is_some_and(domain::change::TestResults::all_passed),
         has_plan: content.plan.is_some(),
         has_rollback_plan: has_way_back(change),
-        rollback_automated: content.rollback_plan.as_ref().is_some_and(domain::plan::RollbackPlan::runs_unattended),
+        rollback_automated: content
+            .rollback_plan
+            .as_ref()
+            .is_some_and(domain::plan::RollbackPlan::runs_unattended),
         policy_findings: count(assessment.map_or(0, |assessment| assessment.findings.len())),
         approvals_outstanding: approvals_outstanding(change),
         conditions_outstanding: conditions_outstanding(change),

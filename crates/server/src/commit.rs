@@ -7,8 +7,8 @@ use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
 use domain::text::FreeText;
 use serde_json::json;
 use store::{
-    Append, AppendError, Guard, MessageId, NewIdempotency, OutboxMessage, StreamAppend, StreamName, Timer, TimerId,
-    TimerOp,
+    Append, AppendError, Guard, MessageId, NewIdempotency, OutboxMessage, StreamAppend, StreamName, Timer,
+    TimerId, TimerOp,
 };
 
 use crate::app::App;
@@ -191,16 +191,17 @@ fn timers(id: ChangeId, effects: &[Effect]) -> Result<Vec<TimerOp>, Failure> {
     let mut ops: Vec<(Deadline, TimerOp)> = Vec::new();
     for effect in effects {
         let (deadline, op) = match effect {
-            Effect::SetTimer { deadline, due_at } => (*deadline, TimerOp::Set(Timer {
-                id: timer_id(id, *deadline)?,
-                stream: StreamName::change(id),
-                kind: deadline.to_string(),
-                due_at: *due_at,
-                payload: json!({}),
-            })),
-            Effect::CancelTimer { deadline } => {
-                (*deadline, TimerOp::Cancel { id: timer_id(id, *deadline)? })
-            }
+            Effect::SetTimer { deadline, due_at } => (
+                *deadline,
+                TimerOp::Set(Timer {
+                    id: timer_id(id, *deadline)?,
+                    stream: StreamName::change(id),
+                    kind: deadline.to_string(),
+                    due_at: *due_at,
+                    payload: json!({}),
+                }),
+            ),
+            Effect::CancelTimer { deadline } => (*deadline, TimerOp::Cancel { id: timer_id(id, *deadline)? }),
             Effect::Notify { .. } | Effect::OpenIncident { .. } => continue,
         };
         ops.retain(|(earlier, _)| *earlier != deadline);

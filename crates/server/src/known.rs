@@ -34,7 +34,11 @@ impl Known {
     ///
     /// # Errors
     /// When the event cannot follow the earlier ones.
-    pub(crate) fn apply_actor(&mut self, id: &ActorId, recorded: &Recorded<ActorEvent>) -> Result<(), Failure> {
+    pub(crate) fn apply_actor(
+        &mut self,
+        id: &ActorId,
+        recorded: &Recorded<ActorEvent>,
+    ) -> Result<(), Failure> {
         let before = self.directory.get(id).cloned();
         if before.as_ref().is_some_and(|actor| actor.version >= recorded.version) {
             return Ok(());

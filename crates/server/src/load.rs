@@ -5,7 +5,9 @@ use domain::catalog::CatalogEvent;
 use domain::change::{ChangeEvent, StateName};
 use domain::id::{ActorId, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
-use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort, PAGE_ROWS_MAX, Store, StreamName, STREAMS_PAGE_MAX};
+use store::{
+    ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort, PAGE_ROWS_MAX, STREAMS_PAGE_MAX, Store, StreamName,
+};
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -103,7 +105,8 @@ async fn endings(store: &Store, known: &mut Known) -> Result<(), Failure> {
         let page = store.list_changes(query.clone()).await?;
         for row in page.rows {
             let stored = store.read_stream(&StreamName::change(row.change_id), 1).await?;
-            let trail: Vec<Recorded<ChangeEvent>> = stored.into_iter().map(decode).collect::<Result<_, _>>()?;
+            let trail: Vec<Recorded<ChangeEvent>> =
+                stored.into_iter().map(decode).collect::<Result<_, _>>()?;
             if let Some(ending) = fold(row.change_id, &trail)?.as_ref().and_then(Ending::of) {
                 known.endings.add(&ending);
             }

@@ -77,7 +77,12 @@ impl ChangeWork {
         let by = caller.id();
         let recorded = RecordedBy { at: now, by: &by, on_behalf_of: on_behalf_of.as_ref() };
         let change = change::evolve(None, id, recorded, created)?;
-        let envelope = Envelope { at: now, actor: by, on_behalf_of: on_behalf_of.clone(), policies: allowed_by(&answer) };
+        let envelope = Envelope {
+            at: now,
+            actor: by,
+            on_behalf_of: on_behalf_of.clone(),
+            policies: allowed_by(&answer),
+        };
         let trail = vec![Recorded { envelope, event: created.clone(), version: 1, index: 0 }];
         let parties = ask::parties(known, &change);
         let mut work =
@@ -243,7 +248,10 @@ pub(crate) async fn load(app: &App, id: ChangeId) -> Result<(Change, Vec<Recorde
 ///
 /// # Errors
 /// When an event cannot follow the earlier ones.
-pub(crate) fn fold(id: ChangeId, trail: &[Recorded<ChangeEvent>]) -> Result<Option<Change>, change::CorruptChange> {
+pub(crate) fn fold(
+    id: ChangeId,
+    trail: &[Recorded<ChangeEvent>],
+) -> Result<Option<Change>, change::CorruptChange> {
     let mut change = None;
     for Recorded { envelope, event, .. } in trail {
         let recorded =

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use api::actor::{Actor, Caller as ApiCaller, IssueToken, IssuedToken, RegisterActor, Rights, Token, UpdateActor};
 use api::Page;
+use api::actor::{
+    Actor, Caller as ApiCaller, IssueToken, IssuedToken, RegisterActor, Rights, Token, UpdateActor,
+};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -81,7 +83,9 @@ fn registration(app: &App, value: &RegisterActor) -> Result<Registration, Failur
 type Parsed = (BTreeSet<Role>, BTreeSet<TeamName>, BTreeSet<ActorId>);
 
 fn rights(app: &App, rights: &Rights) -> Result<Parsed, Failure> {
-    let role = |word: &String| word.parse().map_err(|error| Failure::from(api::FieldError::new("rights.roles", error)));
+    let role = |word: &String| {
+        word.parse().map_err(|error| Failure::from(api::FieldError::new("rights.roles", error)))
+    };
     let team = |name: &String| {
         TeamName::new(&**name).map_err(|error| Failure::from(api::FieldError::new("rights.teams", error)))
     };
@@ -164,12 +168,14 @@ async fn issue_token(
     Path(id): Path<String>,
     JsonBody { value, .. }: JsonBody<IssueToken>,
 ) -> Result<(StatusCode, Json<IssuedToken>), Rejection> {
-    let scope = |word: &String| word.parse().map_err(|error| Failure::from(api::FieldError::new("scopes", error)));
+    let scope =
+        |word: &String| word.parse().map_err(|error| Failure::from(api::FieldError::new("scopes", error)));
     let scopes = value.scopes.iter().map(scope).collect::<Result<_, _>>()?;
     let seconds = parse_duration_seconds(value.expires_in.as_deref().unwrap_or(TOKEN_LIFE_DEFAULT));
     let seconds = seconds.map_err(|error| Failure::from(api::FieldError::new("expires_in", error)))?;
     let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-    let label = FreeText::new(&*value.label).map_err(|error| Failure::from(api::FieldError::new("label", error)))?;
+    let label =
+        FreeText::new(&*value.label).map_err(|error| Failure::from(api::FieldError::new("label", error)))?;
     let issued = actors::issue_token(&app, &caller, &id, scopes, life, label).await?;
     let answer = IssuedToken {
         token_id: issued.token_id.to_string(),
@@ -188,7 +194,8 @@ async fn revoke_token(
     Path((id, token_id)): Path<(String, String)>,
     _: NoBody,
 ) -> Result<StatusCode, Rejection> {
-    let token_id = TokenId::new(token_id).map_err(|error| Failure::from(api::FieldError::new("token_id", error)))?;
+    let token_id =
+        TokenId::new(token_id).map_err(|error| Failure::from(api::FieldError::new("token_id", error)))?;
     actors::update(&app, &caller, Action::RevokeToken, &id, ActorCommand::RevokeToken { token_id }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -108,7 +108,10 @@ async fn show_evidence(
     let (mut heads, mut entries) = (Vec::new(), Vec::new());
     for stream in streams {
         let covered = bundle_entries(&app, &stream, checkpoint.head.size).await?;
-        heads.push(StreamHead { stream: stream.to_string(), version: u64::try_from(covered.len()).unwrap_or(u64::MAX) });
+        heads.push(StreamHead {
+            stream: stream.to_string(),
+            version: u64::try_from(covered.len()).unwrap_or(u64::MAX),
+        });
         entries.extend(covered);
     }
     entries.sort_by_key(|entry| entry.index);

@@ -27,7 +27,9 @@ use crate::view;
 use crate::work::ChangeWork;
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(create_change, list_changes)).routes(routes!(show_change, amend_change))
+    OpenApiRouter::new()
+        .routes(routes!(create_change, list_changes))
+        .routes(routes!(show_change, amend_change))
 }
 
 /// Create a change; a submitted one is assessed and routed at once.
@@ -43,8 +45,11 @@ async fn create_change(
     if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
         return Ok(answer);
     }
-    let new =
-        NewChange { content: value.to_domain()?, draft: value.draft, requested_by: value.requested_by.clone() };
+    let new = NewChange {
+        content: value.to_domain()?,
+        draft: value.draft,
+        requested_by: value.requested_by.clone(),
+    };
     let keeper = caller.clone();
     let extras = move |work: &ChangeWork| {
         respond::extras(&keeper, key.as_ref(), digest, StatusCode::CREATED, work.change.id)
@@ -131,7 +136,8 @@ where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,
 {
-    let parts = text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
+    let parts =
+        text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
     parts.map(|word| word.parse().map_err(|error| api::FieldError::new(field, error).into())).collect()
 }
 
@@ -153,7 +159,8 @@ fn order(text: &str) -> Result<ChangeOrder, Failure> {
         "priority" => ChangeSort::Priority,
         "id" => ChangeSort::Id,
         other => {
-            let message = format!("`{other}` is not an order: expected created, updated, risk, priority or id");
+            let message =
+                format!("`{other}` is not an order: expected created, updated, risk, priority or id");
             return Err(api::FieldError::new("sort", message).into());
         }
     };

@@ -99,9 +99,11 @@ impl Follower {
         }
         let size = app.store.subscribe();
         let resumed = match headers.get("last-event-id") {
-            Some(value) => Some(value.to_str().ok().and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| {
-                api::FieldError::new("Last-Event-ID", "expected the index of a log entry, a whole number")
-            })?),
+            Some(value) => {
+                Some(value.to_str().ok().and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| {
+                    api::FieldError::new("Last-Event-ID", "expected the index of a log entry, a whole number")
+                })?)
+            }
             None => query.after,
         };
         let next_index = match resumed {
@@ -152,7 +154,8 @@ impl Follower {
 
     fn rendered(&self, stored: store::StoredEvent) -> Option<Event> {
         let entry = view::log_entry(&self.app.known(), stored, String::new());
-        let event = Event::default().id(entry.entry.log_index.to_string()).event(entry.entry.event_type.clone());
+        let event =
+            Event::default().id(entry.entry.log_index.to_string()).event(entry.entry.event_type.clone());
         event.json_data(&entry).ok()
     }
 }

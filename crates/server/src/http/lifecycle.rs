@@ -59,7 +59,8 @@ struct Asked {
 impl Asked {
     /// Decides one command, unless the same request was answered before.
     async fn decide(self, action: Action, command: Command) -> Result<Response, Rejection> {
-        if let Some(answer) = respond::replay(&self.app, &self.caller, self.key.as_ref(), self.digest).await? {
+        if let Some(answer) = respond::replay(&self.app, &self.caller, self.key.as_ref(), self.digest).await?
+        {
             return Ok(answer);
         }
         let extras = self.extras();

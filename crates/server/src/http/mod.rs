@@ -22,7 +22,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use extract::{method_not_allowed, not_found};
-pub(crate) use problem::{overloaded, panicked, timed_out};
+pub(crate) use problem::{chain, overloaded, panicked, problem, timed_out};
 
 use crate::app::SharedApp;
 
@@ -75,7 +75,10 @@ pub(crate) fn router() -> Router<SharedApp> {
     // Serialised once; the document does not change while the server runs.
     let text = serde_json::to_string(&document).unwrap_or_default();
     router
-        .route("/api/v1/openapi.json", axum::routing::get(move || std::future::ready(json_text(text.clone()))))
+        .route(
+            "/api/v1/openapi.json",
+            axum::routing::get(move || std::future::ready(json_text(text.clone()))),
+        )
         .layer(tower_http::set_header::SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),

@@ -31,7 +31,7 @@ impl IntoResponse for Rejection {
 }
 
 /// The error and its causes in one line, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -57,7 +57,7 @@ pub(super) fn respond(problem: Problem) -> Response {
 }
 
 /// The problem that tells of a failure. What went wrong inside is not told.
-pub(super) fn problem(failure: &Failure) -> Problem {
+pub(crate) fn problem(failure: &Failure) -> Problem {
     match failure {
         Failure::Unauthenticated(detail) => make(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
             .with_next_step("get a token from an administrator, or with `cortex-change token issue`"),
@@ -65,8 +65,12 @@ pub(super) fn problem(failure: &Failure) -> Problem {
         Failure::Refused(Refusal::Policy { violations }) => denied(violations),
         Failure::Refused(refusal) => refused(refusal),
         Failure::Incident(refusal) => make(StatusCode::CONFLICT, "incident-refused", &refusal.to_string()),
-        Failure::Actor(refusal) => make(StatusCode::UNPROCESSABLE_ENTITY, "actor-refused", &refusal.to_string()),
-        Failure::Catalog(error) => make(StatusCode::UNPROCESSABLE_ENTITY, "catalog-refused", &error.to_string()),
+        Failure::Actor(refusal) => {
+            make(StatusCode::UNPROCESSABLE_ENTITY, "actor-refused", &refusal.to_string())
+        }
+        Failure::Catalog(error) => {
+            make(StatusCode::UNPROCESSABLE_ENTITY, "catalog-refused", &error.to_string())
+        }
         Failure::Field(error) => with_item(
             make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", &error.to_string()),
             &error.field,
@@ -82,17 +86,22 @@ pub(super) fn problem(failure: &Failure) -> Problem {
         }
         Failure::Exists { .. } => make(StatusCode::CONFLICT, "exists", &failure.to_string())
             .with_next_step("choose another name, or change the existing one"),
-        Failure::StaleVersion { .. } => make(StatusCode::PRECONDITION_FAILED, "stale-version", &failure.to_string())
-            .with_next_step("read the change again, apply the amendment to it, and send the new version"),
-        Failure::VersionMissing => make(StatusCode::PRECONDITION_REQUIRED, "version-missing", &failure.to_string())
-            .with_next_step("read the change and send its `ETag` as `If-Match`"),
+        Failure::StaleVersion { .. } => {
+            make(StatusCode::PRECONDITION_FAILED, "stale-version", &failure.to_string())
+                .with_next_step("read the change again, apply the amendment to it, and send the new version")
+        }
+        Failure::VersionMissing => {
+            make(StatusCode::PRECONDITION_REQUIRED, "version-missing", &failure.to_string())
+                .with_next_step("read the change and send its `ETag` as `If-Match`")
+        }
         Failure::IdempotencyMismatch => {
             make(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", &failure.to_string())
                 .with_next_step("use a new key for a new request, or repeat the earlier request exactly")
         }
         Failure::Lease(error) => lease(error),
-        Failure::Contended => make(StatusCode::CONFLICT, "contended", &failure.to_string())
-            .with_next_step("try again"),
+        Failure::Contended => {
+            make(StatusCode::CONFLICT, "contended", &failure.to_string()).with_next_step("try again")
+        }
         Failure::Append(error) => append(error),
         Failure::Store(error) => store(error),
         Failure::Overloaded(detail) => make(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
@@ -149,9 +158,10 @@ fn denied(violations: &[Violation]) -> Problem {
 
 fn refused(refusal: &Refusal) -> Problem {
     let (status, kind) = match refusal {
-        Refusal::Policy { .. } | Refusal::SegregationOfDuties | Refusal::HumanGate | Refusal::RoleNotHeld { .. } => {
-            (StatusCode::FORBIDDEN, "refused-by-policy")
-        }
+        Refusal::Policy { .. }
+        | Refusal::SegregationOfDuties
+        | Refusal::HumanGate
+        | Refusal::RoleNotHeld { .. } => (StatusCode::FORBIDDEN, "refused-by-policy"),
         Refusal::InvalidContent(_) | Refusal::NothingValidated | Refusal::FollowUpMissing => {
             (StatusCode::UNPROCESSABLE_ENTITY, "invalid-content")
         }
@@ -187,12 +197,10 @@ fn read(error: &ReadError) -> Problem {
             make(StatusCode::BAD_REQUEST, "unreadable-body", &error.to_string())
                 .with_next_step("send JSON as in /api/v1/openapi.json")
         }
-        ReadError::Form { field, message } => with_item(
-            make(StatusCode::BAD_REQUEST, "unreadable-body", &error.to_string()),
-            field,
-            message,
-        )
-        .with_next_step("send JSON as in /api/v1/openapi.json"),
+        ReadError::Form { field, message } => {
+            with_item(make(StatusCode::BAD_REQUEST, "unreadable-body", &error.to_string()), field, message)
+                .with_next_step("send JSON as in /api/v1/openapi.json")
+        }
     }
 }
 
@@ -212,12 +220,15 @@ fn lease(error: &LeaseError) -> Problem {
 fn append(error: &AppendError) -> Problem {
     match error {
         AppendError::VersionConflict { .. } | AppendError::TimerGone { .. } => {
-            make(StatusCode::CONFLICT, "contended", "others keep changing the same thing").with_next_step("try again")
+            make(StatusCode::CONFLICT, "contended", "others keep changing the same thing")
+                .with_next_step("try again")
         }
         AppendError::LeaseLost { .. } => make(StatusCode::CONFLICT, "lease-lost", &error.to_string())
             .with_rule("lease")
             .with_next_step("stop: another runner may have taken over"),
-        AppendError::ClockWentBack { .. } => make(StatusCode::SERVICE_UNAVAILABLE, "clock", &error.to_string()),
+        AppendError::ClockWentBack { .. } => {
+            make(StatusCode::SERVICE_UNAVAILABLE, "clock", &error.to_string())
+        }
         AppendError::InvalidEvent { .. } => {
             make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-content", "the request cannot be recorded")
                 .with_next_step("shorten it; keys that begin with `$` are reserved")
@@ -229,26 +240,36 @@ fn append(error: &AppendError) -> Problem {
 
 fn store(error: &StoreError) -> Problem {
     match error {
-        StoreError::StorageFull(_) => make(StatusCode::INSUFFICIENT_STORAGE, "storage-full", "the storage is full; nothing was written")
-            .with_next_step("free space on the server's disk, then try again"),
-        StoreError::Unavailable(_) | StoreError::Closed => {
-            make(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "the database does not answer; nothing was written")
-                .with_next_step("try again in a moment")
+        StoreError::StorageFull(_) => {
+            make(StatusCode::INSUFFICIENT_STORAGE, "storage-full", "the storage is full; nothing was written")
+                .with_next_step("free space on the server's disk, then try again")
         }
+        StoreError::Unavailable(_) | StoreError::Closed => make(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store-unavailable",
+            "the database does not answer; nothing was written",
+        )
+        .with_next_step("try again in a moment"),
         StoreError::OutcomeUnknown(_) => make(
             StatusCode::SERVICE_UNAVAILABLE,
             "outcome-unknown",
             "the database was lost during the commit; whether it took place is not known",
         )
         .with_next_step("read what was written, then repeat the request with the same idempotency key"),
-        StoreError::InvalidCursor => make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-cursor", &error.to_string())
-            .with_next_step("leave the cursor out to start at the beginning"),
+        StoreError::InvalidCursor => {
+            make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-cursor", &error.to_string())
+                .with_next_step("leave the cursor out to start at the beginning")
+        }
         StoreError::TooMuch { .. } => make(StatusCode::UNPROCESSABLE_ENTITY, "too-much", &error.to_string()),
         StoreError::Damaged { .. } | StoreError::Refused(_) => internal(),
     }
 }
 
 fn internal() -> Problem {
-    make(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on the server; nothing was written")
-        .with_next_step("give the request id to whoever runs the server")
+    make(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "something went wrong on the server; nothing was written",
+    )
+    .with_next_step("give the request id to whoever runs the server")
 }

@@ -1,6 +1,8 @@
 //! What runners ask for and report.
 
-use api::run::{Assignment, FinishRequest, HeartbeatRequest, ProgressRequest, SAMPLES_MAX, Sample, StartRequest};
+use api::run::{
+    Assignment, FinishRequest, HeartbeatRequest, ProgressRequest, SAMPLES_MAX, Sample, StartRequest,
+};
 use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
@@ -107,12 +109,15 @@ async fn heartbeat(
 
 fn stored(at: usize, sample: &Sample) -> Result<store::Sample, Failure> {
     let field = |name: &str| format!("samples[{at}].{name}");
-    let taken_at: Timestamp =
-        sample.at.parse().map_err(|_| api::FieldError::new(field("at"), "expected a form like 2026-01-31T14:00:00Z"))?;
+    let taken_at: Timestamp = sample
+        .at
+        .parse()
+        .map_err(|_| api::FieldError::new(field("at"), "expected a form like 2026-01-31T14:00:00Z"))?;
     let verdict: domain::rollback::Verdict =
         sample.verdict.parse().map_err(|error| api::FieldError::new(field("verdict"), error))?;
     Ok(store::Sample {
-        series: StepName::new(&*sample.monitor).map_err(|error| api::FieldError::new(field("monitor"), error))?,
+        series: StepName::new(&*sample.monitor)
+            .map_err(|error| api::FieldError::new(field("monitor"), error))?,
         taken_at,
         verdict: verdict.as_str().to_owned(),
         value: sample.latency_micros.and_then(|micros| i64::try_from(micros).ok()),

@@ -49,7 +49,10 @@ async fn readiness(State(app): State<SharedApp>) -> Response {
 /// Figures in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "system",
     responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain")))]
-async fn metrics(State(app): State<SharedApp>, Authenticated(caller): Authenticated) -> Result<Response, Rejection> {
+async fn metrics(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+) -> Result<Response, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let states = app.store.count_changes_by_state().await?;
     let text = app.metrics.render(&states, app.store.head().await?.size);

@@ -50,7 +50,11 @@ impl std::fmt::Debug for Issued {
 ///
 /// # Errors
 /// When policy refuses, the name is taken, the registration is not valid, or the store fails.
-pub(crate) async fn register(app: &SharedApp, caller: &Caller, registration: Registration) -> Result<Actor, Failure> {
+pub(crate) async fn register(
+    app: &SharedApp,
+    caller: &Caller,
+    registration: Registration,
+) -> Result<Actor, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
         let id = new_actor_id()?;
@@ -219,7 +223,8 @@ fn new_token(now: Timestamp, life: SignedDuration) -> Result<Issued, Failure> {
 }
 
 fn new_actor_id() -> Result<ActorId, Failure> {
-    ActorId::new(format!("act_{}", random_hex::<ID_BYTES>()?)).map_err(|error| Failure::Internal(error.to_string()))
+    ActorId::new(format!("act_{}", random_hex::<ID_BYTES>()?))
+        .map_err(|error| Failure::Internal(error.to_string()))
 }
 
 fn random_hex<const N: usize>() -> Result<String, Failure> {

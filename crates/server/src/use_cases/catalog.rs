@@ -64,7 +64,8 @@ async fn attempt(
     if dry_run || events.is_empty() {
         return Ok(events);
     }
-    let envelope = Envelope { at: app.clock.now(), actor: caller.id(), on_behalf_of: None, policies: Vec::new() };
+    let envelope =
+        Envelope { at: app.clock.now(), actor: caller.id(), on_behalf_of: None, policies: Vec::new() };
     let encoded: Result<Vec<_>, _> = events.iter().map(|event| encode(&envelope, event)).collect();
     let encoded = encoded.map_err(|error| Failure::Internal(error.to_string()))?;
     let stream = catalog_stream()?;

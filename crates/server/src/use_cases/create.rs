@@ -92,6 +92,7 @@ fn on_behalf_of(
         return Ok(None);
     };
     let named = directory.find(name);
-    let named = named.ok_or_else(|| Failure::NotFound { what: "actor", name: name.chars().take(128).collect() })?;
+    let named =
+        named.ok_or_else(|| Failure::NotFound { what: "actor", name: name.chars().take(128).collect() })?;
     Ok((named.id != caller.id()).then(|| named.id.clone()))
 }

@@ -16,9 +16,10 @@ use crate::failure::Failure;
 /// # Errors
 /// When the store or the log fails; the timer stays then.
 pub(crate) async fn fire(app: &SharedApp, timer: &Timer) -> Result<(), Failure> {
-    let parsed = timer.id.as_str().split_once('/').and_then(|(id, deadline)| {
-        Some((id.parse::<ChangeId>().ok()?, deadline.parse::<Deadline>().ok()?))
-    });
+    let parsed =
+        timer.id.as_str().split_once('/').and_then(|(id, deadline)| {
+            Some((id.parse::<ChangeId>().ok()?, deadline.parse::<Deadline>().ok()?))
+        });
     let Some((id, deadline)) = parsed else {
         tracing::error!(timer = %timer.id, "a timer of an unknown kind is removed");
         return remove(app, timer.id.clone()).await;

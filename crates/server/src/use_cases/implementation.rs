@@ -77,7 +77,13 @@ pub(crate) async fn start(
 }
 
 /// Decides to start, or to take over a change that has been started before.
-fn begin(app: &App, caller: &Caller, start: &Start, work: &mut ChangeWork, token: u64) -> Result<(), Failure> {
+fn begin(
+    app: &App,
+    caller: &Caller,
+    start: &Start,
+    work: &mut ChangeWork,
+    token: u64,
+) -> Result<(), Failure> {
     let digest = start.digest;
     let particulars = Particulars { digest: Some(digest), ..Particulars::default() };
     match work.change.state_name() {
@@ -188,7 +194,9 @@ pub(crate) async fn release(
 ) -> Result<ChangeWork, Failure> {
     let work = heartbeat(app, caller, id, fencing_token, Vec::new()).await;
     let work = match work {
-        Err(Failure::Refused(domain::change::Refusal::StaleLease { current, .. })) if current == fencing_token => {
+        Err(Failure::Refused(domain::change::Refusal::StaleLease { current, .. }))
+            if current == fencing_token =>
+        {
             // The change has come to its end meanwhile and let its runner go; the lease may still be there.
             ChangeWork::load(app, id).await?
         }
@@ -206,7 +214,11 @@ pub(crate) async fn release(
 ///
 /// # Errors
 /// When the life of the change refuses, or the store fails.
-pub(crate) async fn interrupt(app: &SharedApp, id: ChangeId, fencing_token: u64) -> Result<ChangeWork, Failure> {
+pub(crate) async fn interrupt(
+    app: &SharedApp,
+    id: ChangeId,
+    fencing_token: u64,
+) -> Result<ChangeWork, Failure> {
     let shared = app.clone();
     app.owned(async move {
         with_change(&shared, id, Extras::default(), |work, _| {

@@ -30,7 +30,12 @@ pub(crate) async fn note(app: &App, caller: &Caller, action: Action, resource: &
     }
 }
 
-async fn append(app: &App, caller: &Caller, envelope: &Envelope, event: &SecurityEvent) -> Result<(), Failure> {
+async fn append(
+    app: &App,
+    caller: &Caller,
+    envelope: &Envelope,
+    event: &SecurityEvent,
+) -> Result<(), Failure> {
     let internal = |error: &dyn std::fmt::Display| Failure::Internal(error.to_string());
     let stream = StreamName::new(format!("security/{}", caller.id())).map_err(|error| internal(&error))?;
     for _ in 0..3 {

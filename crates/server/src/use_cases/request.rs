@@ -15,7 +15,12 @@ use crate::work::ChangeWork;
 ///
 /// # Errors
 /// When policy or the life of the change refuses, there is no such change, or the store fails.
-pub(crate) async fn submit(app: &SharedApp, caller: &Caller, id: ChangeId, extras: Extras) -> Result<ChangeWork, Failure> {
+pub(crate) async fn submit(
+    app: &SharedApp,
+    caller: &Caller,
+    id: ChangeId,
+    extras: Extras,
+) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
         with_change(&shared, id, extras, |work, known| {
@@ -43,7 +48,10 @@ pub(crate) async fn amend(
     app.owned(async move {
         with_change(&shared, id, Extras::default(), |work, known| {
             if work.change.version != expected_version {
-                return Err(Failure::StaleVersion { expected: expected_version, actual: work.change.version });
+                return Err(Failure::StaleVersion {
+                    expected: expected_version,
+                    actual: work.change.version,
+                });
             }
             work.command(&shared, &caller, Action::Amend, Particulars::default(), &command)?;
             match work.change.state_name() {
