@@ -1,0 +1,95 @@
+//! The thing that is changed: files whose contents tell what really happened, whatever anybody reports.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use api::request::ChangeRequest;
+
+/// A folder that a plan changes.
+#[derive(Debug)]
+pub(crate) struct Patient {
+    folder: PathBuf,
+    /// Whether the plan's last step fails, so that everything is taken back.
+    pub(crate) fails: bool,
+}
+
+/// Steps that must not run twice unless a person or a check said that they had not run.
+const ONCE: [&str; 2] = ["charge", "migrate"];
+
+impl Patient {
+    pub(crate) fn new(folder: PathBuf, fails: bool) -> Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("current"), "old\n")?;
+        std::fs::write(folder.join("new"), "new\n")?;
+        Ok(Self { folder, fails })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The request: six steps of every sort, and one that fails where it is to fail.
+    pub(crate) fn request(&self, number: u64) -> Result<ChangeRequest> {
+        let mut steps = vec![
+            serde_json::json!({"name": "prepare", "idempotent": true,
+                "run": "sleep 0.1; touch prepared", "undo": "rm -f prepared"}),
+            // Not idempotent and not checkable: after a kill a person must say whether it happened.
+            serde_json::json!({"name": "charge",
+                "run": "sleep 0.15; echo charged >> charge; sleep 0.15", "undo": "rm -f charge"}),
+            // Not idempotent, but its check tells whether it happened.
+            serde_json::json!({"name": "migrate", "verify": {"run": "test -s migrate"},
+                "run": "sleep 0.2; echo migrated >> migrate; sleep 0.1", "undo": "rm -f migrate"}),
+            serde_json::json!({"name": "switch", "idempotent": true, "run": "sleep 0.1; cp new current",
+                "capture": [{"file": "current"}]}),
+            serde_json::json!({"name": "settle", "wait": "300ms", "idempotent": true}),
+        ];
+        if self.fails {
+            steps.push(serde_json::json!({"name": "break", "run": "sleep 0.2; exit 7"}));
+        }
+        let request = serde_json::json!({
+            "type": "normal", "category": "deployment", "title": format!("Trial {number}"),
+            "affected_services": ["ledger"],
+            "implementation_plan": {"steps": steps},
+            "rollback_plan": {"automated": true, "max_duration": "1m"},
+        });
+        Ok(serde_json::from_value(request)?)
+    }
+
+    /// Whether a step has really taken effect: what an honest person would look up.
+    pub(crate) fn has_happened(&self, step: &str) -> bool {
+        self.lines(step) > 0
+    }
+
+    /// What is not as it must be after a plan that was carried out.
+    pub(crate) fn faults_when_done(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for step in ONCE {
+            let lines = self.lines(step);
+            if lines != 1 {
+                faults.push(format!("step `{step}` took effect {lines} times"));
+            }
+        }
+        if self.current() != "new\n" || !self.folder.join("prepared").exists() {
+            faults.push("the plan is reported done, but not everything is in place".to_owned());
+        }
+        faults
+    }
+
+    /// What is not as it must be after everything was taken back.
+    pub(crate) fn faults_when_undone(&self) -> Vec<String> {
+        let left: Vec<_> = ["prepared", "charge", "migrate"].into_iter().filter(|file| self.folder.join(file).exists()).collect();
+        let mut faults: Vec<String> = left.iter().map(|file| format!("`{file}` was left behind")).collect();
+        if self.current() != "old\n" {
+            faults.push(format!("`current` is {:?}, not what it was before", self.current()));
+        }
+        faults
+    }
+
+    fn current(&self) -> String {
+        std::fs::read_to_string(self.folder.join("current")).unwrap_or_default()
+    }
+
+    fn lines(&self, step: &str) -> usize {
+        std::fs::read_to_string(self.folder.join(step)).unwrap_or_default().lines().count()
+    }
+}
