@@ -58,6 +58,8 @@ pub struct Change {
     pub state: String,
     /// How it ended, where it has.
     pub outcome: Option<String>,
+    /// Who or what refused it before its start: authority, expired or policy; absent unless it is rejected.
+    pub rejection: Option<String>,
     /// Number of events.
     pub version: u64,
     /// When it was created.
@@ -108,9 +110,18 @@ pub struct Risk {
     pub band_level: String,
     /// Level of the classification matrix alone.
     pub matrix_level: String,
+    /// Rules that keep the level from being lower, each in a sentence.
+    #[serde(default)]
+    pub level_floors: Vec<String>,
     /// component, single_service, multi_service or system_wide.
     pub blast_radius: String,
-    /// Services that hard-depend on what is changed, each with the path that explains it.
+    /// Why, in a sentence.
+    #[serde(default)]
+    pub blast_radius_reason: String,
+    /// How many services hard-depend on what is changed.
+    #[serde(default)]
+    pub dependents_count: u32,
+    /// Services that hard-depend on what is changed, the most critical first, each with the path that explains it.
     pub reached: Vec<String>,
     /// The five factors.
     pub factors: Vec<Factor>,
@@ -231,12 +242,18 @@ pub struct Condition {
 /// What stands between a change and its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Blocker {
-    /// What kind: approval, condition, window or plan.
+    /// What kind: submission, assessment, approval, condition, window, plan or digest.
     pub kind: String,
     /// What is missing, in a sentence.
     pub missing: String,
-    /// Who can clear it.
+    /// The role that must approve; absent where it is not an approval that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Who can clear it, in words.
     pub cleared_by: String,
+    /// Readable names of those who can clear it, when they are few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<String>,
     /// Until when.
     pub deadline: Option<String>,
 }
@@ -262,6 +279,27 @@ pub struct Implementation {
     pub current: Option<String>,
     /// What waits for a person.
     pub waiting_for: Option<String>,
+    /// Every step of the plan, then every step of a rollback that has begun, and where each is.
+    #[serde(default)]
+    pub steps: Vec<StepProgress>,
+    /// Why everything is or was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_cause: Option<String>,
+    /// Steps that are not taken back although they should be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_undone: Vec<String>,
+}
+
+/// Where one step is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StepProgress {
+    /// `step`, or `rollback_step` for a step of the rollback plan.
+    pub part: String,
+    /// The step.
+    pub name: String,
+    /// pending, started, asked, succeeded, retrying, failed, unknown, undoing, undone, undo_failed, undo_unknown or
+    /// left_in_place.
+    pub status: String,
 }
 
 /// The retrospective review of an emergency change.

@@ -65,10 +65,7 @@ mod tests {
             let life = SignedDuration::from_secs(60);
             set(config, session_name(config), "ab", life).unwrap().to_str().unwrap().to_owned()
         };
-        assert_eq!(
-            cookie(&plain),
-            "cortex-change-session=ab; Path=/; Max-Age=60; HttpOnly; SameSite=Strict"
-        );
+        assert_eq!(cookie(&plain), "cortex-change-session=ab; Path=/; Max-Age=60; HttpOnly; SameSite=Strict");
         assert_eq!(
             cookie(&tls),
             "__Host-cortex-change-session=ab; Path=/; Max-Age=60; HttpOnly; SameSite=Strict; Secure"

@@ -111,17 +111,15 @@ mod tests {
     fn spans_show_their_two_largest_units() {
         let shown = |seconds| span(SignedDuration::from_secs(seconds));
         let all = [12, 60, 2_880, 3_600, 12_360, 86_400, 93_600, -93_600, 0].map(shown);
-        assert_eq!(
-            all,
-            ["12 s", "1 min", "48 min", "1 h", "3 h 26 min", "1 d", "1 d 2 h", "1 d 2 h", "0 s"]
-        );
+        assert_eq!(all, ["12 s", "1 min", "48 min", "1 h", "3 h 26 min", "1 d", "1 d 2 h", "1 d 2 h", "0 s"]);
         assert_eq!([340, 2_450, 185_000, 7_260_000].map(took), ["340 ms", "2.4 s", "3 min 5 s", "2 h 1 min"]);
     }
 
     #[test]
     fn a_deadline_says_which_way_it_lies() {
         let later = NOW + SignedDuration::from_mins(90);
-        let expected = r#"<time datetime="2025-12-30T19:30:00Z" title="30 Dec 2025, 19:30:00 UTC">in 1 h 30 min</time>"#;
+        let expected =
+            r#"<time datetime="2025-12-30T19:30:00Z" title="30 Dec 2025, 19:30:00 UTC">in 1 h 30 min</time>"#;
         assert_eq!(due(later, NOW).into_string(), expected);
         assert!(due(NOW, later).into_string().contains(">1 h 30 min late<"));
         assert_eq!(short(later, NOW), "30 Dec, 19:30");
@@ -132,7 +130,10 @@ mod tests {
     fn numbers_and_words_are_readable() {
         assert_eq!(count(1, "entry", "entries"), "1 entry");
         assert_eq!(count(48_213, "entry", "entries"), "48\u{202f}213 entries");
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped).join("|"), "0|999|1\u{202f}000|1\u{202f}234\u{202f}567");
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(grouped).join("|"),
+            "0|999|1\u{202f}000|1\u{202f}234\u{202f}567"
+        );
         assert_eq!(words("awaiting_approval"), "Awaiting approval");
         assert_eq!(sentence("the risk is not known"), "The risk is not known.");
         assert_eq!(sentence(""), ".");

@@ -5,7 +5,7 @@ use domain::actor::{Actor, ActorKind};
 use maud::{DOCTYPE, Markup, html};
 
 use super::theme::Theme;
-use super::{assets, format, icon::Icon, icon, mark};
+use super::{assets, format, icon, icon::Icon, mark};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::view;

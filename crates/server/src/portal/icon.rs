@@ -34,36 +34,36 @@ icons!(
     List = "i-list", r#"<path d="M6 4h8M6 8h8M6 12h8M2.5 4h.01M2.5 8h.01M2.5 12h.01"/>"#;
     Search = "i-search", r#"<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5L14 14"/>"#;
     Theme = "i-theme", r#"<circle cx="8" cy="8" r="6"/><path d="M8 2a6 6 0 000 12z" fill="currentColor"/>"#;
-    Shield = "i-shield", r#"<path d="M8 1.7l5.3 2v4.2c0 3-2.2 5.3-5.3 6.4-3.1-1.100-5.300-3.400-5.300-6.400V3.700z"/><path d="M5.500 8l1.800 1.800 3.300-3.500"/>"#;
-    Warning = "i-warning", r#"<path d="M8 2l6.300 11.500H1.700z"/><path d="M8 6.500v3.200M8 11.600v.01"/>"#;
+    Shield = "i-shield", r#"<path d="M8 1.7l5.3 2v4.2c0 3-2.2 5.3-5.3 6.4-3.1-1.1-5.3-3.4-5.3-6.4V3.7z"/><path d="M5.5 8l1.8 1.8 3.3-3.5"/>"#;
+    Warning = "i-warning", r#"<path d="M8 2l6.3 11.5H1.7z"/><path d="M8 6.5v3.2M8 11.6v.01"/>"#;
     /// A person.
-    Person = "i-person", r#"<circle cx="8" cy="5" r="2.800"/><path d="M2.500 14c.4-3.200 2.500-4.800 5.500-4.800s5.100 1.600 5.500 4.800"/>"#;
+    Person = "i-person", r#"<circle cx="8" cy="5" r="2.8"/><path d="M2.5 14c.4-3.2 2.5-4.8 5.5-4.8s5.1 1.6 5.5 4.8"/>"#;
     /// An autonomous program.
-    Agent = "i-agent", r#"<path d="M8 1.500l5.700 3.200v6.600L8 14.500l-5.700-3.200V4.700z"/><circle cx="8" cy="8" r="1.800" fill="currentColor" stroke="none"/>"#;
+    Agent = "i-agent", r#"<path d="M8 1.5l5.7 3.2v6.6L8 14.5l-5.7-3.2V4.7z"/><circle cx="8" cy="8" r="1.8" fill="currentColor" stroke="none"/>"#;
     /// A pipeline.
-    Service = "i-service", r#"<circle cx="4" cy="3.500" r="1.800"/><circle cx="4" cy="12.500" r="1.800"/><circle cx="12" cy="6" r="1.800"/><path d="M4 5.300v5.400M12 7.800c0 2.300-3.300 2.400-6.500 4"/>"#;
+    Service = "i-service", r#"<circle cx="4" cy="3.5" r="1.8"/><circle cx="4" cy="12.5" r="1.8"/><circle cx="12" cy="6" r="1.8"/><path d="M4 5.3v5.4M12 7.8c0 2.3-3.3 2.4-6.5 4"/>"#;
     /// Being written, or not begun.
-    Blank = "i-blank", r#"<circle cx="8" cy="8" r="6" stroke-dasharray="2.400 2.300"/>"#;
+    Blank = "i-blank", r#"<circle cx="8" cy="8" r="6" stroke-dasharray="2.4 2.3"/>"#;
     /// Facts are being gathered.
-    Assess = "i-assess", r#"<circle cx="8" cy="8" r="6"/><path d="M8 4.500V8h3.500" />"#;
+    Assess = "i-assess", r#"<circle cx="8" cy="8" r="6"/><path d="M8 4.5V8h3.5" />"#;
     /// Somebody must decide.
-    Await = "i-await", r#"<circle cx="8" cy="8" r="6"/><path d="M6.300 5.800v4.400M9.700 5.800v4.400"/>"#;
+    Await = "i-await", r#"<circle cx="8" cy="8" r="6"/><path d="M6.3 5.8v4.4M9.7 5.8v4.4"/>"#;
     /// May begin.
-    Ready = "i-ready", r#"<circle cx="8" cy="8" r="6"/><path d="M6.500 5.300L11 8l-4.500 2.700z"/>"#;
+    Ready = "i-ready", r#"<circle cx="8" cy="8" r="6"/><path d="M6.5 5.3L11 8l-4.5 2.7z"/>"#;
     /// Under way.
-    Run = "i-run", r#"<circle cx="8" cy="8" r="6"/><path d="M8 4.300a3.700 3.700 0 010 7.400z" fill="currentColor" stroke="none"/>"#;
+    Run = "i-run", r#"<circle cx="8" cy="8" r="6"/><path d="M8 4.3a3.7 3.7 0 010 7.4z" fill="currentColor" stroke="none"/>"#;
     /// Being checked.
-    Check = "i-check", r#"<circle cx="8" cy="8" r="6"/><path d="M5.300 8.200l1.900 1.900 3.500-4"/>"#;
+    Check = "i-check", r#"<circle cx="8" cy="8" r="6"/><path d="M5.3 8.2l1.9 1.9 3.5-4"/>"#;
     /// Done.
-    Done = "i-done", r#"<circle cx="8" cy="8" r="6.700" fill="currentColor" stroke="none"/><path class="knock" d="M5 8.200l2.100 2.100L11 6"/>"#;
+    Done = "i-done", r#"<circle cx="8" cy="8" r="6.7" fill="currentColor" stroke="none"/><path class="knock" d="M5 8.2l2.1 2.1L11 6"/>"#;
     /// Going back, or gone back.
-    Back = "i-back", r#"<path d="M3 2.800v4h4"/><path d="M3.300 6.600A5.400 5.400 0 118 13.400a5.400 5.400 0 01-4.200-2"/>"#;
+    Back = "i-back", r#"<path d="M3 2.8v4h4"/><path d="M3.3 6.6A5.4 5.4 0 118 13.4a5.4 5.4 0 01-4.2-2"/>"#;
     /// Broken.
-    Broken = "i-broken", r#"<path d="M5.300 2h5.400L14 5.300v5.400L10.700 14H5.300L2 10.700V5.300z"/><path d="M6 6l4 4M10 6l-4 4"/>"#;
+    Broken = "i-broken", r#"<path d="M5.3 2h5.4L14 5.3v5.4L10.7 14H5.3L2 10.7V5.3z"/><path d="M6 6l4 4M10 6l-4 4"/>"#;
     /// Refused.
-    Refused = "i-refused", r#"<circle cx="8" cy="8" r="6"/><path d="M3.800 12.200l8.400-8.400"/>"#;
+    Refused = "i-refused", r#"<circle cx="8" cy="8" r="6"/><path d="M3.8 12.2l8.4-8.4"/>"#;
     /// Nobody works on it.
-    Lost = "i-lost", r#"<circle cx="8" cy="8" r="6"/><path d="M6.300 6.500a1.800 1.800 0 113 1.400c-.8.600-1.300.9-1.300 1.800M8 11.700v.01"/>"#;
+    Lost = "i-lost", r#"<circle cx="8" cy="8" r="6"/><path d="M6.3 6.5a1.8 1.8 0 113 1.4c-.8.6-1.3.9-1.3 1.8M8 11.7v.01"/>"#;
 );
 
 impl Icon {

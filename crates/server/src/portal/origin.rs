@@ -11,7 +11,9 @@ pub(super) fn is_own(headers: &HeaderMap, config: &Config) -> bool {
     match text(headers, SEC_FETCH_SITE) {
         Some(site) => site == "same-origin",
         // Browsers leave it out on plain HTTP to another machine; they name the origin of a form in any case.
-        None => text(headers, header::ORIGIN.as_str()).is_some_and(|origin| names_us(origin, headers, config)),
+        None => {
+            text(headers, header::ORIGIN.as_str()).is_some_and(|origin| names_us(origin, headers, config))
+        }
     }
 }
 
@@ -34,9 +36,9 @@ mod tests {
     fn check(headers: &[(&'static str, &'static str)], expected: bool) {
         let public_url = Some("https://change.example.org/".to_owned());
         let config = Config { public_url, ..Config::default() };
-        let map = headers.iter().map(|(name, value)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        });
+        let map = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         assert_eq!(is_own(&map.collect(), &config), expected, "{headers:?}");
     }
 

@@ -23,7 +23,7 @@ struct Model {
 pub(super) fn page(visitor: &Visitor, failure: &Failure) -> Response {
     let problem = http::problem(failure);
     if problem.status >= 500 {
-        tracing::error!(error = chain(failure), status = problem.status, "page failed");
+        tracing::error!(error = http::chain(failure), status = problem.status, "page failed");
     }
     of(visitor, problem)
 }
@@ -38,15 +38,10 @@ pub(super) fn foreign_form(visitor: &Visitor) -> Response {
 }
 
 fn of(visitor: &Visitor, problem: Problem) -> Response {
+    let request_id = visitor.request_id.clone();
+    let problem = Problem { request_id, ..problem };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     respond::page(status, view(&Model { frame: visitor.frame(), problem }))
-}
-
-/// The failure and its causes in one line, for the log.
-fn chain(failure: &Failure) -> String {
-    let first: &dyn std::error::Error = failure;
-    let chain = std::iter::successors(Some(first), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn view(model: &Model) -> Markup {
@@ -62,6 +57,9 @@ fn view(model: &Model) -> Markup {
             }
             @if let Some(next_step) = &problem.next_step { p { "Next: " (next_step) "." } }
             @if let Some(rule) = &problem.rule { p.quiet { "Rule: " code { (rule) } } }
+            @if let Some(id) = problem.request_id.as_ref().filter(|_| problem.status >= 500) {
+                p.quiet { "Request: " code { (id) } }
+            }
             p { a.btn href="/changes" { "All changes" } }
         }
     };

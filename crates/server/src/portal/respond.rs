@@ -95,7 +95,10 @@ mod tests {
         let response = page(StatusCode::OK, maud::html! { p { "x" } });
         let header = |name: &str| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
         let policy = header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
         assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(header("cache-control"), "no-store");
         assert_eq!(header("x-content-type-options"), "nosniff");

@@ -16,6 +16,9 @@ use super::{Door, cookie, respond};
 use crate::app::SharedApp;
 use crate::caller::Caller;
 
+/// The header under which a request's identifier comes.
+const REQUEST_ID: &str = "x-request-id";
+
 /// Whoever asks for a page.
 #[derive(Debug)]
 pub(super) struct Visitor {
@@ -27,6 +30,8 @@ pub(super) struct Visitor {
     pub(super) address: String,
     /// The address that the connection comes from, where it is known.
     pub(super) from: Option<IpAddr>,
+    /// The request's identifier, as in the server's log.
+    pub(super) request_id: Option<String>,
     /// When.
     pub(super) now: Timestamp,
 }
@@ -54,12 +59,14 @@ impl FromRequestParts<SharedApp> for Visitor {
             (Some(door), Some(session)) => door.sessions.caller(&app.known(), session, now),
             (Some(_) | None, _) => None,
         };
+        let request_id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         Ok(Self {
             caller,
             theme: Theme::of(&parts.headers),
             address: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             from: connection.map(|ConnectInfo(address)| address.ip()),
+            request_id: request_id.map(ToOwned::to_owned),
             now,
         })
     }

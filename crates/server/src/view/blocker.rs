@@ -128,8 +128,9 @@ impl Before<'_> {
     fn conditions(self, conditions: &[Condition]) -> impl Iterator<Item = Blocker> {
         conditions.iter().filter(|condition| condition.met.is_none()).map(move |condition| {
             let setter = self.known.directory.name_of(&condition.set_by);
-            let cleared_by =
-                format!("{setter}, another change authority or a change manager, with evidence that it is met");
+            let cleared_by = format!(
+                "{setter}, another change authority or a change manager, with evidence that it is met"
+            );
             let missing = format!("the condition is not met: {}", condition.text);
             Blocker { people: vec![setter], ..blocker("condition", missing, cleared_by) }
         })

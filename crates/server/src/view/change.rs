@@ -56,10 +56,9 @@ pub(crate) fn summary(known: &Known, row: &ChangeRow) -> wire::ChangeSummary {
         category: row.category.to_string(),
         title: row.title.clone(),
         requested_by: known.directory.name_of(requester),
-        risk: row.risk.map(|risk| wire::RiskSummary {
-            score: risk.score.get(),
-            level: risk.level.to_string(),
-        }),
+        risk: row
+            .risk
+            .map(|risk| wire::RiskSummary { score: risk.score.get(), level: risk.level.to_string() }),
         priority: Some(row.priority.to_string()),
         affected_services: texts(&row.services),
         environment: row.environment.as_ref().map(ToString::to_string),

@@ -14,7 +14,7 @@ mod run;
 mod trail;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 pub(crate) use actor::{actor, token};
 pub(crate) use approval::role_title;
@@ -23,7 +23,7 @@ pub(crate) use change::{change, summary};
 pub(crate) use incident::{incident, incident_summary};
 pub(crate) use log::log_entry;
 pub(crate) use risk::risk;
-pub(crate) use run::assignment;
+pub(crate) use run::{assignment, rollback_step_statuses};
 pub(crate) use trail::{actor_name, trail_entry, with_names};
 
 use domain::Timestamp;

@@ -65,7 +65,11 @@ fn factor(name: &str, factor: &FactorValue) -> wire::Factor {
         value: f64::from(contribution.tenths) / 10.0,
         sentence: contribution.sentence.clone(),
     });
-    wire::Factor { name: name.to_owned(), value: tenths(factor.value), contributions: contributions.collect() }
+    wire::Factor {
+        name: name.to_owned(),
+        value: tenths(factor.value),
+        contributions: contributions.collect(),
+    }
 }
 
 fn probability(failure: &FailureProbability) -> wire::Probability {

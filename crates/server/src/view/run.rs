@@ -3,7 +3,8 @@
 use api::change as wire;
 use api::run::Assignment;
 use domain::change::{Change, Execution, Runner};
-use domain::plan::{Part, Run, StepStatus, Task, TaskState};
+use domain::id::StepName;
+use domain::plan::{Part, Run, StepStatus, TaskState};
 
 use super::{texts, time, with_names};
 use crate::known::Known;
@@ -50,15 +51,20 @@ pub(super) fn implementation(known: &Known, change: &Change) -> Option<wire::Imp
 }
 
 fn steps(run: &Run) -> Vec<wire::StepProgress> {
-    let row = |part: Part, name: String, status: StepStatus| wire::StepProgress {
+    let row = |part: Part, name: &StepName, status: StepStatus| wire::StepProgress {
         part: part.to_string(),
-        name,
+        name: name.to_string(),
         status: status.to_string(),
     };
-    let steps = run.step_statuses().map(|(name, status)| row(Part::Step, name.to_string(), status));
+    let steps = run.step_statuses().map(|(name, status)| row(Part::Step, name, status));
+    let back = rollback_step_statuses(run);
+    steps.chain(back.iter().map(|(name, status)| row(Part::RollbackStep, name, *status))).collect()
+}
+
+/// Every step of the rollback plan and where it is, once a rollback has begun.
+pub(crate) fn rollback_step_statuses(run: &Run) -> Vec<(StepName, StepStatus)> {
     let back = run.task_states().filter(|(task, _)| task.part == Part::RollbackStep);
-    let back = back.map(|(Task { part, step }, state)| row(part, step.to_string(), status(state)));
-    steps.chain(back).collect()
+    back.map(|(task, state)| (task.step, status(state))).collect()
 }
 
 /// Where a step of the rollback plan is. It goes forward, so a word of the steps' own fits each of its states.

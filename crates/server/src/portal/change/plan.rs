@@ -1,0 +1,241 @@
+//! The implementation plan: its steps, where each is, how long it took, what it wrote.
+
+use std::collections::BTreeMap;
+
+use domain::change::{Change, ChangeEvent};
+use domain::plan::{self, Observation, Part, Probe, StepKind, StepStatus, Task};
+use maud::{Markup, html};
+
+use crate::portal::format;
+use crate::portal::icon::Icon;
+use crate::portal::mark::Told;
+use crate::record::Recorded;
+
+/// The implementation plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    facts: Vec<String>,
+    steps: Vec<Step>,
+    monitors: Vec<String>,
+}
+
+/// One step and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    name: String,
+    does: String,
+    undo: Option<String>,
+    /// Where it is; nothing before the start.
+    status: Option<StepStatus>,
+    ends: Vec<End>,
+}
+
+/// How the last attempt of a step, or of its undo, ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct End {
+    is_undo: bool,
+    attempt: u32,
+    took_millis: u64,
+    failure: Option<String>,
+    log: Option<String>,
+}
+
+impl Plan {
+    pub(super) fn of(change: &Change, trail: &[Recorded<ChangeEvent>]) -> Self {
+        let Some(plan) = &change.content.plan else {
+            return Self { facts: Vec::new(), steps: Vec::new(), monitors: Vec::new() };
+        };
+        let ends = ends(trail);
+        let run = change.execution().map(|execution| &execution.run);
+        let statuses: BTreeMap<_, _> = run.into_iter().flat_map(|run| run.step_statuses()).collect();
+        let steps = plan.steps.iter().map(|step| {
+            let status = statuses.get(&step.name).copied();
+            Step::of(step, status, &ends, [Part::Step, Part::Undo])
+        });
+        Self {
+            facts: facts(plan, change),
+            steps: steps.collect(),
+            monitors: change.content.monitors.iter().map(monitor).collect(),
+        }
+    }
+}
+
+impl Step {
+    /// A step with what happened to it in `parts` of the run.
+    pub(super) fn of(
+        step: &plan::Step,
+        status: Option<StepStatus>,
+        ends: &Ends<'_>,
+        parts: [Part; 2],
+    ) -> Self {
+        let tasks = parts.map(|part| Task::new(part, step.name.clone()));
+        let ends =
+            tasks.iter().filter_map(|task| ends.0.get(task).map(|observation| (task.part, *observation)));
+        Self {
+            name: step.name.to_string(),
+            does: does(&step.kind),
+            undo: step.undo.as_ref().map(does),
+            status,
+            ends: ends.filter_map(|(part, observation)| end(part, observation)).collect(),
+        }
+    }
+}
+
+/// The last end of each task.
+pub(super) struct Ends<'a>(BTreeMap<Task, &'a Observation>);
+
+/// Finds the last end of each task in a trail.
+pub(super) fn ends(trail: &[Recorded<ChangeEvent>]) -> Ends<'_> {
+    let observations = trail.iter().filter_map(|recorded| match &recorded.event {
+        ChangeEvent::Progressed { observation } => Some(observation.as_ref()),
+        _ => None,
+    });
+    let ends = observations.filter_map(|observation| match observation {
+        Observation::Ended { task, .. } => Some((task.clone(), observation)),
+        _ => None,
+    });
+    Ends(ends.collect())
+}
+
+fn end(part: Part, observation: &Observation) -> Option<End> {
+    let Observation::Ended { attempt, outcome, duration_millis, log, .. } = observation else { return None };
+    let failure = match outcome {
+        plan::Outcome::Succeeded => None,
+        plan::Outcome::Failed { failure } => Some(failure.to_string()),
+    };
+    Some(End {
+        is_undo: part == Part::Undo,
+        attempt: *attempt,
+        took_millis: *duration_millis,
+        failure,
+        log: log.as_ref().map(ToString::to_string),
+    })
+}
+
+fn facts(plan: &plan::Plan, change: &Change) -> Vec<String> {
+    let mut facts = vec![format!("Strategy: {}", plan.strategy.as_str().replace('_', " "))];
+    if let Some(seconds) = plan.estimated_duration_seconds {
+        facts.push(format!("expected to take {}", format::took(seconds.saturating_mul(1_000))));
+    }
+    if plan.soak_seconds > 0 {
+        facts.push(format!(
+            "watched for {} afterwards",
+            format::took(plan.soak_seconds.saturating_mul(1_000))
+        ));
+    }
+    if let Some(execution) = change.execution() {
+        let rollback = if execution.run.auto_rollback() { "automatic" } else { "only when asked for" };
+        facts.push(format!("rollback {rollback}"));
+    }
+    facts
+}
+
+/// What a step does, in a line.
+fn does(kind: &StepKind) -> String {
+    match kind {
+        StepKind::Run(command) => format!("Runs {}", line(&command.argv)),
+        StepKind::Http(request) => format!("Sends {} {}", request.method, request.url),
+        StepKind::Wait { duration_millis } => format!("Waits {}", format::took(*duration_millis)),
+        StepKind::Check(check) => format!("Repeats until it passes: {}", probe(&check.probe)),
+        StepKind::Manual { instructions } => format!("A person does this: {instructions}"),
+    }
+}
+
+fn probe(probe: &Probe) -> String {
+    match probe {
+        Probe::Http { request, .. } => format!("{} {}", request.method, request.url),
+        Probe::Command { command, .. } => line(&command.argv),
+    }
+}
+
+/// A program with its arguments; a shell line as it was written.
+fn line(argv: &[String]) -> String {
+    match argv {
+        [shell, flag, line] if shell == "/bin/sh" && flag == "-c" => line.clone(),
+        argv => argv.join(" "),
+    }
+}
+
+fn monitor(monitor: &plan::Monitor) -> String {
+    format!("{}: {}, every {}", monitor.name, probe(&monitor.probe), format::took(monitor.interval_millis))
+}
+
+pub(super) fn card(plan: &Plan) -> Markup {
+    let done = plan.steps.iter().filter(|step| step.status == Some(StepStatus::Succeeded)).count();
+    let has_started = plan.steps.iter().any(|step| step.status.is_some());
+    html! {
+        section.card aria-labelledby="plan" {
+            div.card-head {
+                h2 #plan { "Implementation plan" }
+                @if has_started { p.quiet { (done) " of " (plan.steps.len()) " steps done" } }
+            }
+            @if plan.steps.is_empty() {
+                p.quiet { "There is none. Without a plan the change cannot start." }
+            } @else {
+                p.quiet { (format::sentence(&plan.facts.join(", "))) }
+                (steps(&plan.steps))
+            }
+            @if !plan.monitors.is_empty() {
+                h3 { "Watched throughout" }
+                ul.plain-list { @for monitor in &plan.monitors { li { code.line { (monitor) } } } }
+            }
+        }
+    }
+}
+
+/// Steps in order, each with where it is.
+pub(super) fn steps(steps: &[Step]) -> Markup {
+    html! {
+        ol.steps {
+            @for step in steps {
+                li {
+                    (told(step.status).bare_mark())
+                    div {
+                        p.step-head {
+                            b { (step.name) }
+                            span.quiet { (told(step.status).words) }
+                        }
+                        p.line { (step.does) }
+                        @if let Some(undo) = &step.undo { p.line.quiet { "Undo: " (undo) } }
+                        @for end in &step.ends { (ending(end)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn ending(end: &End) -> Markup {
+    let what = if end.is_undo { "Undo" } else { "Attempt" };
+    html! {
+        p.quiet {
+            (what) " " (end.attempt) " took " (format::took(end.took_millis))
+            @if let Some(failure) = &end.failure { " and " span.bad { (failure) } }
+            "."
+        }
+        @if let Some(log) = &end.log {
+            details {
+                summary { "What it wrote" }
+                pre tabindex="0" { (log) }
+            }
+        }
+    }
+}
+
+/// A step's status as it is told. A step of a change that has not started is ahead.
+fn told(status: Option<StepStatus>) -> Told {
+    match status {
+        None | Some(StepStatus::Pending) => Told::step(Icon::Blank, "state", "Not begun"),
+        Some(StepStatus::Started) => Told::step(Icon::Run, "state state-live", "Under way"),
+        Some(StepStatus::Asked) => Told::step(Icon::Await, "state state-wait", "Waits for a person"),
+        Some(StepStatus::Succeeded) => Told::step(Icon::Done, "state state-good", "Done"),
+        Some(StepStatus::Retrying) => Told::step(Icon::Run, "state state-wait", "Failed, to be repeated"),
+        Some(StepStatus::Failed) => Told::step(Icon::Broken, "state state-bad", "Failed"),
+        Some(StepStatus::Unknown) => Told::step(Icon::Lost, "state state-bad", "Nobody saw it end"),
+        Some(StepStatus::Undoing) => Told::step(Icon::Back, "state state-wait", "Being undone"),
+        Some(StepStatus::Undone) => Told::step(Icon::Back, "state state-bad", "Undone"),
+        Some(StepStatus::UndoFailed) => Told::step(Icon::Broken, "state state-bad", "Could not be undone"),
+        Some(StepStatus::UndoUnknown) => Told::step(Icon::Lost, "state state-bad", "Nobody saw its undo end"),
+        Some(StepStatus::LeftInPlace) => Told::step(Icon::Warning, "state state-wait", "Left in place"),
+    }
+}
