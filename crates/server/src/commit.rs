@@ -64,6 +64,7 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     let incident = apply_incident(app, work, &effects).await?;
     let mut append = work.append()?;
     let (timers, outbox) = (timers(work.change.id, &effects)?, outbox(app, work, &effects)?);
+    let has_messages = !outbox.is_empty();
     append.timers = timers;
     append.outbox = outbox;
     append.idempotency = extras.idempotency;
@@ -79,7 +80,9 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     if let Some(ending) = Ending::of(&work.change).filter(|_| has_closed) {
         app.known_mut().endings.add(&ending);
     }
-    app.wake.notify_waiters();
+    if has_messages {
+        app.wake.notify_waiters();
+    }
     Ok(())
 }
 
