@@ -10,6 +10,7 @@ use domain::duration::{InvalidDuration, parse_duration_seconds};
 
 use crate::commands::Command;
 use crate::exit::ExitStatus;
+use crate::logging::LogFormat;
 use crate::shell::{ColorWhen, Format};
 
 /// Where the server listens unless told otherwise.
@@ -37,12 +38,18 @@ pub(crate) struct GlobalArgs {
     /// Send the token without TLS to another machine, where the network between is trusted
     #[arg(long, global = true)]
     pub(crate) insecure: bool,
-    /// Form of the data on standard output
+    /// Form of the data on standard output: for people, or exactly what the server answers
     #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
     pub(crate) output: Format,
     /// Say nothing on standard error but errors and notes
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// What the program logs on standard error, such as `debug` or `warn,server=debug`; a server `info`, others `warn`
+    #[arg(long, global = true, value_name = "FILTER", env = "CORTEX_CHANGE_LOG")]
+    pub(crate) log: Option<String>,
+    /// Form of the log
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
+    pub(crate) log_format: LogFormat,
     /// When to use colours; `auto` honours NO_COLOR
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: ColorWhen,

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// Where our own settings lie below the user's folder for settings.
-const SETTINGS_FOLDER: &str = "cortex-change";
+/// Our folder below the user's folders.
+const OUR_FOLDER: &str = "cortex-change";
 
 /// The process's surroundings.
 #[derive(Default)]
@@ -69,6 +69,11 @@ impl Environment {
         self.variable_os(name).map(PathBuf::from)
     }
 
+    /// Every variable, for the programs that a plan starts.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (OsString, OsString)> {
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone()))
+    }
+
     /// The folder the command runs in.
     pub(crate) fn working_folder(&self) -> &Path {
         &self.working_folder
@@ -81,9 +86,19 @@ impl Environment {
 
     /// The folder for our settings; nothing on a machine without `HOME`.
     pub(crate) fn settings_folder(&self) -> Option<PathBuf> {
-        let base = self.path_variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-        let base = base.or_else(|| self.path_variable("HOME").map(|home| home.join(".config")));
-        base.map(|base| base.join(SETTINGS_FOLDER))
+        self.users_folder("XDG_CONFIG_HOME", ".config")
+    }
+
+    /// The folder for what we keep between runs; nothing on a machine without `HOME`.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        self.users_folder("XDG_STATE_HOME", ".local/state")
+    }
+
+    /// Our folder below one of the user's, by the XDG base directory specification.
+    fn users_folder(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let base = self.path_variable(variable).filter(|path| path.is_absolute());
+        let base = base.or_else(|| self.path_variable("HOME").map(|home| home.join(below_home)));
+        base.map(|base| base.join(OUR_FOLDER))
     }
 
     /// Whether the terminal shows more than ASCII.

@@ -13,10 +13,13 @@ mod environment;
 mod exit;
 mod failure;
 mod files;
+mod logging;
 mod login_file;
 mod render;
 mod repository_file;
 mod request;
+mod running;
+mod settings;
 mod shell;
 
 use std::ffi::OsString;
@@ -28,7 +31,6 @@ use clap::Parser;
 use crate::args::Cli;
 use crate::environment::Environment;
 use crate::exit::ExitStatus;
-use crate::failure::Failure;
 use crate::shell::Shell;
 
 /// Starts a step and ends it when the runner is gone. For the runner only, so it is no command of the command line.
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|first| first == STEP_GUARDIAN) {
         return guardian_main(arguments.into_iter().skip(2));
+    }
+    if arguments.get(1).is_some_and(|first| first == commands::demo::DEMO_SERVICE) {
+        return commands::demo::service::main(arguments.into_iter().skip(2));
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -52,5 +57,7 @@ fn main() -> ExitCode {
         Err(failure) => return Shell::new(cli.global, Environment::default()).report(&failure).into(),
     };
     let shell = Shell::new(cli.global, environment);
-    commands::dispatch(cli.command, &shell).unwrap_or_else(|failure: Failure| shell.report(&failure)).into()
+    let outcome =
+        shell.start_log(cli.command.log_filter()).and_then(|()| commands::dispatch(cli.command, &shell));
+    outcome.unwrap_or_else(|failure| shell.report(&failure)).into()
 }

@@ -8,13 +8,14 @@ use clap::ValueEnum;
 use client::{Client, Security};
 use console::Style;
 use serde::Serialize;
+use tokio::runtime;
 
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::files::{read_file_up_to, read_up_to};
-use crate::login_file;
+use crate::{logging, login_file};
 
 /// Width of text where no terminal says one, in columns.
 const WIDTH_DEFAULT: usize = 110;
@@ -26,22 +27,20 @@ pub(crate) const TOKEN_VARIABLE: &str = "CORTEX_CHANGE_TOKEN";
 /// In which form data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    // For people.
     #[default]
     Text,
-    /// For programs: exactly what the server answers.
+    // For programs: exactly what the server answers.
     Json,
 }
 
 /// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum ColorWhen {
-    /// On terminals, unless `NO_COLOR` is set.
+    // On terminals, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
@@ -175,10 +174,21 @@ impl Shell {
         &self,
         command: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime
-            .map_err(|error| Failure::new("the program cannot start its runtime").caused_by(&error))?
-            .block_on(command)
+        run_on(runtime::Builder::new_current_thread(), command)
+    }
+
+    /// Runs a server to its end.
+    pub(crate) fn block_on_every_core<T>(
+        &self,
+        command: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        run_on(runtime::Builder::new_multi_thread(), command)
+    }
+
+    /// Begins to log by the options of the command line, or else what `filter` lets through.
+    pub(crate) fn start_log(&self, filter: &str) -> Result<(), Failure> {
+        let filter = self.options.log.as_deref().unwrap_or(filter);
+        logging::start(filter, self.options.log_format, self.talk_paint().colored)
     }
 
     /// Whether bars and spinners can be shown.
@@ -268,6 +278,16 @@ impl Shell {
             .map_err(|error| Failure::new("the answer cannot be read").caused_by(&error))?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
+}
+
+fn run_on<T>(
+    mut runtime: runtime::Builder,
+    command: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = runtime.enable_all().build();
+    runtime
+        .map_err(|error| Failure::new("the program cannot start its runtime").caused_by(&error))?
+        .block_on(command)
 }
 
 #[cfg(test)]

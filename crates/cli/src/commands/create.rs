@@ -20,9 +20,9 @@ const KEY_BYTES: usize = 16;
     change_id=$(cortex-change create --type normal --category deployment --service cart)\n  \
     cortex-change create --type normal --category deployment --service cart --coverage lcov.info --test-results junit.xml\n  \
     cortex-change create --file request.json\n\n\
-    In a git checkout title, description, size and author come from the commit, plan and monitors from the repository's\n\
-    .cortex-change.yaml. In a pipeline `change_id` is handed to the following steps: through GITHUB_ENV and GITHUB_OUTPUT,\n\
-    or on GitLab through the dotenv file cortex-change.env.")]
+    In a git checkout title, description, size and author come from the commit, plan and monitors from the repository's \
+    .cortex-change.yaml. In a pipeline `change_id` is handed to the following steps: through GITHUB_ENV and \
+    GITHUB_OUTPUT, or on GitLab through the dotenv file cortex-change.env.")]
 pub(crate) struct Args {
     #[command(flatten)]
     request: RequestArgs,

@@ -7,26 +7,35 @@ mod actor;
 mod amend;
 mod approve;
 mod audit;
+mod backup;
 mod cancel;
 mod catalog;
 mod close;
 mod comment;
 mod completions;
+mod config;
 mod create;
 mod decide;
+pub(crate) mod demo;
+mod implement;
 mod incident;
 mod init;
 mod list;
 mod login;
 mod pause;
+mod rebuild;
 mod reject;
+mod restore;
 mod resume;
 mod review;
 mod risk;
+mod rollback;
 mod satisfy;
+mod serve;
 mod show;
 mod submit;
 mod token;
+mod validate;
 mod wait;
 mod whoami;
 mod withdraw;
@@ -49,6 +58,10 @@ pub(crate) enum Command {
     Create(Box<create::Args>),
     /// Wait until a change is approved
     Wait(wait::Args),
+    /// Carry out an approved change's plan on this machine
+    Implement(implement::Args),
+    /// Check the result of a change; take it back when it does not pass
+    Validate(validate::Args),
     /// End a change and document it
     Close(close::Args),
 
@@ -90,6 +103,8 @@ pub(crate) enum Command {
     Resume(resume::Args),
     /// Answer the question about a step that waits for a person
     Decide(decide::Args),
+    /// Take a change back
+    Rollback(rollback::Args),
     /// Add a review to a change
     Review(review::Args),
 
@@ -104,8 +119,27 @@ pub(crate) enum Command {
     /// Access tokens of an actor
     Token(token::Args),
 
+    /// See a good and a bad change of a real service go all the way, on a server of its own
+    Demo(demo::Args),
+    /// Run the server
+    Serve(serve::Args),
+    /// Write the whole database into one file
+    Backup(backup::Args),
+    /// Put a backup into an empty database
+    Restore(restore::Args),
+    /// Make every view anew from the log
+    Rebuild(rebuild::Args),
+    /// The settings of a server
+    Config(config::Args),
     /// Print the completions for a shell
     Completions(completions::Args),
+}
+
+impl Command {
+    /// What the command's parts log unless the command line says otherwise. A server tells what it does.
+    pub(crate) fn log_filter(&self) -> &'static str {
+        if matches!(self, Self::Serve(_)) { "info" } else { "warn" }
+    }
 }
 
 /// Runs a command to its end.
@@ -113,6 +147,8 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
     match command {
         Command::Create(args) => shell.block_on(create::run(*args, shell)),
         Command::Wait(args) => shell.block_on(wait::run(args, shell)),
+        Command::Implement(args) => implement::run(args, shell),
+        Command::Validate(args) => validate::run(args, shell),
         Command::Close(args) => shell.block_on(close::run(args, shell)),
         Command::Init(args) => init::run(args, shell),
         Command::Login(args) => shell.block_on(login::run(args, shell)),
@@ -131,12 +167,19 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Pause(args) => shell.block_on(pause::run(args, shell)),
         Command::Resume(args) => shell.block_on(resume::run(args, shell)),
         Command::Decide(args) => shell.block_on(decide::run(args, shell)),
+        Command::Rollback(args) => rollback::run(args, shell),
         Command::Review(args) => shell.block_on(review::run(args, shell)),
         Command::Incident(args) => shell.block_on(incident::run(args, shell)),
         Command::Audit(args) => audit::run(args, shell),
         Command::Catalog(args) => shell.block_on(catalog::run(args, shell)),
         Command::Actor(args) => shell.block_on(actor::run(args, shell)),
         Command::Token(args) => shell.block_on(token::run(args, shell)),
+        Command::Demo(args) => demo::run(&args, shell),
+        Command::Serve(args) => serve::run(&args, shell),
+        Command::Backup(args) => shell.block_on(backup::run(args, shell)),
+        Command::Restore(args) => shell.block_on(restore::run(args, shell)),
+        Command::Rebuild(args) => shell.block_on(rebuild::run(args, shell)),
+        Command::Config(args) => config::run(args, shell),
         Command::Completions(args) => completions::run(args, shell),
     }
 }
