@@ -10,5 +10,6 @@ mod added;
 mod asked;
 mod broken;
 mod controls;
+mod docs;
 mod matrix;
 mod vocabulary;
