@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use api::run::{HeartbeatRequest, LEASE_SECONDS};
 use client::ClientError;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::error::RunnerError;
 use crate::progress::Progress;
@@ -44,12 +44,16 @@ impl Lease {
     pub(crate) async fn confirmed(session: &Session, seconds: u64) -> Result<Self, RunnerError> {
         let life = Duration::from_secs(seconds.min(LEASE_SECONDS));
         let mut lease = Self { life, deadline: Instant::now() + life };
-        match lease.beat(session).await {
-            Beat::Extended => Ok(lease),
-            Beat::Lost(error) => Err(RunnerError::Fenced { reason: error.to_string() }),
-            Beat::Failed(error) => Err(error.into()),
-            Beat::Late => {
-                Err(RunnerError::Fenced { reason: "the server did not confirm it in time".to_owned() })
+        loop {
+            match lease.beat(session).await {
+                Beat::Extended => return Ok(lease),
+                Beat::Lost(error) => return Err(RunnerError::Fenced { reason: error.to_string() }),
+                Beat::Failed(error) if error.is_transient() => sleep(RETRY_PAUSE).await,
+                Beat::Failed(error) => return Err(error.into()),
+                Beat::Late => {
+                    let reason = "the server did not confirm it in time".to_owned();
+                    return Err(RunnerError::Fenced { reason });
+                }
             }
         }
     }
@@ -72,6 +76,8 @@ impl Lease {
                         session.reporter.tell(Progress::Reachable);
                     }
                 }
+                // Whoever reports the end finds out whether it has arrived.
+                Beat::Lost(_) if session.is_ending() => return std::future::pending().await,
                 Beat::Lost(error) => {
                     session.fence(error.to_string());
                     return std::future::pending().await;

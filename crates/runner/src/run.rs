@@ -5,7 +5,7 @@ use std::time::Duration;
 use adapters::snapshot::SnapshotStore;
 use api::change::{Check, ReasonRequest};
 use api::run::{Assignment, StartRequest};
-use client::{Client, ClientError};
+use client::Client;
 use domain::id::ChangeId;
 use domain::plan::Phase;
 use tokio::time::{Instant, sleep};
@@ -181,7 +181,8 @@ impl Runner {
                 Ok(assignment) => return Ok(assignment),
                 Err(error) => error,
             };
-            may_be_granted |= matches!(error, ClientError::Unreachable { .. });
+            // Also when something in between answered instead of the server.
+            may_be_granted |= error.is_transient();
             let is_our_own_shadow = may_be_granted && is_stale_lease(&error);
             let is_worth_waiting = error.is_transient() || is_our_own_shadow;
             if !is_worth_waiting || began.elapsed() >= START_PATIENCE {
@@ -224,5 +225,18 @@ async fn release(session: &Session) {
             // A refusal means that there is nothing to give back.
             Ok(_) | Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program may run several changes at once, on several threads.
+    #[test]
+    fn work_can_move_between_threads() {
+        fn is_send<T: Send>(_: fn(&'static Runner, ChangeId, &'static Options) -> T) {}
+        is_send(|runner, change, options| runner.implement(change, options));
+        is_send(|runner, change, options| runner.roll_back(change, "x", options));
     }
 }

@@ -222,7 +222,7 @@ impl Session {
                 Ok(assignment) => return self.merge(assignment).map(|()| Reported::Recorded),
                 Err(error) => error,
             };
-            if is_stale_lease(&error) {
+            if is_stale_lease(&error) && !self.is_ending() {
                 return Err(self.fence(error.to_string()));
             }
             let is_conflict = error.problem().is_some_and(|problem| problem.status == CONFLICT);
@@ -230,6 +230,9 @@ impl Session {
                 if is_conflict { self.is_still_unknown(decided).await? } else { error.is_transient() };
             if is_conflict && !is_unclear && self.view.borrow().version > decided {
                 return Ok(Reported::Overtaken);
+            }
+            if !is_unclear && is_stale_lease(&error) {
+                return Err(self.fence(error.to_string()));
             }
             if !is_unclear || began.elapsed() >= REPORT_PATIENCE {
                 return Err(RunnerError::Refused { report: request.observation.to_string(), source: error });
@@ -247,6 +250,21 @@ impl Session {
             Ok(()) => Ok(false),
             Err(RunnerError::Client(error)) if error.is_transient() => Ok(true),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether nothing is left to be done but to say so. With that the server takes the lease back, so a lease that is
+    /// not ours any more may mean that only the answer was lost. Nothing runs now, so there is time to ask.
+    pub(crate) fn is_ending(&self) -> bool {
+        match self.next_action() {
+            Action::ReportRollbackEnded | Action::Finish | Action::Stop => true,
+            Action::TakeSnapshot
+            | Action::Execute { .. }
+            | Action::CheckUnknown { .. }
+            | Action::AskPerson { .. }
+            | Action::Kill { .. }
+            | Action::RestoreSnapshot
+            | Action::Await => false,
         }
     }
 

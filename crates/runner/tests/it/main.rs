@@ -1,0 +1,19 @@
+//! The runner with real processes against a server that keeps a real run, enforces leases, and can be disturbed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests stop the test that calls them"
+)]
+
+mod bench;
+mod disturbances;
+mod leases;
+mod monitors;
+mod people;
+mod plans;
+mod server;
+mod snapshots;
+mod soaks;
+mod stops;
+mod takeovers;
