@@ -45,7 +45,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// What the program logs on standard error, such as `debug` or `warn,server=debug`; a server `info`, others `warn`
-    #[arg(long, global = true, value_name = "FILTER", env = "CORTEX_CHANGE_LOG")]
+    #[arg(long, global = true, value_name = "FILTER", env = "CORTEX_CHANGE_LOG", hide_env_values = true)]
     pub(crate) log: Option<String>,
     /// Form of the log
     #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]

@@ -46,7 +46,7 @@ impl ExitStatus {
     fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done",
-            Self::Error => "error: nothing was decided, see the message",
+            Self::Error => "error, see the message",
             Self::Usage => "usage: the command line is wrong",
             Self::Rejected => "the change was rejected or cancelled",
             Self::TimedOut => "timed out while waiting",

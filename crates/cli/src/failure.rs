@@ -13,6 +13,9 @@ use crate::shell::{Paint, plain};
 
 /// Most causes that are told.
 const CAUSES_MAX: usize = 8;
+/// Gates before the start of a change, which are kept by the domain itself. Every other rule that forbids is a policy.
+const GATES: [&str; 5] =
+    ["valid-approvals", "conditions", "window", "deadline", "what-was-approved-is-what-runs"];
 
 /// A failure as it is printed. Boxed, as it is part of nearly every result.
 #[derive(Debug)]
@@ -131,11 +134,20 @@ impl Failure {
     }
 }
 
-/// A refusal of the server. One that names a rule and forbids is a refusal by policy.
+/// Whether a rule about what may happen refuses, as opposed to a mistake or a moment's state.
+fn is_by_policy(problem: &Problem) -> bool {
+    match (problem.status, problem.rule.as_deref()) {
+        (403, Some(_)) => true,
+        (409, Some(rule)) => GATES.contains(&rule),
+        _ => false,
+    }
+}
+
+/// A refusal of the server.
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let mut failure = Self::new(problem.detail.clone());
-        if problem.status == 403 && problem.rule.is_some() {
+        if is_by_policy(&problem) {
             failure.0.status = ExitStatus::Refused;
         }
         failure.0.places = problem

@@ -17,8 +17,8 @@ use crate::failure::Failure;
 use crate::files::{read_file_up_to, read_up_to};
 use crate::{logging, login_file};
 
-/// Width of text where no terminal says one, in columns.
-const WIDTH_DEFAULT: usize = 110;
+/// Width of text where no terminal limits it: files and pipes get every word.
+const WIDTH_UNLIMITED: usize = usize::MAX;
 /// Longest answer to a question, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024;
 /// The variable that holds a token.
@@ -59,7 +59,13 @@ impl Paint {
     /// Text without colours, as tests and files have it.
     #[cfg(test)]
     pub(crate) fn without_color(unicode: bool) -> Self {
-        Self { colored: false, unicode, width: WIDTH_DEFAULT }
+        Self { colored: false, unicode, width: WIDTH_UNLIMITED }
+    }
+
+    /// A terminal of so many columns.
+    #[cfg(test)]
+    pub(crate) fn of_width(width: usize) -> Self {
+        Self { colored: false, unicode: true, width }
     }
 
     pub(crate) fn strong(self, text: impl AsRef<str>) -> String {
@@ -216,7 +222,7 @@ impl Shell {
         };
         let columns =
             terminal.size_checked().filter(|_| is_terminal).map(|(_, columns)| usize::from(columns));
-        Paint { colored, unicode: self.environment.is_utf8(), width: columns.unwrap_or(WIDTH_DEFAULT) }
+        Paint { colored, unicode: self.environment.is_utf8(), width: columns.unwrap_or(WIDTH_UNLIMITED) }
     }
 
     /// Whether the terminal cannot move its cursor.

@@ -94,7 +94,8 @@ pub(crate) fn list(changes: &[ChangeSummary], paint: Paint) -> String {
 fn header(lines: &mut Lines, change: &Change, paint: Paint) {
     let request = &change.request;
     lines.line(format!("{}  {}", paint.strong(plain(&change.change_id)), cell(&request.title)));
-    let outcome = change.outcome.as_deref().map(|outcome| format!(", {}", words(outcome)));
+    let outcome = change.outcome.as_ref().or(change.rejection.as_ref());
+    let outcome = outcome.map(|outcome| format!(" ({})", words(outcome)));
     let priority = change.priority.as_deref().map(|priority| format!(", {priority}"));
     lines.line(format!(
         "{}{}: {} {}{}",
@@ -182,7 +183,7 @@ fn blockers(lines: &mut Lines, blockers: &[Blocker], paint: Paint) {
     if blockers.is_empty() {
         return;
     }
-    lines.heading(paint, "Stands before the start");
+    lines.heading(paint, "Outstanding before the start");
     for one in blockers {
         lines.line(format!("  {} {}", paint.caution(paint.sign("○", "-")), blocker(one)));
     }
@@ -211,6 +212,25 @@ fn implementation(lines: &mut Lines, progress: &Implementation, paint: Paint) {
     lines.field(paint, "waits for", progress.waiting_for.as_deref());
     let rollback = if progress.auto_rollback { "without asking" } else { "when somebody asks for it" };
     lines.field(paint, "rollback", Some(rollback));
+    lines.field(paint, "taken back", progress.rollback_cause.as_deref());
+    for step in &progress.steps {
+        let (sign, what) = step_sign(paint, &step.status);
+        lines.line(format!("  {sign} {}: {what}", cell(&step.name)));
+    }
+    if !progress.not_undone.is_empty() {
+        lines.field(paint, "not undone", Some(&progress.not_undone.join(", ")));
+    }
+}
+
+/// How a step's status looks.
+fn step_sign(paint: Paint, status: &str) -> (String, String) {
+    let sign = match status {
+        "succeeded" | "undone" => paint.good(paint.sign("✓", "+")),
+        "failed" | "undo_failed" | "unknown" | "undo_unknown" => paint.bad(paint.sign("✗", "x")),
+        "pending" => paint.dim(paint.sign("○", "-")),
+        _ => paint.caution(paint.sign("●", "*")),
+    };
+    (sign, words(status))
 }
 
 fn aftermath(lines: &mut Lines, change: &Change, paint: Paint) {

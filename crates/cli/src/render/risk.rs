@@ -23,7 +23,12 @@ pub(crate) fn summary(lines: &mut Lines, risk: &Risk, paint: Paint) {
         ));
     }
     lines.field(paint, "levels", Some(&format!("score {}, matrix {}", risk.band_level, risk.matrix_level)));
-    lines.field(paint, "blast radius", Some(&words(&risk.blast_radius)));
+    for floor in &risk.level_floors {
+        lines.field(paint, "not lower", Some(floor));
+    }
+    let reason = if risk.blast_radius_reason.is_empty() { "" } else { ": " };
+    let radius = format!("{}{reason}{}", words(&risk.blast_radius), risk.blast_radius_reason);
+    lines.field(paint, "blast radius", Some(&radius));
     lines.field(paint, "fails with", Some(&probability(&risk.probability)));
     lines.field(paint, "tests", Some(&words(&risk.testing_requirement)));
     lines.field(paint, "rollback", Some(&words(&risk.rollback_requirement)));
@@ -55,7 +60,7 @@ pub(crate) fn whole_assessment(id: &str, risk: &Risk, paint: Paint) -> String {
         }
     }
     if !risk.reached.is_empty() {
-        lines.heading(paint, "Services that depend on it");
+        lines.heading(paint, &format!("Services that cannot do without it: {}", risk.dependents_count));
         risk.reached.iter().for_each(|path| lines.line(format!("  {}", plain(path))));
     }
     lines.into_text()

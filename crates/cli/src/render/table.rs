@@ -69,3 +69,37 @@ impl Table {
 pub(crate) fn cell(text: &str) -> String {
     plain(text).replace(['\n', '\t'], " ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(width: usize, expected: &[&str]) {
+        let mut table = Table::new(Paint::of_width(width), &["ID", "TITLE", "BY"], 1);
+        table.row(["1".to_owned(), "a title of twenty-six col.".to_owned(), "ann".to_owned()]);
+        table.row(["22".to_owned(), "変更".to_owned(), "bo".to_owned()]);
+        let text = table.into_text();
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn one_column_gives_way_and_every_other_keeps_its_words() {
+        check(
+            200,
+            &[
+                "ID  TITLE                       BY",
+                "1   a title of twenty-six col.  ann",
+                "22  変更                        bo",
+            ],
+        );
+        check(
+            30,
+            &[
+                "ID  TITLE                  BY",
+                "1   a title of twenty-si…  ann",
+                "22  変更                   bo",
+            ],
+        );
+        check(10, &["ID  TITLE             BY", "1   a title of twen…  ann", "22  変更              bo"]);
+    }
+}

@@ -1,5 +1,6 @@
 //! Two changes of the service: a good one that goes all the way, and one that hurts and is taken back.
 
+use api::audit::Checkpoint;
 use api::change::Change;
 use api::incident::IncidentSummary;
 use client::Client;
@@ -24,7 +25,8 @@ pub(super) async fn tell(stage: &Stage, narrator: &Narrator<'_>) -> Result<(), F
 
 async fn good_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<String, Failure> {
     narrator.chapter("A good change: version 2.0 of the greeter")?;
-    let id = create(stage, narrator, "2.0", "1s").await?;
+    let release = Release { version: "2.0", before: "1.0", watched_for: "1s" };
+    let id = create(stage, narrator, &release).await?;
     narrator.say("  Nobody approves what their own side asks for, and an agent approves nothing at all:")?;
     let own = run(&stage.agent, narrator, &["approve", &id, "--yes"]).await?;
     narrator.check("the agent's own approval is refused by policy", own.status == REFUSED, &own.seen())?;
@@ -53,8 +55,10 @@ async fn good_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<String, F
 
 async fn bad_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<String, Failure> {
     narrator.chapter("A change that hurts: version 3.0 breaks the greeter's health")?;
-    let id = create(stage, narrator, "3.0", "20s").await?;
-    let approved = run(&stage.lead, narrator, &["approve", &id, "--yes"]).await?;
+    let release = Release { version: "3.0", before: "2.0", watched_for: "20s" };
+    let id = create(stage, narrator, &release).await?;
+    let approved = stage.lead.types(&["approve", &id, "--yes"]).await?;
+    narrator.typed(&approved.line, approved.answer().lines().last().unwrap_or_default())?;
     narrator.check("bob approves it in good faith", approved.status == DONE, &approved.seen())?;
     let ran = run(&stage.agent, narrator, &["implement", &id, "--monitor", "--auto-rollback"]).await?;
     narrator.check(
@@ -75,6 +79,15 @@ async fn bad_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<String, Fa
     narrator.check("the change closes as rolled back", closed.status == DONE, &closed.seen())?;
     trail(narrator, &show(&stage.agent, &id).await?)?;
     Ok(id)
+}
+
+/// A version of the service to roll out.
+struct Release {
+    version: &'static str,
+    /// The version before it.
+    before: &'static str,
+    /// How long the plan waits after the installation.
+    watched_for: &'static str,
 }
 
 /// Asks for a version of the service, as the agent does it.
@@ -124,7 +137,8 @@ fn reason(change: &Change) -> String {
 }
 
 /// A plan that replaces the version and watches the service's health.
-fn plan_text(service_url: &str, version: &str, watch: &str) -> String {
+fn plan_text(service_url: &str, release: &Release) -> String {
+    let Release { version, before, watched_for } = release;
     format!(
         "implementation_plan:
   estimated_duration: 1m
@@ -132,11 +146,12 @@ fn plan_text(service_url: &str, version: &str, watch: &str) -> String {
   steps:
     - name: install version {version}
       run: cp releases/{version} current
+      undo: cp releases/{before} current
       idempotent: true
       capture:
         - file: current
     - name: let traffic reach it
-      wait: {watch}
+      wait: {watched_for}
 rollback_plan:
   automated: true
   max_duration: 1m
@@ -226,14 +241,16 @@ async fn proof(stage: &Stage, narrator: &Narrator<'_>, ids: &[String]) -> Result
         verified.status == DONE,
         &verified.seen(),
     )?;
+    let checkpoint: Checkpoint = read(&stage.auditor, &["audit", "checkpoint", "--output", "json"]).await?;
+    let key = checkpoint.verifier_key.as_str();
     for id in ids {
         let file = format!("{id}.evidence.json");
         let proved = run(&stage.auditor, narrator, &["audit", "prove", id, "-o", &file]).await?;
         narrator.check(&format!("the evidence of {id} is written"), proved.status == DONE, &proved.seen())?;
-        let offline = run(&stage.auditor, narrator, &["audit", "verify", "--offline", &file]).await?;
+        let offline = run(&stage.auditor, narrator, &["audit", "verify", "--offline", &file, "--key", key]).await?;
         narrator.check("it verifies without the server", offline.status == DONE, &offline.seen())?;
         forge(&stage.auditor, &file)?;
-        let forged = run(&stage.auditor, narrator, &["audit", "verify", "--offline", "forged.json"]).await?;
+        let forged = run(&stage.auditor, narrator, &["audit", "verify", "--offline", "forged.json", "--key", key]).await?;
         narrator.check("with one word of it changed, it does not", forged.status != DONE, &forged.seen())?;
     }
     Ok(())

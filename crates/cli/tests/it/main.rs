@@ -1,0 +1,14 @@
+//! The program as its users meet it: command lines in, output, files and exit status out.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test that calls them")]
+
+mod administration;
+mod api;
+mod approve;
+mod create;
+mod failures;
+mod files;
+mod help;
+mod program;
+mod reading;
+mod usage;
+mod wait;
