@@ -1,13 +1,13 @@
 //! What every request and every worker shares.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use domain::Timestamp;
-use domain::id::{ActorId, ChangeId, IncidentId};
+use domain::id::{ActorId, ActorName, ChangeId, IncidentId};
 use policy::PolicySet;
-use store::Store;
+use store::{Append, AppendError, Appended, Store};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::follow::Followed;
 use crate::known::Known;
 use crate::metrics::Metrics;
 
@@ -33,7 +34,7 @@ pub(crate) struct App {
     pub verifier_key: String,
     /// Counters and timings.
     pub metrics: Metrics,
-    /// Wakes the workers before their next tick.
+    /// Tells that there are messages to deliver.
     pub wake: Notify,
     /// Where notifications go; nowhere when none is configured.
     pub sender: Option<adapters::notify::Webhook>,
@@ -43,10 +44,26 @@ pub(crate) struct App {
     pub shutdown: CancellationToken,
     /// Work that must come to its end even when its caller has gone.
     pub tasks: TaskTracker,
+    /// How far what other servers write is known.
+    pub followed: Followed,
     known: RwLock<Known>,
     change_numbers: Numbers,
     incident_numbers: Numbers,
     refusals: Mutex<HashMap<ActorId, (i64, u32)>>,
+    reserved_names: Mutex<HashSet<ActorName>>,
+}
+
+/// A name that is being given to a new actor; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct ReservedName<'a> {
+    app: &'a App,
+    name: ActorName,
+}
+
+impl Drop for ReservedName<'_> {
+    fn drop(&mut self) {
+        self.app.names().remove(&self.name);
+    }
 }
 
 /// The last number given out in each year.
@@ -72,6 +89,8 @@ pub(crate) struct Parts {
     pub verifier_key: String,
     /// What was folded from the log.
     pub known: Known,
+    /// How far what other servers write is known.
+    pub followed: Followed,
     /// Where notifications go.
     pub sender: Option<adapters::notify::Webhook>,
 }
@@ -79,7 +98,7 @@ pub(crate) struct Parts {
 impl App {
     /// Puts the parts together.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, policies, verifier_key, known, sender } = parts;
+        let Parts { config, clock, store, policies, verifier_key, known, followed, sender } = parts;
         let seats = Semaphore::new(config.limits.concurrent_requests);
         Self {
             config,
@@ -93,10 +112,12 @@ impl App {
             seats,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            followed,
             known: RwLock::new(known),
             change_numbers: Numbers::default(),
             incident_numbers: Numbers::default(),
             refusals: Mutex::new(HashMap::new()),
+            reserved_names: Mutex::new(HashSet::new()),
         }
     }
 
@@ -124,7 +145,7 @@ impl App {
     }
 
     /// The next free change id of the year of `now`. Uniqueness is the log's: two servers may propose the same one,
-    /// the second append conflicts and proposes again after [`App::forget_numbers`].
+    /// the second append conflicts and proposes again after [`App::learn_numbers`].
     ///
     /// # Errors
     /// When the store fails.
@@ -155,10 +176,40 @@ impl App {
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Forgets which numbers were given out, because somebody else gave out one of them.
-    pub(crate) fn forget_numbers(&self) {
-        self.change_numbers.forget();
-        self.incident_numbers.forget();
+    /// Takes note of the numbers that others gave out. Numbers that this server gave out stay given out, so that what
+    /// is under way here does not collide with itself.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn learn_numbers(&self) -> Result<(), Failure> {
+        let year = year_of(self.clock.now());
+        self.change_numbers.learn(year, self.store.max_change_number(year).await?);
+        self.incident_numbers.learn(year, self.store.max_incident_number(year).await?);
+        Ok(())
+    }
+
+    /// Appends, and takes note of what was written.
+    ///
+    /// # Errors
+    /// When the store refuses or fails.
+    pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let has_messages = !append.outbox.is_empty();
+        let appended = self.store.append(append).await?;
+        self.followed.own(&appended.indexes);
+        if has_messages {
+            self.wake.notify_waiters();
+        }
+        Ok(appended)
+    }
+
+    /// Reserves a name for a new actor; nothing when it is being given to another one.
+    pub(crate) fn reserve_name(&self, name: &ActorName) -> Option<ReservedName<'_>> {
+        let is_free = self.names().insert(name.clone());
+        is_free.then(|| ReservedName { app: self, name: name.clone() })
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashSet<ActorName>> {
+        self.reserved_names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether one more refused attempt of `actor` is recorded this hour.
@@ -183,7 +234,7 @@ fn year_of(now: Timestamp) -> u16 {
 }
 
 impl Numbers {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u16, u32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u16, u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -208,10 +259,6 @@ impl Numbers {
         if let Some(last) = self.lock().get_mut(&year).filter(|last| **last == number) {
             *last -= 1;
         }
-    }
-
-    fn forget(&self) {
-        self.lock().clear();
     }
 }
 

@@ -16,6 +16,8 @@ use crate::failure::Failure;
 pub(crate) const TOKEN_PREFIX: &str = "cct_";
 /// Longest accepted token, in bytes.
 const TOKEN_BYTES_MAX: usize = 200;
+/// What is said of a token that nobody was given.
+pub(crate) const UNKNOWN: &str = "the token is unknown";
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub(crate) enum Caller {
         actor: Box<Actor>,
         /// What the token may be used for.
         scopes: BTreeSet<Scope>,
+        /// Digest of the token's secret.
+        token: Digest,
     },
     /// The product itself.
     System,
@@ -37,12 +41,19 @@ impl Caller {
     /// # Errors
     /// When the token is malformed, unknown, expired, revoked, or its actor is inactive.
     pub(crate) fn of_token(directory: &Directory, token: &str, now: Timestamp) -> Result<Self, Failure> {
-        let unknown = Failure::Unauthenticated("the token is unknown");
         if !token.starts_with(TOKEN_PREFIX) || token.len() > TOKEN_BYTES_MAX {
             return Err(Failure::Unauthenticated("the token does not have the form `cct_…`"));
         }
-        let hash = Digest::of_bytes(token.as_bytes());
-        let Some((actor, _, found)) = directory.token(&hash) else {
+        Self::of_digest(directory, &Digest::of_bytes(token.as_bytes()), now)
+    }
+
+    /// The caller behind the token whose secret has this digest.
+    ///
+    /// # Errors
+    /// When the token is unknown, expired, revoked, or its actor is inactive.
+    pub(crate) fn of_digest(directory: &Directory, hash: &Digest, now: Timestamp) -> Result<Self, Failure> {
+        let unknown = Failure::Unauthenticated(UNKNOWN);
+        let Some((actor, _, found)) = directory.token(hash) else {
             return Err(unknown);
         };
         // The table is looked up by the hash of the secret; the comparison that decides takes constant time.
@@ -58,7 +69,18 @@ impl Caller {
         if !actor.active {
             return Err(Failure::Unauthenticated("the actor is inactive"));
         }
-        Ok(Self::Registered { actor: Box::new(actor.clone()), scopes: found.scopes.clone() })
+        Ok(Self::Registered { actor: Box::new(actor.clone()), scopes: found.scopes.clone(), token: *hash })
+    }
+
+    /// The same caller as it is now, for a decision that is made again.
+    ///
+    /// # Errors
+    /// When the token has expired or was revoked since, or its actor is inactive by now.
+    pub(crate) fn renewed(&self, directory: &Directory, now: Timestamp) -> Result<Self, Failure> {
+        match self {
+            Self::Registered { token, .. } => Self::of_digest(directory, token, now),
+            Self::System => Ok(Self::System),
+        }
     }
 
     /// The identifier under which events are recorded.
@@ -80,7 +102,7 @@ impl Caller {
     /// The caller as policy sees it.
     pub(crate) fn principal(&self, on_behalf_of: Option<&ActorId>) -> Principal {
         match self {
-            Self::Registered { actor, scopes } => Principal {
+            Self::Registered { actor, scopes, .. } => Principal {
                 id: actor.id.clone(),
                 kind: PrincipalKind::from(actor.kind),
                 roles: actor.roles.clone(),

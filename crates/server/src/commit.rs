@@ -1,7 +1,7 @@
 //! Committing a unit of work: events, effects and projections in one append, and again when somebody else was faster.
 
 use domain::Timestamp;
-use domain::change::{Action as Effect, ChangeEvent, Deadline};
+use domain::change::{Action as Effect, ChangeEvent, Command, Deadline};
 use domain::id::{ActorId, ChangeId, IncidentId};
 use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
 use domain::text::FreeText;
@@ -12,6 +12,8 @@ use store::{
 };
 
 use crate::app::App;
+use crate::ask::Particulars;
+use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::known::{Ending, Known};
 use crate::load;
@@ -31,25 +33,28 @@ pub(crate) struct Extras {
     pub consume_timer: Option<TimerId>,
 }
 
-/// Loads a change, lets `decide` work on it and commits; decides again when somebody else was faster.
+/// Loads a change, lets `decide` work on it for the caller and commits; decides again when somebody else was faster,
+/// for the caller as it is then.
 ///
 /// # Errors
 /// What `decide` refuses, or when the store fails.
 pub(crate) async fn with_change(
     app: &App,
+    caller: &Caller,
     id: ChangeId,
     extras: Extras,
-    mut decide: impl FnMut(&mut ChangeWork, &Known) -> Result<(), Failure> + Send,
+    mut decide: impl FnMut(&mut ChangeWork, &Known, &Caller) -> Result<(), Failure> + Send,
 ) -> Result<ChangeWork, Failure> {
+    let mut caller = caller.clone();
     for _ in 0..ATTEMPTS_MAX {
         let mut work = ChangeWork::load(app, id).await?;
-        decide(&mut work, &app.known())?;
+        decide(&mut work, &app.known(), &caller)?;
         if work.is_unchanged() && work.effects.is_empty() {
             return Ok(work);
         }
         match commit(app, &mut work, extras.clone()).await {
             Ok(()) => return Ok(work),
-            Err(failure) => yield_to_others(app, failure).await?,
+            Err(failure) => caller = yield_to_others(app, &caller, failure).await?,
         }
     }
     Err(Failure::Contended)
@@ -64,7 +69,6 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     let incident = apply_incident(app, work, &effects).await?;
     let mut append = work.append()?;
     let (timers, outbox) = (timers(work.change.id, &effects)?, outbox(app, work, &effects)?);
-    let has_messages = !outbox.is_empty();
     append.timers = timers;
     append.outbox = outbox;
     append.idempotency = extras.idempotency;
@@ -73,32 +77,32 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
         append.streams.push(part.stream);
         append.projections.push(project::incident(&part.incident));
     }
-    let appended = app.store.append(append).await?;
+    let appended = app.append(append).await?;
     work.committed_at(appended.indexes.start);
     app.metrics.committed(&work.trail, appended.indexes);
     let has_closed = work.trail.last().is_some_and(|last| matches!(last.event, ChangeEvent::Closed { .. }));
-    if let Some(ending) = Ending::of(&work.change).filter(|_| has_closed) {
+    if let Some(ending) = Ending::of(&work.change, &work.trail).filter(|_| has_closed) {
         app.known_mut().endings.add(&ending);
-    }
-    if has_messages {
-        app.wake.notify_waiters();
     }
     Ok(())
 }
 
-/// Takes note of what another server wrote, so that the next attempt sees it.
+/// Takes note of what somebody else wrote, so that the next attempt sees it, and gives the caller as it is by now.
 ///
 /// # Errors
-/// The failure itself, when trying again would not help.
-pub(crate) async fn yield_to_others(app: &App, failure: Failure) -> Result<(), Failure> {
+/// The failure itself, when trying again would not help; or when the caller's token is not good any more.
+pub(crate) async fn yield_to_others(app: &App, caller: &Caller, failure: Failure) -> Result<Caller, Failure> {
     match failure {
-        Failure::Append(AppendError::VersionConflict { stream, .. }) => {
-            app.forget_numbers();
-            load::refresh(app, &stream).await
+        Failure::Append(AppendError::VersionConflict { stream, expected, .. }) => {
+            if expected == 0 {
+                app.learn_numbers().await?;
+            }
+            load::refresh(app, &stream).await?;
         }
-        Failure::Append(AppendError::ClockWentBack { .. }) => Ok(()),
-        other => Err(other),
+        Failure::Append(AppendError::ClockWentBack { .. }) => {}
+        other => return Err(other),
     }
+    caller.renewed(&app.known().directory, app.clock.now())
 }
 
 /// The part of an append that opens or continues an incident.
@@ -129,7 +133,8 @@ async fn apply_incident(
         Some(incident) => continued(incident, severity, cause),
     };
     if before.is_none() {
-        work.record(ChangeEvent::IncidentLinked { incident: id })?;
+        let command = Command::LinkIncident { incident: id };
+        work.command(app, &Caller::System, policy::Action::LinkIncident, Particulars::default(), &command)?;
     }
     incident_part(id, before, &events, work.now).map(Some)
 }

@@ -35,15 +35,9 @@ pub enum Failure {
     /// A field does not have the accepted form.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// The body cannot be read.
+    /// The request cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The body is not of an accepted media type.
-    #[error("media type `{given}` is not accepted")]
-    MediaType {
-        /// What was sent.
-        given: String,
-    },
+    Request(#[from] RequestError),
     /// There is no such thing.
     #[error("there is no {what} `{name}`")]
     NotFound {
@@ -60,20 +54,9 @@ pub enum Failure {
         /// What was named.
         name: String,
     },
-    /// `If-Match` names another version.
-    #[error("the change is at version {actual}, the request is about version {expected}")]
-    StaleVersion {
-        /// The version that the request names.
-        expected: u64,
-        /// The current version.
-        actual: u64,
-    },
-    /// `If-Match` is missing or not a version.
-    #[error("`If-Match` with the version that was read is needed, for example \"3\"")]
-    VersionMissing,
-    /// The key was used for another request.
-    #[error("the idempotency key was used for another request")]
-    IdempotencyMismatch,
+    /// What the request rests on is not so.
+    #[error(transparent)]
+    Precondition(#[from] Precondition),
     /// The lease is held by somebody else, or is lost.
     #[error(transparent)]
     Lease(#[from] LeaseError),
@@ -101,4 +84,46 @@ pub enum Failure {
     /// A mistake of ours.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// Why a request cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The body is not of the accepted form.
+    #[error(transparent)]
+    Body(#[from] ReadError),
+    /// The body is not of an accepted media type.
+    #[error("the body's media type is `{given}`: expected `application/json`")]
+    MediaType {
+        /// What was sent.
+        given: String,
+    },
+    /// The address does not take the method.
+    #[error("this address does not take `{given}`")]
+    Method {
+        /// What was sent.
+        given: String,
+    },
+    /// The connection ended before the whole body had come.
+    #[error("the request ended before its whole body had come")]
+    BrokenOff,
+}
+
+/// What a request rests on and is not so.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum Precondition {
+    /// `If-Match` names another version.
+    #[error("the change is at version {actual}, the request is about version {expected}")]
+    StaleVersion {
+        /// The version that the request names.
+        expected: u64,
+        /// The current version.
+        actual: u64,
+    },
+    /// `If-Match` is missing or not a version.
+    #[error("`If-Match` with the version that was read is needed, for example \"3\"")]
+    VersionMissing,
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
 }

@@ -4,13 +4,13 @@
 //! it is committed under guards on the versions it was read at, so that a stale copy can delay a decision but never
 //! falsify one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::Timestamp;
 use domain::actor::{Actor, ActorEvent, Directory};
 use domain::catalog::{Catalog, CatalogEvent};
-use domain::change::{Category, Change, ChangeType, Outcome};
-use domain::id::{ActorId, ServiceName};
+use domain::change::{Category, Change, ChangeEvent, ChangeType, Outcome};
+use domain::id::{ActorId, ChangeId, ServiceName};
 use domain::risk::{Age, History, Record};
 
 use crate::failure::Failure;
@@ -61,6 +61,8 @@ impl Known {
 /// How a change ended, as far as later assessments ask.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
+    /// The change.
+    pub change: ChangeId,
     /// When it was closed.
     pub closed_at: Timestamp,
     /// Its type.
@@ -77,14 +79,17 @@ pub(crate) struct Ending {
 
 impl Ending {
     /// The ending of a closed change; nothing for one that was never started.
-    pub(crate) fn of(change: &Change) -> Option<Self> {
+    pub(crate) fn of(change: &Change, trail: &[Recorded<ChangeEvent>]) -> Option<Self> {
         let failed = match change.outcome()? {
             Outcome::Successful => false,
             Outcome::Partial | Outcome::Failed | Outcome::RolledBack => true,
             Outcome::Cancelled => return None,
         };
+        // Reviews and remarks may follow the end.
+        let closed = trail.iter().rfind(|recorded| matches!(recorded.event, ChangeEvent::Closed { .. }))?;
         Some(Self {
-            closed_at: change.updated_at,
+            change: change.id,
+            closed_at: closed.envelope.at,
             change_type: change.content.change_type,
             category: change.content.category,
             services: change.content.affected_services.iter().cloned().collect(),
@@ -97,6 +102,7 @@ impl Ending {
 /// Endings counted per day, so that an assessment sums a few buckets instead of visiting every past change.
 #[derive(Debug, Default)]
 pub(crate) struct Endings {
+    counted: HashSet<ChangeId>,
     by_type: HashMap<ChangeType, Days>,
     by_category: HashMap<Category, Days>,
     by_service: HashMap<ServiceName, Days>,
@@ -128,8 +134,11 @@ impl Days {
 }
 
 impl Endings {
-    /// Counts an ending.
+    /// Counts an ending. A change ends once, however often it is told.
     pub(crate) fn add(&mut self, ending: &Ending) {
+        if !self.counted.insert(ending.change) {
+            return;
+        }
         self.by_type.entry(ending.change_type).or_default().add(ending);
         self.by_category.entry(ending.category).or_default().add(ending);
         self.by_requester.entry(ending.requester.clone()).or_default().add(ending);

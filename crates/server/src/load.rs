@@ -73,19 +73,21 @@ async fn refresh_actor(store: &Store, known: &mut Known, stream: &StreamName) ->
     Ok(())
 }
 
-/// Reads an actor's and the catalogue's newest events, because another server has written some.
+/// Reads an actor's or the catalogue's newest events, because another server has written some.
 ///
 /// # Errors
 /// When the store or the log fails.
 pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failure> {
-    let stored = app.store.read_stream(stream, 1).await?;
-    let mut known = app.known_mut();
     if let Some(id) = stream.as_str().strip_prefix("actor/") {
         let id = ActorId::new(id).map_err(|error| Failure::Internal(error.to_string()))?;
+        let stored = app.store.read_stream(stream, 1).await?;
+        let mut known = app.known_mut();
         for event in stored {
             known.apply_actor(&id, &decode::<ActorEvent>(event)?)?;
         }
     } else if *stream == catalog_stream()? {
+        let stored = app.store.read_stream(stream, 1).await?;
+        let mut known = app.known_mut();
         for event in stored {
             known.apply_catalog(&decode::<CatalogEvent>(event)?);
         }
@@ -107,7 +109,8 @@ async fn endings(store: &Store, known: &mut Known) -> Result<(), Failure> {
             let stored = store.read_stream(&StreamName::change(row.change_id), 1).await?;
             let trail: Vec<Recorded<ChangeEvent>> =
                 stored.into_iter().map(decode).collect::<Result<_, _>>()?;
-            if let Some(ending) = fold(row.change_id, &trail)?.as_ref().and_then(Ending::of) {
+            let change = fold(row.change_id, &trail)?;
+            if let Some(ending) = change.and_then(|change| Ending::of(&change, &trail)) {
                 known.endings.add(&ending);
             }
         }

@@ -1,17 +1,18 @@
-//! Counters and timings in the Prometheus text format.
+//! Counters, timings and gauges in the OpenMetrics text format, which Prometheus reads.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::http::Method;
 use domain::change::{ChangeEvent, StateName, trail};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
@@ -22,9 +23,14 @@ const BUCKETS_SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
-    method: String,
+    method: &'static str,
     route: String,
     status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,6 +45,9 @@ pub(crate) struct Metrics {
     requests: Family<Request, Counter>,
     durations: Histogram,
     events: Family<Event, Counter>,
+    changes: Family<InState, Gauge>,
+    log_size: Gauge,
+    listening: Gauge,
     subscribers: Arc<AtomicUsize>,
 }
 
@@ -51,14 +60,19 @@ impl Default for Metrics {
         registry.register("http_requests", "Requests by method, route and status", requests.clone());
         registry.register("http_request_duration_seconds", "Time to answer", durations.clone());
         registry.register("change_events", "Events of changes by action", events.clone());
-        Self { registry, requests, durations, events, subscribers: Arc::default() }
+        let (changes, log_size, listening) = (Family::default(), Gauge::default(), Gauge::default());
+        registry.register("changes", "Changes by state", changes.clone());
+        registry.register("log_size", "Entries of the log", log_size.clone());
+        registry.register("event_subscribers", "Subscribers to the event stream", listening.clone());
+        let subscribers = Arc::default();
+        Self { registry, requests, durations, events, changes, log_size, listening, subscribers }
     }
 }
 
 impl Metrics {
     /// Counts an answered request.
-    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
-        let labels = Request { method: method.to_owned(), route: route.to_owned(), status };
+    pub(crate) fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        let labels = Request { method: known_method(method), route: route.to_owned(), status };
         self.requests.get_or_create(&labels).inc();
         self.durations.observe(took.as_secs_f64());
     }
@@ -75,20 +89,34 @@ impl Metrics {
         Arc::clone(&self.subscribers)
     }
 
-    /// Everything in the text format, with the gauges that the store tells.
-    pub(crate) fn render(&self, states: &BTreeMap<StateName, u64>, log_size: u64) -> String {
-        let mut text = String::new();
+    /// Everything in the text format, with the figures that the store tells.
+    ///
+    /// # Errors
+    /// When a figure cannot be written.
+    pub(crate) fn render(
+        &self,
+        states: &BTreeMap<StateName, u64>,
+        log_size: u64,
+    ) -> Result<String, std::fmt::Error> {
         for state in StateName::ALL {
             let count = states.get(state).copied().unwrap_or(0);
-            // Writing to a String cannot fail.
-            let _written = writeln!(text, "cortex_change_changes{{state=\"{state}\"}} {count}");
+            self.changes.get_or_create(&InState { state: state.as_str() }).set(gauge(count));
         }
-        let _written = writeln!(text, "cortex_change_log_size {log_size}");
-        let subscribers = self.subscribers.load(Ordering::Acquire);
-        let _written = writeln!(text, "cortex_change_event_subscribers {subscribers}");
-        if encode(&mut text, &self.registry).is_err() {
-            tracing::error!("metrics could not be encoded");
-        }
-        text
+        self.log_size.set(gauge(log_size));
+        let listening = u64::try_from(self.subscribers.load(Ordering::Acquire)).unwrap_or(u64::MAX);
+        self.listening.set(gauge(listening));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
     }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The method, where it is a known one: callers can make up any number of others, and each would be counted for ever.
+fn known_method(method: &Method) -> &'static str {
+    let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }

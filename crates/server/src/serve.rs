@@ -10,13 +10,14 @@ use std::time::Duration;
 use audit::SigningKey;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderName;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use policy::{LoadError, PolicyFile, PolicySet};
 use store::{Location, OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
@@ -24,12 +25,15 @@ use crate::app::{App, Parts, SharedApp};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::follow::Followed;
 use crate::signing::{self, KeyFileError};
 use crate::use_cases::actors;
-use crate::{http, load, workers};
+use crate::{http, load, portal, workers};
 
 /// Largest policy file that is read, in bytes.
 const POLICY_BYTES_MAX: u64 = 64 * 1024;
+/// Longest identifier that a caller may give its request, in bytes.
+const REQUEST_ID_BYTES_MAX: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Why a server does not start.
@@ -95,6 +99,11 @@ impl Running {
         self.app.shutdown.cancel();
     }
 
+    /// What asks it to stop, for whoever waits for its end and so no longer holds it.
+    pub fn stopper(&self) -> CancellationToken {
+        self.app.shutdown.clone()
+    }
+
     /// Waits until it has stopped and everything is closed.
     ///
     /// # Errors
@@ -142,8 +151,15 @@ pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, S
     let listener = listener.map_err(|source| StartError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     let store = Store::open(store_config).await?;
+    // Read first, so that what comes in between is read twice and not missed.
+    let size = *store.subscribe().borrow();
     let known = load::known(&store).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
-    let app = Arc::new(App::new(Parts { config, clock, store, policies, verifier_key, known, sender }));
+    let followed = match location(&config) {
+        Location::Folder(_) => Followed::default(),
+        Location::Url(_) => Followed::from(size),
+    };
+    let parts = Parts { config, clock, store, policies, verifier_key, known, followed, sender };
+    let app = Arc::new(App::new(parts));
     let bootstrap = actors::bootstrap(&app).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
     let serving = app.clone();
     #[expect(clippy::disallowed_methods, reason = "the server's own task, owned by the returned handle")]
@@ -187,7 +203,9 @@ async fn run(app: SharedApp, listener: TcpListener) -> io::Result<()> {
     let mut loops = JoinSet::new();
     workers::start(&app, &mut loops);
     let shutdown = app.shutdown.clone();
-    let served = axum::serve(listener, router(&app)).with_graceful_shutdown(async move { shutdown.cancelled().await });
+    let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
+    let served =
+        axum::serve(listener, service).with_graceful_shutdown(async move { shutdown.cancelled().await });
     let mut serving = JoinSet::new();
     serving.spawn(async move { served.await });
     let outcome = tokio::select! {
@@ -225,20 +243,43 @@ fn flatten(ended: Option<Result<io::Result<()>, tokio::task::JoinError>>) -> io:
 fn router(app: &SharedApp) -> Router {
     Router::new()
         .merge(http::router())
-        // .merge(portal::router())
-        .fallback(http::not_found)
+        .merge(portal::router())
+        .fallback(missing)
         .method_not_allowed_fallback(http::method_not_allowed)
         .layer(CatchPanicLayer::custom(http::panicked))
         .layer(axum::middleware::from_fn_with_state(app.clone(), observed))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(axum::middleware::map_request(without_unfit_id))
         .with_state(app.clone())
+}
+
+/// Answers addresses that nothing else answers: browsers with a page, everybody else with a problem.
+async fn missing(app: State<SharedApp>, request: Request) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    let is_browser = accepts.is_some_and(|accepts| accepts.contains("text/html"));
+    if is_browser && !request.uri().path().starts_with("/api/") {
+        portal::not_found(app, request).await
+    } else {
+        http::not_found(request.uri().clone()).await
+    }
+}
+
+/// Drops an identifier that could not stand in a log line; the request is given one of ours then.
+async fn without_unfit_id(mut request: Request) -> Request {
+    let is_unfit = |id: &HeaderValue| {
+        id.len() > REQUEST_ID_BYTES_MAX || id.is_empty() || !id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    if request.headers().get(REQUEST_ID).is_some_and(is_unfit) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
 }
 
 /// Bounds a request in number and time, and counts it.
 async fn observed(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let started = std::time::Instant::now();
-    let method = request.method().as_str().to_owned();
+    let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let request_id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
@@ -249,8 +290,16 @@ async fn observed(State(app): State<SharedApp>, request: Request, next: Next) ->
             tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| http::timed_out())
         }
     };
+    let response = http::identified(response, request_id.as_deref());
     let status = response.status().as_u16();
     app.metrics.answered(&method, &route, status, started.elapsed());
-    tracing::debug!(method, route, status, request_id, took_micros = started.elapsed().as_micros(), "answered");
+    tracing::debug!(
+        %method,
+        route,
+        status,
+        request_id,
+        took_micros = started.elapsed().as_micros(),
+        "answered"
+    );
     response
 }

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::ask::{self, Particulars};
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::follow;
 use crate::known::Known;
 use crate::project;
 use crate::record::{Envelope, Recorded, decode, encode};
@@ -37,7 +38,7 @@ pub(crate) struct ChangeWork {
     guards: Vec<Guard>,
 }
 
-/// Who asks for a new change, and for whom.
+/// Who asks for a new change, and for whom; whether it may ask for them has been settled.
 #[derive(Debug)]
 pub(crate) struct Requester<'a> {
     /// Who asks.
@@ -62,11 +63,6 @@ impl ChangeWork {
         let now = app.clock.now();
         let Requester { caller, on_behalf_of } = requester;
         let answer = ask::about(app, caller, Action::Create, &Resource::System)?;
-        if let Some(other) = on_behalf_of {
-            let owner = known.directory.get(other).and_then(|actor| actor.owner.clone());
-            let resource = Resource::Actor(policy::ActorResource { id: other.clone(), owner });
-            ask::on_behalf(app, caller, Action::ActOnBehalf, &resource, Some(other))?;
-        }
         let acting = caller.acting(on_behalf_of.as_ref());
         let parties = BTreeSet::new();
         let facts = Facts { now, actor: &acting, parties: &parties, answer: &answer };
@@ -87,7 +83,7 @@ impl ChangeWork {
         let parties = ask::parties(known, &change);
         let mut work =
             Self { now, change, trail, effects: actions, stored_version: 0, parties, guards: Vec::new() };
-        work.guard_actor(caller);
+        work.guard_actor(caller)?;
         Ok(work)
     }
 
@@ -98,9 +94,21 @@ impl ChangeWork {
     pub(crate) async fn load(app: &App, id: ChangeId) -> Result<Self, Failure> {
         let (change, trail) = load(app, id).await?;
         let now = app.clock.now().max(change.updated_at);
-        let parties = ask::parties(&app.known(), &change);
+        let parties = parties(app, &change).await?;
         let stored_version = change.version;
         Ok(Self { now, change, trail, effects: Vec::new(), stored_version, parties, guards: Vec::new() })
+    }
+
+    /// Asks policy about `action` without deciding anything.
+    ///
+    /// # Errors
+    /// When policy refuses.
+    pub(crate) fn permit(&self, app: &App, caller: &Caller, action: Action) -> Result<(), Failure> {
+        let particulars = Particulars::default();
+        match ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now) {
+            Answer::Allowed { .. } => Ok(()),
+            Answer::Denied { violations } => Err(Failure::Denied(violations)),
+        }
     }
 
     /// Decides a command of `caller`, for which policy is asked about `action`.
@@ -120,7 +128,7 @@ impl ChangeWork {
         let acting = caller.acting(None);
         let facts = Facts { now: self.now, actor: &acting, parties: &self.parties, answer: &answer };
         let decision = change::decide(&self.change, command, &facts)?;
-        self.guard_actor(caller);
+        self.guard_actor(caller)?;
         self.absorb(&caller.id(), &allowed_by(&answer), decision)
     }
 
@@ -194,14 +202,6 @@ impl ChangeWork {
         }
     }
 
-    /// Records an event that follows from an effect of the commands, for example a linked incident.
-    ///
-    /// # Errors
-    /// When the event cannot follow the earlier ones.
-    pub(crate) fn record(&mut self, event: ChangeEvent) -> Result<(), Failure> {
-        self.absorb(&ActorId::system(), &[], Decision { events: vec![event], actions: Vec::new() })
-    }
-
     fn absorb(
         &mut self,
         by: &ActorId,
@@ -220,15 +220,35 @@ impl ChangeWork {
         Ok(())
     }
 
-    /// A decision rests on the actor's roles and token: the commit fails when they have changed since.
-    fn guard_actor(&mut self, caller: &Caller) {
-        let Some(actor) = caller.actor() else { return };
-        if let Ok(stream) = actor_stream(&actor.id) {
-            let guard = Guard::StreamVersion { stream, version: actor.version };
-            if !self.guards.contains(&guard) {
-                self.guards.push(guard);
-            }
-        }
+    fn guard_actor(&mut self, caller: &Caller) -> Result<(), Failure> {
+        let guard = actor_guard(caller)?.filter(|guard| !self.guards.contains(guard));
+        self.guards.extend(guard);
+        Ok(())
+    }
+}
+
+/// A decision rests on the caller's roles and token: the commit fails when they have changed since.
+///
+/// # Errors
+/// When the identifier makes no stream name.
+pub(crate) fn actor_guard(caller: &Caller) -> Result<Option<Guard>, Failure> {
+    let Some(actor) = caller.actor() else { return Ok(None) };
+    Ok(Some(Guard::StreamVersion { stream: actor_stream(&actor.id)?, version: actor.version }))
+}
+
+/// Everyone who counts as the requester's side. Somebody whom only another server has heard of so far is looked up
+/// first: their owner or alias may be the very one who wants to decide.
+async fn parties(app: &App, change: &Change) -> Result<BTreeSet<ActorId>, Failure> {
+    let side = ask::parties(&app.known(), change);
+    let is_unknown = |id: &&ActorId| **id != ActorId::system() && app.known().directory.get(id).is_none();
+    if side.iter().find(is_unknown).is_none() {
+        return Ok(side);
+    }
+    follow::catch_up(app).await?;
+    let side = ask::parties(&app.known(), change);
+    match side.iter().find(is_unknown) {
+        Some(id) => Err(Failure::Internal(format!("the log has no actor {id}"))),
+        None => Ok(side),
     }
 }
 
@@ -261,7 +281,8 @@ pub(crate) fn fold(
     Ok(change)
 }
 
-fn allowed_by(answer: &Answer) -> Vec<domain::id::PolicyId> {
+/// The policies that allowed something.
+pub(crate) fn allowed_by(answer: &Answer) -> Vec<domain::id::PolicyId> {
     match answer {
         Answer::Allowed { by } => by.clone(),
         Answer::Denied { .. } => Vec::new(),

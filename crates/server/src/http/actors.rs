@@ -7,7 +7,7 @@ use api::actor::{
     Actor, Caller as ApiCaller, IssueToken, IssuedToken, RegisterActor, Rights, Token, UpdateActor,
 };
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use domain::actor::lifecycle::Owner;
 use domain::actor::{ActorCommand, Registration, Role};
@@ -19,7 +19,7 @@ use policy::{Action, Resource};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, JsonBody, NoBody};
+use super::extract::{Authenticated, JsonBody, NoBody, Path};
 use super::problem::Rejection;
 use crate::app::{App, SharedApp};
 use crate::ask;
@@ -151,10 +151,9 @@ async fn list_tokens(
     Path(id): Path<String>,
 ) -> Result<Json<Page<Token>>, Rejection> {
     let actor = actors::find(&app, &id)?;
-    if actor.id != caller.id() {
-        let resource = policy::ActorResource { id: actor.id.clone(), owner: actor.owner.clone() };
-        ask::about(&app, &caller, Action::ManageActors, &Resource::Actor(resource))?;
-    }
+    // Whoever may revoke a token may see which there are.
+    let resource = policy::ActorResource { id: actor.id.clone(), owner: actor.owner.clone() };
+    ask::about(&app, &caller, Action::RevokeToken, &Resource::Actor(resource))?;
     let items = actor.tokens.iter().map(|(token_id, token)| view::token(token_id, token)).collect();
     Ok(Json(Page { items, next_cursor: None }))
 }
@@ -206,7 +205,7 @@ async fn whoami(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<ApiCaller>, Rejection> {
-    let Caller::Registered { actor, scopes } = caller else {
+    let Caller::Registered { actor, scopes, .. } = caller else {
         return Err(Rejection(Failure::Unauthenticated("the token is unknown")));
     };
     let scopes = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();

@@ -1,8 +1,8 @@
 //! The audit log: entries, checkpoints, proofs, verification, evidence.
 
 use ::audit::{BundleEntry, BundleFormat, EvidenceBundle, StreamHead};
+use api::Page;
 use api::audit::{Checkpoint, LogEntry, Verification};
-use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page};
 use axum::Json;
 use axum::extract::State;
 use policy::{Action, Resource};
@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, ChangePath, NoBody, Query};
+use super::extract::{Authenticated, ChangePath, NoBody, Query, page_limit};
 use super::problem::Rejection;
 use crate::app::{App, SharedApp};
 use crate::ask;
@@ -47,8 +47,7 @@ async fn list_entries(
     Query(query): Query<LogQuery>,
 ) -> Result<Json<Page<LogEntry>>, Rejection> {
     ask::about(&app, &caller, Action::ReadAudit, &Resource::Log)?;
-    let limit = query.limit.unwrap_or(PAGE_ITEMS_DEFAULT).clamp(1, PAGE_ITEMS_MAX);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let limit = page_limit(query.limit)?;
     let from = query.after.map_or(0, |after| after.saturating_add(1));
     let events = app.store.read_log(from, limit).await?;
     let is_last = events.len() < limit;

@@ -1,8 +1,8 @@
 //! Creating, listing, showing and amending changes.
 
+use api::Page;
 use api::change::{Change, ChangeSummary};
 use api::request::ChangeRequest;
-use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,7 +15,9 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, ChangePath, Idempotency, IfMatch, JsonBody, Query};
+use super::extract::{
+    Authenticated, ChangePath, Idempotency, IdempotencyParams, IfMatch, JsonBody, Query, one, page_limit,
+};
 use super::problem::Rejection;
 use super::respond;
 use crate::app::SharedApp;
@@ -34,7 +36,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 
 /// Create a change; a submitted one is assessed and routed at once.
 #[utoipa::path(post, path = "/api/v1/changes", tag = "changes", request_body = ChangeRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The caller's own name for this request")),
+    params(IdempotencyParams),
     responses((status = 201, body = Change)))]
 async fn create_change(
     State(app): State<SharedApp>,
@@ -101,15 +103,13 @@ impl ListQuery {
             Some(name) => {
                 let known = app.known();
                 let actor = known.directory.find(name).map(|actor| actor.id.clone());
-                Some(actor.ok_or_else(|| Failure::NotFound { what: "actor", name: name.clone() })?)
+                Some(actor.ok_or_else(|| Failure::NotFound {
+                    what: "actor",
+                    name: name.chars().take(128).collect(),
+                })?)
             }
             None => None,
         };
-        let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
-        if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-            let message = format!("{limit} is out of range: expected 1 to {PAGE_ITEMS_MAX}");
-            return Err(api::FieldError::new("limit", message).into());
-        }
         Ok(ChangeQuery {
             filter: ChangeFilter {
                 states: words("state", self.state.as_deref())?,
@@ -126,7 +126,7 @@ impl ListQuery {
             },
             order: order(self.sort.as_deref().unwrap_or("-updated"))?,
             after: one("cursor", self.cursor.as_deref())?,
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            limit: page_limit(self.limit)?,
         })
     }
 }
@@ -139,15 +139,6 @@ where
     let parts =
         text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
     parts.map(|word| word.parse().map_err(|error| api::FieldError::new(field, error).into())).collect()
-}
-
-fn one<T>(field: &str, text: Option<&str>) -> Result<Option<T>, Failure>
-where
-    T: std::str::FromStr,
-    T::Err: std::fmt::Display,
-{
-    let text = text.filter(|text| !text.is_empty());
-    text.map(|text| text.parse().map_err(|error| api::FieldError::new(field, error).into())).transpose()
 }
 
 fn order(text: &str) -> Result<ChangeOrder, Failure> {

@@ -48,8 +48,8 @@ struct EventsQuery {
 /// One subscription's place in the log.
 struct Follower {
     app: SharedApp,
+    caller: Caller,
     stream: Option<String>,
-    may_audit: bool,
     next_index: u64,
     size: tokio::sync::watch::Receiver<u64>,
     waiting: std::collections::VecDeque<Event>,
@@ -107,12 +107,11 @@ impl Follower {
             None => query.after,
         };
         let next_index = match resumed {
-            Some(index) => index.saturating_add(1),
+            Some(index) => known_index(&app, index).await?.saturating_add(1),
             None => app.store.head().await?.size,
         };
-        let may_audit = ask::about(&app, caller, Action::ReadAudit, &Resource::Log).is_ok();
         let waiting = std::collections::VecDeque::new();
-        Ok(Self { app, stream: query.stream, may_audit, next_index, size, waiting, _seat: seat })
+        Ok(Self { app, caller: caller.clone(), stream: query.stream, next_index, size, waiting, _seat: seat })
     }
 
     /// The next event, waiting for it; nothing when the server shuts down.
@@ -130,6 +129,8 @@ impl Follower {
                     return None;
                 }
             };
+            // A token that was revoked or has expired meanwhile sees nothing more.
+            self.caller = self.caller.renewed(&self.app.known().directory, self.app.clock.now()).ok()?;
             if events.is_empty() {
                 let shutdown = self.app.shutdown.clone();
                 tokio::select! {
@@ -138,18 +139,19 @@ impl Follower {
                 }
                 continue;
             }
+            let may_audit = ask::about(&self.app, &self.caller, Action::ReadAudit, &Resource::Log).is_ok();
             for event in events {
                 self.next_index = event.index.saturating_add(1);
-                if self.is_wanted(event.stream.as_str()) {
+                if self.is_wanted(event.stream.as_str(), may_audit) {
                     self.waiting.extend(self.rendered(event));
                 }
             }
         }
     }
 
-    fn is_wanted(&self, stream: &str) -> bool {
+    fn is_wanted(&self, stream: &str, may_audit: bool) -> bool {
         let is_asked_for = self.stream.as_deref().is_none_or(|wanted| wanted == stream);
-        is_asked_for && (self.may_audit || READABLE.iter().any(|prefix| stream.starts_with(prefix)))
+        is_asked_for && (may_audit || READABLE.iter().any(|prefix| stream.starts_with(prefix)))
     }
 
     fn rendered(&self, stored: store::StoredEvent) -> Option<Event> {
@@ -158,4 +160,15 @@ impl Follower {
             Event::default().id(entry.entry.log_index.to_string()).event(entry.entry.event_type.clone());
         event.json_data(&entry).ok()
     }
+}
+
+/// An index to resume after, when the log has come that far. It has not when it was restored from a backup, and whoever
+/// waits for it would never hear of what happened instead.
+async fn known_index(app: &SharedApp, index: u64) -> Result<u64, Failure> {
+    let size = app.store.head().await?.size;
+    if index < size {
+        return Ok(index);
+    }
+    let message = format!("the log ends before entry {index}, it has {size}: read anew and leave this out");
+    Err(api::FieldError::new("Last-Event-ID", message).into())
 }

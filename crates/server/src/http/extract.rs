@@ -1,19 +1,27 @@
 //! What handlers receive, parsed and checked: the caller, ids, bodies, queries, preconditions.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use api::read::ReadError;
+use api::{FieldError, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
 use domain::canonical::Digest;
 use domain::id::{ChangeId, IncidentId};
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use store::IdempotencyKey;
+use utoipa::IntoParams;
 
 use super::problem::Rejection;
 use crate::app::SharedApp;
 use crate::caller::Caller;
-use crate::failure::Failure;
+use crate::failure::{Failure, Precondition, RequestError};
+use crate::follow;
+
+/// Longest part of what was sent that an answer repeats, in characters.
+const SHOWN_CHARS_MAX: usize = 120;
 
 /// The caller behind the request's token.
 #[derive(Debug)]
@@ -23,9 +31,13 @@ impl FromRequestParts<SharedApp> for Authenticated {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Rejection> {
-        let token = bearer(&parts.headers).map_err(Rejection)?;
-        let caller = Caller::of_token(&app.known().directory, token, app.clock.now());
-        caller.map(Self).map_err(Rejection)
+        let token = bearer(&parts.headers)?;
+        let caller = || Caller::of_token(&app.known().directory, token, app.clock.now());
+        match caller() {
+            // Another server may have issued the token a moment ago.
+            Err(_) if follow::catch_up(app).await? => Ok(Self(caller()?)),
+            other => Ok(Self(other?)),
+        }
     }
 }
 
@@ -64,17 +76,36 @@ impl<S: Send + Sync> FromRequestParts<S> for IncidentPath {
     }
 }
 
+/// The parts of the address that the route leaves open, as texts.
+#[derive(Debug)]
+pub(super) struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        // What a route leaves open is always text, so that only bytes which are no text can be wrong with it.
+        let name = shown(parts.uri.path());
+        path.map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_| Rejection(Failure::NotFound { what: "address", name }))
+    }
+}
+
 async fn path_part<T, S>(parts: &mut Parts, state: &S, name: &str, what: &'static str) -> Result<T, Rejection>
 where
     T: std::str::FromStr,
     S: Send + Sync,
 {
-    let path: Path<std::collections::HashMap<String, String>> = Path::from_request_parts(parts, state)
-        .await
-        .map_err(|error| Rejection(Failure::Internal(error.to_string())))?;
-    let text = path.get(name).cloned().unwrap_or_default();
-    let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
-    text.parse().map_err(|_| Rejection(Failure::NotFound { what, name: shown }))
+    let Path(path): Path<std::collections::HashMap<String, String>> =
+        Path::from_request_parts(parts, state).await?;
+    let text = path.get(name).map_or("", String::as_str);
+    text.parse().map_err(|_| Rejection(Failure::NotFound { what, name: shown(text) }))
+}
+
+/// What was sent, cut and cleaned so that it can be shown to whoever sent it.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect()
 }
 
 /// A JSON body, and the digest of the request for telling repetitions from other requests.
@@ -91,9 +122,9 @@ impl<T: DeserializeOwned> FromRequest<SharedApp> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &SharedApp) -> Result<Self, Rejection> {
         let (parts, body) = request.into_parts();
-        require_json(&parts.headers).map_err(Rejection)?;
-        let bytes = read(body).await.map_err(Rejection)?;
-        let value = api::read::json(&bytes, api::BODY_BYTES_MAX).map_err(|error| Rejection(error.into()))?;
+        require_json(&parts.headers)?;
+        let bytes = read(body).await?;
+        let value = api::read::json(&bytes, api::BODY_BYTES_MAX).map_err(RequestError::Body)?;
         Ok(Self { value, digest: request_digest(&parts, &bytes) })
     }
 }
@@ -110,30 +141,36 @@ impl FromRequest<SharedApp> for NoBody {
 
     async fn from_request(request: Request, _: &SharedApp) -> Result<Self, Rejection> {
         let (parts, body) = request.into_parts();
-        let bytes = read(body).await.map_err(Rejection)?;
+        let bytes = read(body).await?;
         if !bytes.is_empty() && !bytes.trim_ascii().is_empty() && bytes.trim_ascii() != b"{}" {
-            let error = api::FieldError::new(".", "this request takes no body: send none");
+            let error = FieldError::new(".", "this request takes no body: send none");
             return Err(Rejection(error.into()));
         }
         Ok(Self { digest: request_digest(&parts, b"") })
     }
 }
 
-async fn read(body: Body) -> Result<axum::body::Bytes, Failure> {
-    // One byte more than the limit tells a body that is too large from one that just fits.
-    let limit = api::BODY_BYTES_MAX + 1;
-    to_bytes(body, limit).await.map_err(|_| {
-        Failure::Read(api::read::ReadError::TooLarge { bytes: limit, limit: api::BODY_BYTES_MAX })
-    })
+async fn read(body: Body) -> Result<Vec<u8>, RequestError> {
+    let limit = api::BODY_BYTES_MAX;
+    let mut bytes = Vec::new();
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| RequestError::BrokenOff)?;
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > limit {
+            return Err(ReadError::TooLarge { bytes: bytes.len(), limit }.into());
+        }
+    }
+    Ok(bytes)
 }
 
-fn require_json(headers: &HeaderMap) -> Result<(), Failure> {
+fn require_json(headers: &HeaderMap) -> Result<(), RequestError> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = media_type.split(';').next().unwrap_or("").trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(Failure::MediaType { given: essence.chars().filter(|c| !c.is_control()).take(80).collect() })
+    Err(RequestError::MediaType { given: shown(essence) })
 }
 
 fn request_digest(parts: &Parts, body: &[u8]) -> Digest {
@@ -153,9 +190,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         query.map(|axum::extract::Query(value)| Self(value)).map_err(|error| {
             let source =
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            Rejection(api::FieldError::new("query", source).into())
+            Rejection(FieldError::new("query", source).into())
         })
     }
+}
+
+/// A value of the query; empty is as good as absent.
+///
+/// # Errors
+/// When it does not have the accepted form.
+pub(super) fn one<T>(field: &str, text: Option<&str>) -> Result<Option<T>, Failure>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|error| FieldError::new(field, error).into())).transpose()
+}
+
+/// The number of items on a page.
+///
+/// # Errors
+/// When it is out of range.
+pub(super) fn page_limit(given: Option<u32>) -> Result<usize, Failure> {
+    let limit = given.unwrap_or(PAGE_ITEMS_DEFAULT);
+    if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+        let message = format!("{limit} is out of range: expected 1 to {PAGE_ITEMS_MAX}");
+        return Err(FieldError::new("limit", message).into());
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// The caller's own name for the request, from `Idempotency-Key`.
@@ -171,9 +234,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
         };
         let text = value.to_str().unwrap_or_default().trim_matches('"');
         let key = IdempotencyKey::new(text)
-            .map_err(|error| Rejection(api::FieldError::new("Idempotency-Key", error).into()))?;
+            .map_err(|error| Rejection(FieldError::new("Idempotency-Key", error).into()))?;
         Ok(Self(Some(key)))
     }
+}
+
+/// The header of [`Idempotency`], for the OpenAPI document.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) struct IdempotencyParams {
+    /// The caller's own name for this request: repeated under the same name, it is answered and not done again.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: Option<String>,
 }
 
 /// The version that the request is about, from `If-Match`.
@@ -186,24 +259,16 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
         let value = parts.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
         let version = value.and_then(|text| text.trim().trim_matches('"').parse().ok());
-        version.map(Self).ok_or(Rejection(Failure::VersionMissing))
+        version.map(Self).ok_or(Rejection(Precondition::VersionMissing.into()))
     }
 }
 
 /// Answers addresses that nothing else answers.
 pub(crate) async fn not_found(uri: axum::http::Uri) -> Response {
-    let name = uri.path().chars().take(120).collect();
-    Rejection(Failure::NotFound { what: "address", name }).into_response()
+    Rejection(Failure::NotFound { what: "address", name: shown(uri.path()) }).into_response()
 }
 
 /// Answers methods that an address does not take.
-pub(crate) async fn method_not_allowed() -> Response {
-    let problem = api::Problem::new(
-        "method-not-allowed",
-        StatusCode::METHOD_NOT_ALLOWED.as_u16(),
-        "Method not allowed",
-        "this address does not take this method",
-    )
-    .with_next_step("see /api/v1/openapi.json for the methods of each address");
-    super::problem::respond(problem)
+pub(crate) async fn method_not_allowed(method: axum::http::Method) -> Response {
+    Rejection::from(RequestError::Method { given: shown(method.as_str()) }).into_response()
 }

@@ -1,7 +1,7 @@
 //! Incidents.
 
+use api::Page;
 use api::incident::{Incident, IncidentSummary, UpdateIncident};
-use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page};
 use axum::Json;
 use axum::extract::State;
 use domain::incident::IncidentCommand;
@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, IncidentPath, JsonBody, Query};
+use super::extract::{Authenticated, IncidentPath, JsonBody, Query, one, page_limit};
 use super::problem::Rejection;
 use crate::app::SharedApp;
 use crate::ask;
@@ -49,11 +49,7 @@ async fn list_incidents(
     Query(query): Query<IncidentsQuery>,
 ) -> Result<Json<Page<IncidentSummary>>, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
-    let limit = query.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
-    if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-        let message = format!("{limit} is out of range: expected 1 to {PAGE_ITEMS_MAX}");
-        return Err(api::FieldError::new("limit", message).into());
-    }
+    let limit = page_limit(query.limit)?;
     let query = IncidentQuery {
         filter: IncidentFilter {
             state: one("state", query.state.as_deref())?,
@@ -61,19 +57,11 @@ async fn list_incidents(
             ..IncidentFilter::default()
         },
         after: one("cursor", query.cursor.as_deref())?,
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        limit,
     };
     let page = app.store.list_incidents(query).await?;
     let items = page.rows.iter().map(view::incident_summary).collect();
     Ok(Json(Page { items, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
-}
-
-fn one<T>(field: &str, text: Option<&str>) -> Result<Option<T>, Failure>
-where
-    T: std::str::FromStr,
-    T::Err: std::fmt::Display,
-{
-    text.map(|text| text.parse().map_err(|error| api::FieldError::new(field, error).into())).transpose()
 }
 
 /// Show an incident with its timeline.

@@ -4,7 +4,7 @@ use api::change::{
     ApproveRequest, Change, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::canonical::Digest;
@@ -17,7 +17,7 @@ use store::IdempotencyKey;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, ChangePath, Idempotency, JsonBody, NoBody};
+use super::extract::{Authenticated, ChangePath, Idempotency, IdempotencyParams, JsonBody, NoBody, Path};
 use super::problem::Rejection;
 use super::respond;
 use crate::app::SharedApp;
@@ -87,7 +87,7 @@ where
 }
 
 /// Submit a draft.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/submit", tag = "changes", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/submit", tag = "changes", params(IdempotencyParams, ("id" = String, Path)),
     responses((status = 200, body = Change)))]
 async fn submit(
     State(app): State<SharedApp>,
@@ -105,7 +105,7 @@ async fn submit(
 }
 
 /// Add a remark.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/comments", tag = "changes", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/comments", tag = "changes", params(IdempotencyParams, ("id" = String, Path)),
     request_body = CommentRequest, responses((status = 200, body = Change)))]
 async fn comment(
     State(app): State<SharedApp>,
@@ -119,7 +119,7 @@ async fn comment(
 }
 
 /// Approve as an authority, bound to the digest of what was seen.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/approve", tag = "approval", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/approve", tag = "approval", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ApproveRequest, responses((status = 200, body = Change)))]
 async fn approve(
     State(app): State<SharedApp>,
@@ -146,7 +146,7 @@ async fn approve(
 }
 
 /// Reject as an authority.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/reject", tag = "approval", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/reject", tag = "approval", params(IdempotencyParams, ("id" = String, Path)),
     request_body = RejectRequest, responses((status = 200, body = Change)))]
 async fn reject(
     State(app): State<SharedApp>,
@@ -165,7 +165,7 @@ async fn reject(
 }
 
 /// Take back one's own approval, before the start.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/withdraw-approval", tag = "approval", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/withdraw-approval", tag = "approval", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ReasonRequest, responses((status = 200, body = Change)))]
 async fn withdraw_approval(
     State(app): State<SharedApp>,
@@ -180,7 +180,7 @@ async fn withdraw_approval(
 
 /// Record the evidence that a condition of an approval is met.
 #[utoipa::path(post, path = "/api/v1/changes/{id}/conditions/{index}/satisfy", tag = "approval",
-    params(("id" = String, Path), ("index" = usize, Path)), request_body = SatisfyRequest,
+    params(IdempotencyParams, ("id" = String, Path), ("index" = usize, Path)), request_body = SatisfyRequest,
     responses((status = 200, body = Change)))]
 async fn satisfy_condition(
     State(app): State<SharedApp>,
@@ -196,7 +196,7 @@ async fn satisfy_condition(
 }
 
 /// Give a change up before its start.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/cancel", tag = "changes", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/cancel", tag = "changes", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ReasonRequest, responses((status = 200, body = Change)))]
 async fn cancel(
     State(app): State<SharedApp>,
@@ -210,7 +210,7 @@ async fn cancel(
 }
 
 /// Ask the runner to pause after its current step.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/pause", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/pause", tag = "implementation", params(IdempotencyParams, ("id" = String, Path)),
     responses((status = 200, body = Change)))]
 async fn pause(
     State(app): State<SharedApp>,
@@ -223,7 +223,7 @@ async fn pause(
 }
 
 /// Let the runner go on.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/resume", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/resume", tag = "implementation", params(IdempotencyParams, ("id" = String, Path)),
     responses((status = 200, body = Change)))]
 async fn resume(
     State(app): State<SharedApp>,
@@ -236,7 +236,7 @@ async fn resume(
 }
 
 /// Answer the question of a step that waits for a person: done, redo or give_up.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/decide-step", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/decide-step", tag = "implementation", params(IdempotencyParams, ("id" = String, Path)),
     request_body = DecideStepRequest, responses((status = 200, body = Change)))]
 async fn decide_step(
     State(app): State<SharedApp>,
@@ -251,7 +251,7 @@ async fn decide_step(
 }
 
 /// Hand in the result of a validation. A failed check takes the change back.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/validate", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/validate", tag = "implementation", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ValidateRequest, responses((status = 200, body = Change)))]
 async fn validate(
     State(app): State<SharedApp>,
@@ -277,7 +277,7 @@ async fn validate(
 }
 
 /// Take a change back.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/rollback", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/rollback", tag = "implementation", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ReasonRequest, responses((status = 200, body = Change)))]
 async fn roll_back(
     State(app): State<SharedApp>,
@@ -291,7 +291,7 @@ async fn roll_back(
 }
 
 /// End and document a change.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/close", tag = "changes", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/close", tag = "changes", params(IdempotencyParams, ("id" = String, Path)),
     request_body = CloseRequest, responses((status = 200, body = Change)))]
 async fn close(
     State(app): State<SharedApp>,
@@ -317,7 +317,7 @@ fn outcome(word: &str) -> Result<Outcome, Failure> {
 }
 
 /// Add a review: post_implementation, or the retrospective one of an emergency change.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/reviews", tag = "changes", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/reviews", tag = "changes", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ReviewRequest, responses((status = 200, body = Change)))]
 async fn review(
     State(app): State<SharedApp>,

@@ -19,10 +19,11 @@ mod system;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use utoipa::OpenApi;
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use extract::{method_not_allowed, not_found};
-pub(crate) use problem::{chain, overloaded, panicked, problem, timed_out};
+pub(crate) use problem::{chain, identified, overloaded, panicked, problem, timed_out};
 
 use crate::app::SharedApp;
 
@@ -66,19 +67,29 @@ fn documented() -> OpenApiRouter<SharedApp> {
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().into_openapi()
+    let mut document = documented().into_openapi();
+    for path in document.paths.paths.values_mut() {
+        let methods = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+        for operation in methods.into_iter().flatten() {
+            operation.responses.responses.insert("default".to_owned(), RefOr::T(problem_response()));
+        }
+    }
+    document
+}
+
+/// What every operation may answer instead.
+fn problem_response() -> utoipa::openapi::Response {
+    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new()
+        .description("What was wrong, where, the accepted form, and the next step")
+        .content(api::PROBLEM_MEDIA_TYPE, problem)
+        .build()
 }
 
 /// All routes of the interface.
 pub(crate) fn router() -> Router<SharedApp> {
-    let (router, document) = documented().split_for_parts();
-    // Serialised once; the document does not change while the server runs.
-    let text = serde_json::to_string(&document).unwrap_or_default();
+    let (router, _) = documented().split_for_parts();
     router
-        .route(
-            "/api/v1/openapi.json",
-            axum::routing::get(move || std::future::ready(json_text(text.clone()))),
-        )
         .layer(tower_http::set_header::SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
@@ -87,8 +98,4 @@ pub(crate) fn router() -> Router<SharedApp> {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
-}
-
-fn json_text(text: String) -> ([(header::HeaderName, &'static str); 1], String) {
-    ([(header::CONTENT_TYPE, "application/json")], text)
 }

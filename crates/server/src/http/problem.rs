@@ -8,7 +8,7 @@ use domain::authorization::Violation;
 use domain::change::Refusal;
 use store::{AppendError, LeaseError, StoreError};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Precondition, RequestError};
 
 /// A failure on its way out.
 #[derive(Debug)]
@@ -23,10 +23,8 @@ impl<F: Into<Failure>> From<F> for Rejection {
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let problem = problem(&self.0);
-        if problem.status >= 500 {
-            tracing::error!(error = chain(&self.0), status = problem.status, "request failed");
-        }
-        respond(problem)
+        let cause = (problem.status >= 500).then(|| chain(&self.0));
+        respond(Outgoing { problem, cause })
     }
 }
 
@@ -41,75 +39,109 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A problem as an answer.
-pub(super) fn respond(problem: Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, axum::Json(problem)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
+/// A problem on its way out, carried beside an answer that has no body yet: only the outermost layer knows the
+/// request's identifier.
+#[derive(Debug, Clone)]
+struct Outgoing {
+    problem: Problem,
+    /// What the problem does not tell.
+    cause: Option<String>,
+}
+
+fn respond(outgoing: Outgoing) -> Response {
+    let status = StatusCode::from_u16(outgoing.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = status.into_response();
     if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    response.extensions_mut().insert(outgoing);
+    response
+}
+
+/// Writes the body of a problem, with the request's identifier, and logs what the problem does not tell under the same
+/// identifier. Other answers stay as they are.
+pub(crate) fn identified(mut response: Response, request_id: Option<&str>) -> Response {
+    let Some(Outgoing { mut problem, cause }) = response.extensions_mut().remove() else {
+        return response;
+    };
+    if let Some(error) = cause {
+        tracing::error!(request_id, status = problem.status, error, "request failed");
+    }
+    problem.request_id = request_id.map(str::to_owned);
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let mut response = (parts, axum::Json(problem)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
     response
 }
 
 /// The problem that tells of a failure. What went wrong inside is not told.
 pub(crate) fn problem(failure: &Failure) -> Problem {
     match failure {
-        Failure::Unauthenticated(detail) => make(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
-            .with_next_step("get a token from an administrator, or with `cortex-change token issue`"),
-        Failure::Denied(violations) => denied(violations),
-        Failure::Refused(Refusal::Policy { violations }) => denied(violations),
+        Failure::Unauthenticated(detail) => make(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            detail,
+            "get a token from an administrator, or with `cortex-change token issue`",
+        ),
+        Failure::Denied(violations) | Failure::Refused(Refusal::Policy { violations }) => denied(violations),
         Failure::Refused(refusal) => refused(refusal),
-        Failure::Incident(refusal) => make(StatusCode::CONFLICT, "incident-refused", &refusal.to_string()),
+        Failure::Incident(refusal) => make(
+            StatusCode::CONFLICT,
+            "incident-refused",
+            &refusal.to_string(),
+            "read the incident again, then ask for what its state admits",
+        ),
         Failure::Actor(refusal) => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "actor-refused", &refusal.to_string())
+            make(StatusCode::UNPROCESSABLE_ENTITY, "actor-refused", &refusal.to_string(), CORRECT)
         }
         Failure::Catalog(error) => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "catalog-refused", &error.to_string())
+            make(StatusCode::UNPROCESSABLE_ENTITY, "catalog-refused", &error.to_string(), CORRECT)
         }
         Failure::Field(error) => with_item(
-            make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", &error.to_string()),
+            make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", &error.to_string(), CORRECT),
             &error.field,
             &error.message,
         ),
-        Failure::Read(error) => read(error),
-        Failure::MediaType { given } => {
-            make(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", &format!("`{given}` is not accepted"))
-                .with_next_step("send JSON with `Content-Type: application/json`")
+        Failure::Request(error) => request(error),
+        Failure::Precondition(precondition) => unmet(*precondition),
+        Failure::NotFound { what, .. } => {
+            make(StatusCode::NOT_FOUND, "not-found", &failure.to_string(), &look_up(what))
         }
-        Failure::NotFound { what, name } => {
-            make(StatusCode::NOT_FOUND, "not-found", &format!("there is no {what} `{name}`"))
-        }
-        Failure::Exists { .. } => make(StatusCode::CONFLICT, "exists", &failure.to_string())
-            .with_next_step("choose another name, or change the existing one"),
-        Failure::StaleVersion { .. } => {
-            make(StatusCode::PRECONDITION_FAILED, "stale-version", &failure.to_string())
-                .with_next_step("read the change again, apply the amendment to it, and send the new version")
-        }
-        Failure::VersionMissing => {
-            make(StatusCode::PRECONDITION_REQUIRED, "version-missing", &failure.to_string())
-                .with_next_step("read the change and send its `ETag` as `If-Match`")
-        }
-        Failure::IdempotencyMismatch => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", &failure.to_string())
-                .with_next_step("use a new key for a new request, or repeat the earlier request exactly")
-        }
+        Failure::Exists { .. } => make(
+            StatusCode::CONFLICT,
+            "exists",
+            &failure.to_string(),
+            "choose another name, or change the existing one",
+        ),
         Failure::Lease(error) => lease(error),
-        Failure::Contended => {
-            make(StatusCode::CONFLICT, "contended", &failure.to_string()).with_next_step("try again")
-        }
+        Failure::Contended => contended(),
         Failure::Append(error) => append(error),
         Failure::Store(error) => store(error),
-        Failure::Overloaded(detail) => make(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
-            .with_next_step("try again in a moment"),
+        Failure::Overloaded(detail) => {
+            make(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail, "try again in a moment")
+        }
         Failure::Unreadable(_)
         | Failure::CorruptChange(_)
         | Failure::CorruptIncident(_)
         | Failure::Internal(_) => internal(),
+    }
+}
+
+const CORRECT: &str = "correct the request and send it again";
+
+/// Where to find out what there is.
+fn look_up(what: &str) -> String {
+    match what {
+        "change" => "identifiers look like CHG-2026-000123: list them with GET /api/v1/changes".to_owned(),
+        "incident" => {
+            "identifiers look like INC-2026-000123: list them with GET /api/v1/incidents".to_owned()
+        }
+        "actor" => "name an actor by its name or identifier: list them with GET /api/v1/actors".to_owned(),
+        _ => "see /api/v1/openapi.json for what there is".to_owned(),
     }
 }
 
@@ -120,21 +152,25 @@ pub(crate) fn overloaded() -> Response {
 
 /// The answer to a request that took too long. Work that was begun still comes to its end.
 pub(crate) fn timed_out() -> Response {
-    let problem = make(StatusCode::GATEWAY_TIMEOUT, "timed-out", "the request took too long")
-        .with_next_step("read what was written, then repeat the request with the same idempotency key");
-    respond(problem)
+    let problem = make(StatusCode::GATEWAY_TIMEOUT, "timed-out", "the request took too long", LOOK_FIRST);
+    respond(Outgoing { problem, cause: Some("the request took too long".to_owned()) })
 }
 
 /// The answer when a handler panicked: a mistake of ours.
 pub(crate) fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
     let text = cause.downcast_ref::<String>().cloned();
     let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-    tracing::error!(cause = text.unwrap_or_default(), "a handler panicked");
-    respond(internal())
+    let cause = format!("a handler panicked: {}", text.unwrap_or_default());
+    respond(Outgoing { problem: internal(), cause: Some(cause) })
 }
 
-fn make(status: StatusCode, kind: &str, detail: &str) -> Problem {
-    Problem::new(kind, status.as_u16(), status.canonical_reason().unwrap_or("Problem"), detail)
+/// A problem, entitled by its kind: `stale-version` is a "Stale version".
+fn make(status: StatusCode, kind: &str, detail: &str, next_step: &str) -> Problem {
+    let mut title = kind.replace('-', " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Problem::new(kind, status.as_u16(), &title, detail).with_next_step(next_step)
 }
 
 fn with_item(problem: Problem, at: &str, message: &str) -> Problem {
@@ -144,10 +180,12 @@ fn with_item(problem: Problem, at: &str, message: &str) -> Problem {
 fn denied(violations: &[Violation]) -> Problem {
     let first = violations.first();
     let detail = first.map_or("refused by policy", |violation| violation.sentence.as_str());
-    let mut problem = make(StatusCode::FORBIDDEN, "refused-by-policy", detail);
-    if let Some(violation) = first {
-        problem = problem.with_rule(violation.rule.as_str()).with_next_step(violation.next_step.as_str());
-    }
+    let next_step = first.map_or("ask somebody who may do it", |violation| violation.next_step.as_str());
+    let problem = make(StatusCode::FORBIDDEN, "refused-by-policy", detail, next_step);
+    let problem = match first {
+        Some(violation) => problem.with_rule(violation.rule.as_str()),
+        None => problem,
+    };
     let item = |violation: &Violation| ErrorItem {
         at: violation.rule.to_string(),
         message: violation.sentence.clone(),
@@ -186,53 +224,105 @@ fn refused(refusal: &Refusal) -> Problem {
         | Refusal::OutcomeMismatch { .. }
         | Refusal::NoRetrospectiveDue => (StatusCode::CONFLICT, "refused"),
     };
-    make(status, kind, &refusal.to_string()).with_rule(refusal.rule()).with_next_step(refusal.next_step())
+    make(status, kind, &refusal.to_string(), &refusal.next_step()).with_rule(refusal.rule())
 }
 
-fn read(error: &ReadError) -> Problem {
+fn request(error: &RequestError) -> Problem {
+    let (status, kind, next_step) = match error {
+        RequestError::MediaType { .. } => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            "send JSON with `Content-Type: application/json`",
+        ),
+        RequestError::Method { .. } => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "see /api/v1/openapi.json for the methods of each address",
+        ),
+        RequestError::BrokenOff => (StatusCode::BAD_REQUEST, "broken-off", "send the whole request again"),
+        RequestError::Body(ReadError::TooLarge { .. }) => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "send less: shorten texts, or name services instead of single items",
+        ),
+        RequestError::Body(
+            ReadError::Encoding { .. } | ReadError::TooDeep { .. } | ReadError::Form { .. },
+        ) => (
+            StatusCode::BAD_REQUEST,
+            "unreadable-body",
+            "send what /api/v1/openapi.json describes for this address",
+        ),
+    };
+    let problem = make(status, kind, &error.to_string(), next_step);
     match error {
-        ReadError::TooLarge { .. } => make(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &error.to_string())
-            .with_next_step("send less: shorten texts, or name services instead of single items"),
-        ReadError::Encoding { .. } | ReadError::TooDeep { .. } => {
-            make(StatusCode::BAD_REQUEST, "unreadable-body", &error.to_string())
-                .with_next_step("send JSON as in /api/v1/openapi.json")
-        }
-        ReadError::Form { field, message } => {
-            with_item(make(StatusCode::BAD_REQUEST, "unreadable-body", &error.to_string()), field, message)
-                .with_next_step("send JSON as in /api/v1/openapi.json")
-        }
+        RequestError::Body(ReadError::Form { field, message }) => with_item(problem, field, message),
+        RequestError::Body(
+            ReadError::Encoding { .. } | ReadError::TooDeep { .. } | ReadError::TooLarge { .. },
+        )
+        | RequestError::MediaType { .. }
+        | RequestError::Method { .. }
+        | RequestError::BrokenOff => problem,
     }
+}
+
+fn unmet(precondition: Precondition) -> Problem {
+    let (status, kind, next_step) = match precondition {
+        Precondition::StaleVersion { .. } => (
+            StatusCode::PRECONDITION_FAILED,
+            "stale-version",
+            "read the change again, apply the amendment to it, and send the new version",
+        ),
+        Precondition::VersionMissing => (
+            StatusCode::PRECONDITION_REQUIRED,
+            "version-missing",
+            "read the change and send its `ETag` as `If-Match`",
+        ),
+        Precondition::KeyReused => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "use a new key for a new request, or repeat the earlier request exactly",
+        ),
+    };
+    make(status, kind, &precondition.to_string(), next_step)
+}
+
+fn contended() -> Problem {
+    make(StatusCode::CONFLICT, "contended", "others keep changing the same thing", "try again")
 }
 
 fn lease(error: &LeaseError) -> Problem {
     match error {
-        LeaseError::HeldBy { .. } => make(StatusCode::CONFLICT, "lease-held", &error.to_string())
-            .with_rule("lease")
-            .with_next_step("wait until the lease can be taken over, then try again"),
-        LeaseError::Lost { .. } => make(StatusCode::CONFLICT, "lease-lost", &error.to_string())
-            .with_rule("lease")
-            .with_next_step("stop: another runner may have taken over"),
+        LeaseError::HeldBy { .. } => make(
+            StatusCode::CONFLICT,
+            "lease-held",
+            &error.to_string(),
+            "wait until the lease can be taken over, then try again",
+        )
+        .with_rule("lease"),
+        LeaseError::Lost { .. } => lease_lost(&error.to_string()),
         LeaseError::Time { .. } => internal(),
         LeaseError::Store(error) => store(error),
     }
 }
 
+fn lease_lost(detail: &str) -> Problem {
+    let next_step = "stop: another runner may have taken over";
+    make(StatusCode::CONFLICT, "lease-lost", detail, next_step).with_rule("lease")
+}
+
 fn append(error: &AppendError) -> Problem {
     match error {
-        AppendError::VersionConflict { .. } | AppendError::TimerGone { .. } => {
-            make(StatusCode::CONFLICT, "contended", "others keep changing the same thing")
-                .with_next_step("try again")
-        }
-        AppendError::LeaseLost { .. } => make(StatusCode::CONFLICT, "lease-lost", &error.to_string())
-            .with_rule("lease")
-            .with_next_step("stop: another runner may have taken over"),
+        AppendError::VersionConflict { .. } | AppendError::TimerGone { .. } => contended(),
+        AppendError::LeaseLost { .. } => lease_lost(&error.to_string()),
         AppendError::ClockWentBack { .. } => {
-            make(StatusCode::SERVICE_UNAVAILABLE, "clock", &error.to_string())
+            make(StatusCode::SERVICE_UNAVAILABLE, "clock", &error.to_string(), "set the server's clock")
         }
-        AppendError::InvalidEvent { .. } => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-content", "the request cannot be recorded")
-                .with_next_step("shorten it; keys that begin with `$` are reserved")
-        }
+        AppendError::InvalidEvent { source, .. } => make(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-content",
+            &format!("the request cannot be recorded: {}", chain(source)),
+            "shorten it; names that begin with `$` are reserved",
+        ),
         AppendError::Store(error) => store(error),
         AppendError::IdempotentReplay(_) | AppendError::StreamTwice { .. } => internal(),
     }
@@ -240,36 +330,44 @@ fn append(error: &AppendError) -> Problem {
 
 fn store(error: &StoreError) -> Problem {
     match error {
-        StoreError::StorageFull(_) => {
-            make(StatusCode::INSUFFICIENT_STORAGE, "storage-full", "the storage is full; nothing was written")
-                .with_next_step("free space on the server's disk, then try again")
-        }
+        StoreError::StorageFull(_) => make(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "storage-full",
+            "the storage is full; nothing was written",
+            "free space on the server's disk, then try again",
+        ),
         StoreError::Unavailable(_) | StoreError::Closed => make(
             StatusCode::SERVICE_UNAVAILABLE,
             "store-unavailable",
             "the database does not answer; nothing was written",
-        )
-        .with_next_step("try again in a moment"),
+            "try again in a moment",
+        ),
         StoreError::OutcomeUnknown(_) => make(
             StatusCode::SERVICE_UNAVAILABLE,
             "outcome-unknown",
             "the database was lost during the commit; whether it took place is not known",
-        )
-        .with_next_step("read what was written, then repeat the request with the same idempotency key"),
-        StoreError::InvalidCursor => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-cursor", &error.to_string())
-                .with_next_step("leave the cursor out to start at the beginning")
+            LOOK_FIRST,
+        ),
+        StoreError::InvalidCursor => make(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-cursor",
+            &error.to_string(),
+            "leave the cursor out to start at the beginning",
+        ),
+        StoreError::TooMuch { .. } => {
+            make(StatusCode::UNPROCESSABLE_ENTITY, "too-much", &error.to_string(), "ask for less at once")
         }
-        StoreError::TooMuch { .. } => make(StatusCode::UNPROCESSABLE_ENTITY, "too-much", &error.to_string()),
         StoreError::Damaged { .. } | StoreError::Refused(_) => internal(),
     }
 }
+
+const LOOK_FIRST: &str = "read what was written, then repeat the request with the same idempotency key";
 
 fn internal() -> Problem {
     make(
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
-        "something went wrong on the server; nothing was written",
+        "something went wrong on the server",
+        "read what was written before repeating it, and give the request id to whoever runs the server",
     )
-    .with_next_step("give the request id to whoever runs the server")
 }

@@ -12,7 +12,7 @@ use super::problem::Rejection;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::commit::Extras;
-use crate::failure::Failure;
+use crate::failure::{Failure, Precondition};
 use crate::view;
 use crate::work::ChangeWork;
 
@@ -97,7 +97,7 @@ pub(super) async fn worked(
 
 async fn replayed(app: &App, stored: &StoredResponse, request_digest: Digest) -> Result<Response, Failure> {
     if stored.request_digest != request_digest {
-        return Err(Failure::IdempotencyMismatch);
+        return Err(Precondition::KeyReused.into());
     }
     let kept: KeptAnswer =
         serde_json::from_slice(&stored.body).map_err(|error| Failure::Internal(error.to_string()))?;

@@ -1,5 +1,7 @@
 //! Health, readiness and metrics. Health and readiness are the only routes without a token.
 
+use std::sync::OnceLock;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -14,9 +16,16 @@ use super::extract::Authenticated;
 use super::problem::Rejection;
 use crate::app::SharedApp;
 use crate::ask;
+use crate::failure::Failure;
+
+const METRICS_MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(health)).routes(routes!(readiness)).routes(routes!(metrics))
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(readiness))
+        .routes(routes!(metrics))
+        .routes(routes!(document))
 }
 
 /// How the server is.
@@ -46,9 +55,10 @@ async fn readiness(State(app): State<SharedApp>) -> Response {
     (status, Json(Health { status: word })).into_response()
 }
 
-/// Figures in the Prometheus text format.
+/// Figures in the OpenMetrics text format, which Prometheus reads.
 #[utoipa::path(get, path = "/metrics", tag = "system",
-    responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "OpenMetrics text format", body = String,
+        content_type = "application/openmetrics-text")))]
 async fn metrics(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
@@ -56,5 +66,20 @@ async fn metrics(
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let states = app.store.count_changes_by_state().await?;
     let text = app.metrics.render(&states, app.store.head().await?.size);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    let text = text.map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)], text).into_response())
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "system",
+    responses((status = 200, description = "An OpenAPI document", body = Object)))]
+async fn document(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+) -> Result<Response, Rejection> {
+    /// Written once: the document does not change while the server runs.
+    static TEXT: OnceLock<String> = OnceLock::new();
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let text = TEXT.get_or_init(|| serde_json::to_string(&super::openapi()).unwrap_or_default());
+    Ok(([(header::CONTENT_TYPE, "application/json")], text.as_str()).into_response())
 }

@@ -55,9 +55,7 @@ impl Sessions {
     pub(super) fn caller(&self, known: &Known, id: &str, now: Timestamp) -> Option<Caller> {
         let key = Digest::of_bytes(id.as_bytes());
         let session = self.lock().get(&key).copied().filter(|session| now < session.ends_at)?;
-        let (actor, _, token) = known.directory.token(&session.token)?;
-        let is_good = token.is_live(now) && actor.active;
-        is_good.then(|| Caller::Registered { actor: Box::new(actor.clone()), scopes: token.scopes.clone() })
+        Caller::of_digest(&known.directory, &session.token, now).ok()
     }
 
     /// Ends a session.

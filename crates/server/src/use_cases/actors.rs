@@ -3,11 +3,11 @@
 use domain::Timestamp;
 use domain::actor::{self, Actor, ActorCommand, ActorEvent, Registration, Role, Scope, Token};
 use domain::canonical::Digest;
-use domain::id::{ActorId, ActorName, TokenId};
+use domain::id::{ActorId, ActorName, PolicyId, TokenId};
 use domain::text::FreeText;
 use jiff::SignedDuration;
 use policy::{Action, ActorResource, Resource};
-use store::{Guard, StreamAppend};
+use store::StreamAppend;
 
 use super::refusal;
 use crate::app::{App, SharedApp};
@@ -16,7 +16,7 @@ use crate::caller::{Caller, TOKEN_PREFIX};
 use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
 use crate::record::{Envelope, Recorded, encode};
-use crate::work::actor_stream;
+use crate::work::{actor_guard, actor_stream, allowed_by};
 
 /// How often a decision is made again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -57,22 +57,42 @@ pub(crate) async fn register(
 ) -> Result<Actor, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let id = new_actor_id()?;
-        let owner = registration.owner.as_ref().map(|owner| owner.id.clone());
-        let resource = Resource::Actor(ActorResource { id: id.clone(), owner });
-        if let Err(failure) = ask::about(&shared, &caller, Action::ManageActors, &resource) {
-            refusal::note(&shared, &caller, Action::ManageActors, "new actor", &failure).await;
-            return Err(failure);
+        let mut caller = caller;
+        for _ in 0..ATTEMPTS_MAX {
+            match attempt_to_register(&shared, &caller, registration.clone()).await {
+                Ok(actor) => return Ok(actor),
+                Err(failure @ Failure::Denied(_)) => {
+                    refusal::note(&shared, &caller, Action::ManageActors, "new actor", &failure).await;
+                    return Err(failure);
+                }
+                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
+            }
         }
-        let name = registration.name.clone();
-        if shared.known().directory.named(name.as_str()).is_some() {
-            return Err(Failure::Exists { what: "actor", name: name.to_string() });
-        }
-        let events = actor::register(registration)?;
-        append(&shared, &caller.id(), &id, 0, events, Vec::new()).await?;
-        found(&shared, &id)
+        Err(Failure::Contended)
     })
     .await
+}
+
+async fn attempt_to_register(
+    app: &App,
+    caller: &Caller,
+    registration: Registration,
+) -> Result<Actor, Failure> {
+    let id = new_actor_id()?;
+    let owner = registration.owner.as_ref().map(|owner| owner.id.clone());
+    let resource = Resource::Actor(ActorResource { id: id.clone(), owner });
+    let answer = ask::about(app, caller, Action::ManageActors, &resource)?;
+    let name = registration.name.clone();
+    let taken = || Failure::Exists { what: "actor", name: name.to_string() };
+    // Held until the actor is known or refused, so that two requests of the same moment cannot share a name.
+    let _reserved = app.reserve_name(&name).ok_or_else(taken)?;
+    if app.known().directory.named(name.as_str()).is_some() {
+        return Err(taken());
+    }
+    let events = actor::register(registration)?;
+    let by = By { caller, policies: allowed_by(&answer) };
+    append(app, &by, &id, 0, events).await?;
+    found(app, &id)
 }
 
 /// Applies a command to an actor.
@@ -88,6 +108,7 @@ pub(crate) async fn update(
 ) -> Result<Actor, Failure> {
     let (shared, caller, wanted) = (app.clone(), caller.clone(), id_or_name.to_owned());
     app.owned(async move {
+        let mut caller = caller;
         for _ in 0..ATTEMPTS_MAX {
             match attempt(&shared, &caller, action, &wanted, &command).await {
                 Ok(actor) => return Ok(actor),
@@ -95,7 +116,7 @@ pub(crate) async fn update(
                     refusal::note(&shared, &caller, action, &wanted, &failure).await;
                     return Err(failure);
                 }
-                Err(failure) => yield_to_others(&shared, failure).await?,
+                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
             }
         }
         Err(Failure::Contended)
@@ -112,13 +133,10 @@ async fn attempt(
 ) -> Result<Actor, Failure> {
     let before = find(app, wanted)?;
     let resource = Resource::Actor(ActorResource { id: before.id.clone(), owner: before.owner.clone() });
-    ask::about(app, caller, action, &resource)?;
+    let answer = ask::about(app, caller, action, &resource)?;
     let events = actor::decide(&before, command, app.clock.now())?;
-    let mut guards = Vec::new();
-    if let Some(actor) = caller.actor().filter(|actor| actor.id != before.id) {
-        guards.push(Guard::StreamVersion { stream: actor_stream(&actor.id)?, version: actor.version });
-    }
-    append(app, &caller.id(), &before.id, before.version, events, guards).await?;
+    let by = By { caller, policies: allowed_by(&answer) };
+    append(app, &by, &before.id, before.version, events).await?;
     found(app, &before.id)
 }
 
@@ -171,7 +189,8 @@ pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
         revoked: false,
     };
     events.push(ActorEvent::TokenIssued { token_id: issued.token_id.clone(), token });
-    append(app, &ActorId::system(), &id, 0, events, Vec::new()).await?;
+    let by = By { caller: &Caller::System, policies: Vec::new() };
+    append(app, &by, &id, 0, events).await?;
     Ok(Some(issued))
 }
 
@@ -190,21 +209,28 @@ fn found(app: &App, id: &ActorId) -> Result<Actor, Failure> {
     actor.ok_or_else(|| Failure::Internal("an actor that was just written is not known".to_owned()))
 }
 
+/// Who does it, and the policies that allowed it.
+struct By<'a> {
+    caller: &'a Caller,
+    policies: Vec<PolicyId>,
+}
+
 async fn append(
     app: &App,
-    by: &ActorId,
+    by: &By<'_>,
     id: &ActorId,
     expected_version: u64,
     events: Vec<ActorEvent>,
-    guards: Vec<Guard>,
 ) -> Result<(), Failure> {
     let last = app.known().directory.get(id).map(|actor| actor.updated_at);
     let at = last.map_or_else(|| app.clock.now(), |last| last.max(app.clock.now()));
-    let envelope = Envelope { at, actor: by.clone(), on_behalf_of: None, policies: Vec::new() };
+    let envelope = Envelope { at, actor: by.caller.id(), on_behalf_of: None, policies: by.policies.clone() };
+    // Whoever changes its own record is guarded by the expected version.
+    let guard = actor_guard(by.caller)?.filter(|_| by.caller.id() != *id);
     let encoded: Result<Vec<_>, _> = events.iter().map(|event| encode(&envelope, event)).collect();
     let encoded = encoded.map_err(|error| Failure::Internal(error.to_string()))?;
     let part = StreamAppend { stream: actor_stream(id)?, expected_version, events: encoded };
-    let appended = app.store.append(single(part, guards)).await?;
+    let appended = app.append(single(part, guard.into_iter().collect())).await?;
     let mut known = app.known_mut();
     for (offset, event) in (0_u64..).zip(events) {
         let version = expected_version + 1 + offset;

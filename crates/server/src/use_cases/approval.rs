@@ -42,14 +42,14 @@ pub(crate) async fn approve(
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let done = with_change(&shared, id, extras, |work, _| {
+        let done = with_change(&shared, &caller, id, extras, |work, _, caller| {
             let Approval { digest, conditions, comment, .. } = approval.clone();
-            let role = exercised(&caller, &work.change, approval.role)?;
+            let role = exercised(caller, &work.change, approval.role)?;
             let action = action(&work.change);
             let particulars =
                 Particulars { authority: Some(role), digest: Some(digest), ..Particulars::default() };
             let command = Command::Approve { role, digest, conditions, comment };
-            work.command(&shared, &caller, action, particulars, &command)
+            work.command(&shared, caller, action, particulars, &command)
         })
         .await;
         noted(&shared, &caller, Action::Approve, id, done).await
@@ -71,11 +71,11 @@ pub(crate) async fn reject(
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let done = with_change(&shared, id, extras, |work, _| {
-            let role = exercised(&caller, &work.change, role)?;
+        let done = with_change(&shared, &caller, id, extras, |work, _, caller| {
+            let role = exercised(caller, &work.change, role)?;
             let particulars = Particulars { authority: Some(role), ..Particulars::default() };
             let command = Command::Reject { role, reason: reason.clone() };
-            work.command(&shared, &caller, Action::Reject, particulars, &command)
+            work.command(&shared, caller, Action::Reject, particulars, &command)
         })
         .await;
         noted(&shared, &caller, Action::Reject, id, done).await

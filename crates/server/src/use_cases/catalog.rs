@@ -14,7 +14,7 @@ use crate::caller::Caller;
 use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
 use crate::record::{Envelope, Recorded, encode};
-use crate::work::catalog_stream;
+use crate::work::{actor_guard, allowed_by, catalog_stream};
 
 /// How often a decision is made again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -32,14 +32,15 @@ pub(crate) async fn apply(
 ) -> Result<Vec<CatalogEvent>, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        if let Err(failure) = ask::about(&shared, &caller, Action::ApplyCatalog, &Resource::Catalog) {
-            refusal::note(&shared, &caller, Action::ApplyCatalog, "catalog", &failure).await;
-            return Err(failure);
-        }
+        let mut caller = caller;
         for _ in 0..ATTEMPTS_MAX {
             match attempt(&shared, &caller, &services, &retire, dry_run).await {
                 Ok(events) => return Ok(events),
-                Err(failure) => yield_to_others(&shared, failure).await?,
+                Err(failure @ Failure::Denied(_)) => {
+                    refusal::note(&shared, &caller, Action::ApplyCatalog, "catalog", &failure).await;
+                    return Err(failure);
+                }
+                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
             }
         }
         Err(Failure::Contended)
@@ -54,6 +55,7 @@ async fn attempt(
     retire: &BTreeSet<ServiceName>,
     dry_run: bool,
 ) -> Result<Vec<CatalogEvent>, Failure> {
+    let answer = ask::about(app, caller, Action::ApplyCatalog, &Resource::Catalog)?;
     let (events, version) = {
         let known = app.known();
         let mut events = known.catalog.declare(services)?;
@@ -64,13 +66,17 @@ async fn attempt(
     if dry_run || events.is_empty() {
         return Ok(events);
     }
-    let envelope =
-        Envelope { at: app.clock.now(), actor: caller.id(), on_behalf_of: None, policies: Vec::new() };
+    let envelope = Envelope {
+        at: app.clock.now(),
+        actor: caller.id(),
+        on_behalf_of: None,
+        policies: allowed_by(&answer),
+    };
     let encoded: Result<Vec<_>, _> = events.iter().map(|event| encode(&envelope, event)).collect();
     let encoded = encoded.map_err(|error| Failure::Internal(error.to_string()))?;
     let stream = catalog_stream()?;
     let part = StreamAppend { stream, expected_version: version, events: encoded };
-    let appended = app.store.append(single(part, Vec::new())).await?;
+    let appended = app.append(single(part, actor_guard(caller)?.into_iter().collect())).await?;
     let mut known = app.known_mut();
     for (offset, event) in (0_u64..).zip(&events) {
         known.apply_catalog(&Recorded {

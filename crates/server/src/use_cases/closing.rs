@@ -6,12 +6,12 @@ use domain::text::FreeText;
 use policy::Action;
 
 use super::simple;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::ask::Particulars;
 use crate::caller::Caller;
 use crate::commit::Extras;
 use crate::failure::Failure;
-use crate::work::{self, ChangeWork};
+use crate::work::ChangeWork;
 
 /// Ends and documents a change.
 ///
@@ -27,9 +27,21 @@ pub(crate) async fn close(
     extras: Extras,
 ) -> Result<ChangeWork, Failure> {
     if let Some(other) = follow_up {
-        work::load(app, other).await?;
+        require_other(app, id, other).await?;
     }
     let particulars = Particulars { outcome: Some(outcome), ..Particulars::default() };
     let command = Command::Close { outcome, follow_up, comment };
     simple(app, caller, id, Action::Close, particulars, command, extras).await
+}
+
+/// A change is completed by another one that exists.
+async fn require_other(app: &App, id: ChangeId, follow_up: ChangeId) -> Result<(), Failure> {
+    let message = if follow_up == id {
+        "a change cannot complete itself: name the change that does".to_owned()
+    } else if app.store.change(follow_up).await?.is_none() {
+        format!("there is no change `{follow_up}`: create the change that completes this one first")
+    } else {
+        return Ok(());
+    };
+    Err(api::FieldError::new("follow_up", message).into())
 }

@@ -2,10 +2,12 @@
 
 use domain::actor::Directory;
 use domain::change::Content;
-use domain::id::ActorId;
-use policy::Action;
+use domain::id::{ActorId, ChangeId};
+use policy::{Action, ActorResource, Resource};
+use store::AppendError;
 
 use crate::app::{App, SharedApp};
+use crate::ask;
 use crate::caller::Caller;
 use crate::commit::{Extras, commit, yield_to_others};
 use crate::failure::Failure;
@@ -34,50 +36,72 @@ pub(crate) async fn create(
     app: &SharedApp,
     caller: &Caller,
     new: NewChange,
-    extras: impl Fn(&ChangeWork) -> Extras + Send + 'static,
+    extras: impl Fn(&ChangeWork) -> Extras + Send + Sync + 'static,
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let done = attempt(&shared, &caller, &new, extras).await;
-        if let Err(failure @ Failure::Denied(_)) = &done {
-            refusal::note(&shared, &caller, Action::ActOnBehalf, "new change", failure).await;
+        let on_behalf_of = on_behalf_of(&shared.known().directory, &caller, new.requested_by.as_deref())?;
+        let mut caller = caller;
+        for _ in 0..ATTEMPTS_MAX {
+            let requester = requester(&shared, &caller, on_behalf_of.clone()).await?;
+            match attempt(&shared, &requester, &new, &extras).await {
+                Ok(work) => return Ok(work),
+                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
+            }
         }
-        done
+        Err(Failure::Contended)
     })
     .await
 }
 
-async fn attempt(
+/// Whoever asks, once policy lets it ask for the one it names.
+async fn requester<'a>(
     app: &App,
-    caller: &Caller,
-    new: &NewChange,
-    extras: impl Fn(&ChangeWork) -> Extras + Send,
-) -> Result<ChangeWork, Failure> {
-    let on_behalf_of = on_behalf_of(&app.known().directory, caller, new.requested_by.as_deref())?;
-    for _ in 0..ATTEMPTS_MAX {
-        let id = app.next_change_id(app.clock.now()).await?;
-        let requester = Requester { caller, on_behalf_of: on_behalf_of.clone() };
-        let mut work = decide(app, &requester, id, new)?;
-        let extras = extras(&work);
-        match commit(app, &mut work, extras).await {
-            Ok(()) => return Ok(work),
-            Err(failure) => yield_to_others(app, failure).await?,
+    caller: &'a Caller,
+    on_behalf_of: Option<ActorId>,
+) -> Result<Requester<'a>, Failure> {
+    if let Some(other) = &on_behalf_of {
+        let owner = app.known().directory.get(other).and_then(|actor| actor.owner.clone());
+        let resource = Resource::Actor(ActorResource { id: other.clone(), owner });
+        if let Err(failure) = ask::on_behalf(app, caller, Action::ActOnBehalf, &resource, Some(other)) {
+            refusal::note(app, caller, Action::ActOnBehalf, "new change", &failure).await;
+            return Err(failure);
         }
     }
-    Err(Failure::Contended)
+    Ok(Requester { caller, on_behalf_of })
+}
+
+async fn attempt(
+    app: &App,
+    requester: &Requester<'_>,
+    new: &NewChange,
+    extras: &(impl Fn(&ChangeWork) -> Extras + Sync),
+) -> Result<ChangeWork, Failure> {
+    let id = app.next_change_id(app.clock.now()).await?;
+    let done = async {
+        let mut work = decide(app, requester, id, new)?;
+        let extras = extras(&work);
+        commit(app, &mut work, extras).await?;
+        Ok(work)
+    };
+    // A number that somebody else has is not ours to give back.
+    done.await.inspect_err(|failure| {
+        if !matches!(failure, Failure::Append(AppendError::VersionConflict { .. })) {
+            app.give_back(id);
+        }
+    })
 }
 
 fn decide(
     app: &App,
     requester: &Requester<'_>,
-    id: domain::id::ChangeId,
+    id: ChangeId,
     new: &NewChange,
 ) -> Result<ChangeWork, Failure> {
     let known = app.known();
-    let created = ChangeWork::create(app, &known, requester, id, new.content.clone(), new.draft);
-    let mut work = created.inspect_err(|_| app.give_back(id))?;
+    let mut work = ChangeWork::create(app, &known, requester, id, new.content.clone(), new.draft)?;
     if !new.draft {
-        work.assess_and_route(app, &known).inspect_err(|_| app.give_back(id))?;
+        work.assess_and_route(app, &known)?;
     }
     Ok(work)
 }

@@ -29,8 +29,8 @@ pub(crate) async fn fire(app: &SharedApp, timer: &Timer) -> Result<(), Failure> 
     let shared = app.clone();
     let done = app
         .owned(async move {
-            with_change(&shared, id, extras, |work, _| {
-                work.command(&shared, &Caller::System, Action::Expire, Particulars::default(), &command)
+            with_change(&shared, &Caller::System, id, extras, |work, _, caller| {
+                work.command(&shared, caller, Action::Expire, Particulars::default(), &command)
             })
             .await
         })
@@ -46,6 +46,6 @@ pub(crate) async fn fire(app: &SharedApp, timer: &Timer) -> Result<(), Failure> 
 
 async fn remove(app: &SharedApp, id: TimerId) -> Result<(), Failure> {
     let append = Append { timers: vec![TimerOp::Cancel { id }], ..Append::default() };
-    app.store.append(append).await?;
+    app.append(append).await?;
     Ok(())
 }

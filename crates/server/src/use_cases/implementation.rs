@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use domain::canonical::Digest;
-use domain::change::{Command, Runner, State, StateName};
+use domain::change::{Command, Refusal, Runner, StateName};
 use domain::id::ChangeId;
 use domain::plan::Observation;
 use policy::Action;
-use store::{Guard, HolderName, LeaseGranted, ResourceName, Sample};
+use store::{AppendError, Guard, HolderName, LeaseGranted, ResourceName, Sample, StoreError};
 
 use super::noted;
 use crate::app::{App, SharedApp};
@@ -60,15 +60,17 @@ pub(crate) async fn start(
         let ttl = Duration::from_secs(settings.seconds);
         let grace = Duration::from_secs(settings.grace_seconds);
         let lease = shared.store.lease_acquire(&resource, &start.holder, ttl, grace).await?;
-        let done = with_change(&shared, id, Extras::default(), |work, _| {
+        let done = with_change(&shared, &caller, id, Extras::default(), |work, _, caller| {
             work.guard(Guard::Lease { resource: resource.clone(), token: lease.token });
-            begin(&shared, &caller, &start, work, lease.token)
+            begin(&shared, caller, &start, work, lease.token)
         })
         .await;
         match done {
             Ok(work) => Ok((work, lease)),
+            // Whether the start was recorded is not known: the lease ends by itself, and what began is interrupted then.
+            Err(failure @ Failure::Append(AppendError::Store(StoreError::OutcomeUnknown(_)))) => Err(failure),
             Err(failure) => {
-                shared.store.lease_release(&resource, lease.token).await?;
+                let_go(&shared, &resource, lease.token).await;
                 Err(failure)
             }
         }
@@ -118,9 +120,9 @@ pub(crate) async fn progress(
     let command = Command::Observe { observation: Box::new(observation), fencing_token };
     app.owned(async move {
         let resource = lease_resource(id)?;
-        with_change(&shared, id, Extras::default(), |work, _| {
+        with_change(&shared, &caller, id, Extras::default(), |work, _, caller| {
             work.guard(Guard::Lease { resource: resource.clone(), token: fencing_token });
-            work.command(&shared, &caller, Action::Progress, Particulars::default(), &command)
+            work.command(&shared, caller, Action::Progress, Particulars::default(), &command)
         })
         .await
     })
@@ -139,14 +141,9 @@ pub(crate) async fn heartbeat(
     samples: Vec<Sample>,
 ) -> Result<ChangeWork, Failure> {
     let work = ChangeWork::load(app, id).await?;
-    let is_runner = work.change.execution().is_some_and(|execution| match &execution.runner {
-        Runner::Held { by, fencing_token: held } => *by == caller.id() && *held == fencing_token,
-        Runner::Free { .. } => false,
-    });
-    if !is_runner {
-        let current = work.change.execution().map_or(0, |execution| execution.runner.fencing_token());
-        return Err(domain::change::Refusal::StaleLease { given: fencing_token, current }.into());
-    }
+    require_runner(&work, caller, fencing_token)?;
+    work.permit(app, caller, Action::Progress)?;
+    require_monitors(&work, &samples)?;
     let resource = lease_resource(id)?;
     let ttl = Duration::from_secs(app.config.lease.seconds);
     app.store.lease_renew(&resource, fencing_token, ttl).await?;
@@ -170,13 +167,13 @@ pub(crate) async fn finish(
     app.owned(async move {
         let resource = lease_resource(id)?;
         let command = Command::Finish { fencing_token };
-        let done = with_change(&shared, id, Extras::default(), |work, _| {
+        let done = with_change(&shared, &caller, id, Extras::default(), |work, _, caller| {
             work.guard(Guard::Lease { resource: resource.clone(), token: fencing_token });
-            work.command(&shared, &caller, Action::Finish, Particulars::default(), &command)
+            work.command(&shared, caller, Action::Finish, Particulars::default(), &command)
         })
         .await;
         let work = noted(&shared, &caller, Action::Finish, id, done).await?;
-        shared.store.lease_release(&resource, fencing_token).await?;
+        let_go(&shared, &resource, fencing_token).await;
         Ok(work)
     })
     .await
@@ -192,21 +189,52 @@ pub(crate) async fn release(
     id: ChangeId,
     fencing_token: u64,
 ) -> Result<ChangeWork, Failure> {
-    let work = heartbeat(app, caller, id, fencing_token, Vec::new()).await;
-    let work = match work {
-        Err(Failure::Refused(domain::change::Refusal::StaleLease { current, .. }))
-            if current == fencing_token =>
-        {
-            // The change has come to its end meanwhile and let its runner go; the lease may still be there.
-            ChangeWork::load(app, id).await?
+    let work = ChangeWork::load(app, id).await?;
+    work.permit(app, caller, Action::Interrupt)?;
+    let is_over = work.change.execution().is_some_and(|execution| {
+        matches!(execution.runner, Runner::Free { last_fencing_token } if last_fencing_token == fencing_token)
+    });
+    if !is_over {
+        require_runner(&work, caller, fencing_token)?;
+    }
+    // Recorded first: a change whose lease is given back while it counts as under way would wait for ever.
+    let work = interrupt(app, id, fencing_token).await?;
+    let_go(app, &lease_resource(id)?, fencing_token).await;
+    Ok(work)
+}
+
+/// Only the runner that the change knows of speaks for it.
+fn require_runner(work: &ChangeWork, caller: &Caller, given: u64) -> Result<(), Refusal> {
+    let runner = work.change.execution().map(|execution| &execution.runner);
+    match runner {
+        Some(Runner::Held { by, fencing_token }) if *by == caller.id() && *fencing_token == given => Ok(()),
+        Some(Runner::Held { .. } | Runner::Free { .. }) | None => {
+            let current = runner.map_or(0, Runner::fencing_token);
+            Err(Refusal::StaleLease { given, current })
         }
-        other => other?,
-    };
-    let resource = lease_resource(id)?;
-    app.store.lease_release(&resource, fencing_token).await?;
-    match &work.change.state {
-        State::Implementing(_) | State::RollingBack(_) => interrupt(app, id, fencing_token).await,
-        _ => Ok(work),
+    }
+}
+
+/// Only the change's own monitors have series, so that their number is bounded.
+fn require_monitors(work: &ChangeWork, samples: &[Sample]) -> Result<(), Failure> {
+    let monitors = &work.change.content.monitors;
+    let stray = samples
+        .iter()
+        .enumerate()
+        .find(|(_, sample)| monitors.iter().all(|monitor| monitor.name != sample.series));
+    match stray {
+        Some((at, sample)) => {
+            let message = format!("the change has no monitor `{}`", sample.series);
+            Err(api::FieldError::new(format!("samples[{at}].monitor"), message).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Gives a lease back. One that cannot be given back ends by itself.
+async fn let_go(app: &App, resource: &ResourceName, fencing_token: u64) {
+    if let Err(error) = app.store.lease_release(resource, fencing_token).await {
+        tracing::warn!(%resource, %error, "a lease was not given back");
     }
 }
 
@@ -221,7 +249,7 @@ pub(crate) async fn interrupt(
 ) -> Result<ChangeWork, Failure> {
     let shared = app.clone();
     app.owned(async move {
-        with_change(&shared, id, Extras::default(), |work, _| {
+        with_change(&shared, &Caller::System, id, Extras::default(), |work, _, caller| {
             let is_held_by_it = work.change.execution().is_some_and(|execution| {
                 matches!(&execution.runner, Runner::Held { fencing_token: held, .. } if *held == fencing_token)
             });
@@ -230,7 +258,7 @@ pub(crate) async fn interrupt(
             if !is_held_by_it || !is_underway {
                 return Ok(());
             }
-            work.command(&shared, &Caller::System, Action::Interrupt, Particulars::default(), &Command::Interrupt)
+            work.command(&shared, caller, Action::Interrupt, Particulars::default(), &Command::Interrupt)
         })
         .await
     })

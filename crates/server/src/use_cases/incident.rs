@@ -3,16 +3,17 @@
 use domain::id::IncidentId;
 use domain::incident::{self, Incident, IncidentCommand};
 use policy::{Action, IncidentResource, Resource};
-use store::{AppendError, StreamAppend, StreamName};
+use store::{StreamAppend, StreamName};
 
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
-use crate::commit::single;
+use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
 use crate::load;
 use crate::project;
 use crate::record::{Envelope, encode};
+use crate::work::{actor_guard, allowed_by};
 
 /// How often a decision is made again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -29,10 +30,11 @@ pub(crate) async fn update(
 ) -> Result<Incident, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
+        let mut caller = caller;
         for _ in 0..ATTEMPTS_MAX {
             match attempt(&shared, &caller, id, &commands).await {
-                Err(Failure::Append(AppendError::VersionConflict { .. })) => {}
-                done => return done,
+                Ok(incident) => return Ok(incident),
+                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
             }
         }
         Err(Failure::Contended)
@@ -49,12 +51,8 @@ async fn attempt(
     let before = load::incident(app, id).await?;
     let resource = Resource::Incident(IncidentResource { id, change: before.change });
     let answer = ask::about(app, caller, Action::UpdateIncident, &resource)?;
-    let policies = match answer {
-        domain::authorization::Answer::Allowed { by } => by,
-        domain::authorization::Answer::Denied { .. } => Vec::new(),
-    };
     let at = app.clock.now().max(before.updated_at);
-    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, policies };
+    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, policies: allowed_by(&answer) };
     let (mut incident, mut events) = (before.clone(), Vec::new());
     for command in commands {
         for event in incident::decide(&incident, command)? {
@@ -63,8 +61,8 @@ async fn attempt(
         }
     }
     let part = StreamAppend { stream: StreamName::incident(id), expected_version: before.version, events };
-    let mut append = single(part, Vec::new());
+    let mut append = single(part, actor_guard(caller)?.into_iter().collect());
     append.projections.push(project::incident(&incident));
-    app.store.append(append).await?;
+    app.append(append).await?;
     Ok(incident)
 }

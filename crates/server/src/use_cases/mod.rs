@@ -41,8 +41,8 @@ pub(crate) async fn simple(
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let done = with_change(&shared, id, extras, |work, _| {
-            work.command(&shared, &caller, action, particulars, &command)
+        let done = with_change(&shared, &caller, id, extras, |work, _, caller| {
+            work.command(&shared, caller, action, particulars, &command)
         })
         .await;
         noted(&shared, &caller, action, id, done).await

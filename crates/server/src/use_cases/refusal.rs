@@ -42,7 +42,7 @@ async fn append(
         let expected_version = app.store.stream_version(&stream).await?;
         let events = vec![encode(envelope, event).map_err(|error| internal(&error))?];
         let part = StreamAppend { stream: stream.clone(), expected_version, events };
-        match app.store.append(single(part, Vec::new())).await {
+        match app.append(single(part, Vec::new())).await {
             Err(store::AppendError::VersionConflict { .. }) => {}
             other => return Ok(other.map(|_| ())?),
         }

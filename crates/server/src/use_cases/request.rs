@@ -8,7 +8,7 @@ use crate::app::SharedApp;
 use crate::ask::Particulars;
 use crate::caller::Caller;
 use crate::commit::{Extras, with_change};
-use crate::failure::Failure;
+use crate::failure::{Failure, Precondition};
 use crate::work::ChangeWork;
 
 /// Submits a draft, assesses and routes it.
@@ -23,8 +23,8 @@ pub(crate) async fn submit(
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        with_change(&shared, id, extras, |work, known| {
-            work.command(&shared, &caller, Action::Submit, Particulars::default(), &Command::Submit)?;
+        with_change(&shared, &caller, id, extras, |work, known, caller| {
+            work.command(&shared, caller, Action::Submit, Particulars::default(), &Command::Submit)?;
             work.assess_and_route(&shared, known)
         })
         .await
@@ -46,14 +46,15 @@ pub(crate) async fn amend(
     let (shared, caller) = (app.clone(), caller.clone());
     let command = Command::Amend { content: Box::new(content) };
     app.owned(async move {
-        with_change(&shared, id, Extras::default(), |work, known| {
+        with_change(&shared, &caller, id, Extras::default(), |work, known, caller| {
             if work.change.version != expected_version {
-                return Err(Failure::StaleVersion {
+                return Err(Precondition::StaleVersion {
                     expected: expected_version,
                     actual: work.change.version,
-                });
+                }
+                .into());
             }
-            work.command(&shared, &caller, Action::Amend, Particulars::default(), &command)?;
+            work.command(&shared, caller, Action::Amend, Particulars::default(), &command)?;
             match work.change.state_name() {
                 StateName::Assessing => work.assess_and_route(&shared, known),
                 _ => Ok(()),

@@ -1,7 +1,8 @@
 //! Notices runners that are gone: their leases expired and their grace is over.
 
+use std::time::Duration;
+
 use domain::id::ChangeId;
-use jiff::SignedDuration;
 
 use crate::app::SharedApp;
 use crate::failure::Failure;
@@ -12,13 +13,9 @@ const PAGE_LEASES: usize = 100;
 
 /// Interrupts the changes of lost runners and gives their leases back.
 pub(super) async fn turn(app: &SharedApp) -> Result<(), Failure> {
-    let grace = i64::try_from(app.config.lease.grace_seconds).unwrap_or(i64::MAX);
-    for lease in app.store.expired_leases(PAGE_LEASES).await? {
-        // The holder has had the grace time to stop by itself.
-        let over_at = lease.expires_at.saturating_add(SignedDuration::from_secs(grace));
-        if over_at.is_ok_and(|over_at| app.clock.now() < over_at) {
-            continue;
-        }
+    // After the grace time the holder has stopped by itself.
+    let grace = Duration::from_secs(app.config.lease.grace_seconds);
+    for lease in app.store.expired_leases(grace, PAGE_LEASES).await? {
         let id = lease.resource.as_str().strip_prefix("change/").and_then(|id| id.parse::<ChangeId>().ok());
         if let Some(id) = id {
             implementation::interrupt(app, id, lease.token).await?;
