@@ -91,14 +91,10 @@ struct Release {
 }
 
 /// Asks for a version of the service, as the agent does it.
-async fn create(
-    stage: &Stage,
-    narrator: &Narrator<'_>,
-    version: &str,
-    watch: &str,
-) -> Result<String, Failure> {
+async fn create(stage: &Stage, narrator: &Narrator<'_>, release: &Release) -> Result<String, Failure> {
+    let version = release.version;
     let plan = format!("plan-{version}.yaml");
-    let text = plan_text(&stage.service_url, version, watch);
+    let text = plan_text(&stage.service_url, release);
     let path = stage.agent.folder().join(&plan);
     std::fs::write(&path, text)
         .map_err(|error| Failure::new("the plan cannot be written").caused_by(&error))?;
