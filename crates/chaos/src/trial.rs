@@ -18,6 +18,8 @@ use crate::tally::Tally;
 const KILL_WITHIN_MILLIS: u64 = 2_200;
 /// Longest time a change may take to come to an end after a kill.
 const RECOVERY_TIME: Duration = Duration::from_secs(90);
+/// Pause before another runner is tried: the lost one's lease may have to run out first.
+const RETRY: Duration = Duration::from_secs(1);
 /// Pause between two looks at a change.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -114,12 +116,10 @@ impl<'a> Trial<'a> {
                 _ => {}
             }
             self.answer(id, &change, tally).await?;
+            // While the lease of the lost runner runs out the change is still `implementing`, and cannot be taken over.
             if runner.try_wait()?.is_some() && change.state != "implementing" {
-                tally.takeovers += u32::from(change.state == "interrupted" || change.state == "rolling_back");
+                tokio::time::sleep(RETRY).await;
                 runner = self.implement(id)?;
-            } else if runner.try_wait()?.is_some() {
-                // The lease is still running out; the change will be interrupted.
-                tokio::time::sleep(LOOK).await;
             }
         }
         runner.kill().await?;
@@ -150,6 +150,8 @@ impl<'a> Trial<'a> {
             tally.limbo.push(format!("{place}: still {} after {} s", change.state, RECOVERY_TIME.as_secs()));
             return Ok(());
         };
+        let takeovers = change.audit_trail.iter().filter(|entry| entry.action == "taken_over").count();
+        tally.takeovers += u32::try_from(takeovers)?;
         tally.acknowledged += u64::try_from(before.audit_trail.len())?;
         for entry in &before.audit_trail {
             if !contains(&change.audit_trail, entry) {

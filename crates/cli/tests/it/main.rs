@@ -1,5 +1,9 @@
 //! The program as its users meet it: command lines in, output, files and exit status out.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test that calls them")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests stop the test that calls them"
+)]
 
 mod administration;
 mod api;
@@ -8,7 +12,9 @@ mod create;
 mod failures;
 mod files;
 mod help;
+mod pipeline;
 mod program;
 mod reading;
 mod usage;
 mod wait;
+mod world;

@@ -90,7 +90,10 @@ impl<'a> Ci<'a> {
             }
         }
         let text = [output.stdout, output.stderr].concat();
-        Ok(Ended { status: output.status.code().unwrap_or(-1), text: String::from_utf8_lossy(&text).into_owned() })
+        Ok(Ended {
+            status: output.status.code().unwrap_or(-1),
+            text: String::from_utf8_lossy(&text).into_owned(),
+        })
     }
 
     fn change_id(&self) -> Result<&str> {
@@ -136,7 +139,9 @@ fn tier_0_waits(world: &World) -> Result<()> {
     let commit = world.commit_a_release()?;
     let mut ci = Ci::new(world, &token, &commit);
     let steps = steps()?;
-    let [create, wait, deploy, ..] = steps.as_slice() else { bail!("the job has fewer steps than the specification") };
+    let [create, wait, deploy, ..] = steps.as_slice() else {
+        bail!("the job has fewer steps than the specification")
+    };
     let created = ci.run(&create.run)?;
     ensure!(created.status == 0, "{}", created.text);
     let change = world.show(ci.change_id()?)?;

@@ -79,14 +79,16 @@ impl World {
             .env("CORTEX_CHANGE_TOKEN", &self.admin_token)
             .stdin(Stdio::null())
             .output()?;
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success(), "`{}`: {stderr}\n{}", arguments.join(" "), self.server_log()?);
         Ok(stdout.into_owned())
     }
 
     /// Declares services without dependencies, as a file applied by the program.
     pub(crate) fn declare(&self, services: &[(&str, u8)]) -> Result<()> {
-        let lines: Vec<_> = services.iter().map(|(name, tier)| format!("  - {{name: {name}, tier: {tier}}}\n")).collect();
+        let lines: Vec<_> =
+            services.iter().map(|(name, tier)| format!("  - {{name: {name}, tier: {tier}}}\n")).collect();
         std::fs::write(self.folder.path().join("services.yaml"), format!("services:\n{}", lines.concat()))?;
         self.admin(&["catalog", "apply", "services.yaml"])?;
         Ok(())
@@ -110,12 +112,17 @@ impl World {
         let repository = self.repository();
         std::fs::create_dir_all(repository.join("src"))?;
         self.git(&["init", "--quiet", "--initial-branch", "main"])?;
-        let lines = |release: u32| (1..=20).map(|line| format!("line {line} of release {release}\n")).collect::<String>();
+        let lines = |release: u32| {
+            (1..=20).map(|line| format!("line {line} of release {release}\n")).collect::<String>()
+        };
         std::fs::write(repository.join("src/chat.py"), lines(1))?;
         std::fs::write(repository.join(".cortex-change.yaml"), plan())?;
         std::fs::write(repository.join(".gitignore"), "deployed\n")?;
         std::fs::write(repository.join("lcov.info"), coverage())?;
-        std::fs::write(repository.join("junit.xml"), "<testsuite tests=\"2\"><testcase name=\"a\"/><testcase name=\"b\"/></testsuite>\n")?;
+        std::fs::write(
+            repository.join("junit.xml"),
+            "<testsuite tests=\"2\"><testcase name=\"a\"/><testcase name=\"b\"/></testsuite>\n",
+        )?;
         std::fs::write(repository.join("scan.sarif"), scan())?;
         self.git(&["add", "--all"])?;
         self.git(&["commit", "--quiet", "--message", "Release 1"])?;
