@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use api::Problem;
 use api::read::ReadError;
+use api::{ErrorItem, Problem};
 use client::ClientError;
 
 use crate::exit::ExitStatus;
@@ -150,9 +150,13 @@ impl From<Problem> for Failure {
         if is_by_policy(&problem) {
             failure.0.status = ExitStatus::Refused;
         }
+        // A single error that only repeats the problem is no further place.
+        let is_news =
+            |item: &ErrorItem| item.message != problem.detail || item.next_step != problem.next_step;
         failure.0.places = problem
             .errors
             .into_iter()
+            .filter(is_news)
             .map(|item| Place { at: item.at, message: item.message, next_step: item.next_step })
             .collect();
         failure.0.rule = problem.rule;

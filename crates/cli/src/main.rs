@@ -21,6 +21,7 @@ mod request;
 mod running;
 mod settings;
 mod shell;
+mod working_tree;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,9 +1,14 @@
 //! `implement`: carries an approved change's plan out on this machine, watched, and back if it must.
 
+use api::change::Change;
+use domain::change::StateName;
 use domain::id::ChangeId;
+use runner::RunnerError;
 
 use super::Outcome;
+use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::render;
 use crate::running::{How, Machine, MachineArgs, conclude, tell_incidents};
 use crate::shell::{Format, Shell};
 
@@ -43,6 +48,10 @@ pub(crate) fn run(args: Args, shell: &Shell) -> Outcome {
     let machine = Machine::new(client.clone(), &machine, shell)?;
     let (ended, change) = machine.run(how, async |runner, options| {
         let change = client.change(&id.to_string()).await?;
+        if change.request.implementation_plan.is_none() {
+            return Err(RunnerError::NoPlan.into());
+        }
+        require_approved(&change)?;
         machine.check_commit(&change)?;
         if how.auto_rollback && !how.monitor && !change.request.monitors.is_empty() {
             shell.warn("without `--monitor` only a failed step leads to a rollback, no monitor is asked");
@@ -57,4 +66,32 @@ pub(crate) fn run(args: Args, shell: &Shell) -> Outcome {
         shell.json(&change)?;
     }
     conclude(id, &ended, shell)
+}
+
+/// Says early and in full why a change may not be run that is not approved. What else forbids it the server says.
+fn require_approved(change: &Change) -> Result<(), Failure> {
+    match change.state.parse().map_err(|error| Failure::of(&error))? {
+        StateName::Draft
+        | StateName::Assessing
+        | StateName::AwaitingApproval
+        | StateName::Rejected
+        | StateName::Cancelled => {}
+        StateName::Approved
+        | StateName::Implementing
+        | StateName::Interrupted
+        | StateName::Validating
+        | StateName::Implemented
+        | StateName::RollingBack
+        | StateName::RolledBack
+        | StateName::Failed
+        | StateName::Closed => return Ok(()),
+    }
+    let id = &change.change_id;
+    let failure = Failure::new(format!("{id} is {}, not approved", render::words(&change.state)))
+        .with_status(ExitStatus::Refused);
+    let outstanding = render::change::outstanding(change);
+    let failure = outstanding.into_iter().fold(failure, |failure, line| failure.at("outstanding", line));
+    Err(failure.next(format!(
+        "wait for its approval with `cortex-change wait {id}`, or see `cortex-change show {id}`"
+    )))
 }

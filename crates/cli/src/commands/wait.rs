@@ -125,12 +125,12 @@ async fn read_again(client: &Client, id: &str, deadline: Instant) -> Result<Chan
 }
 
 fn conclude(change: &Change, status: ExitStatus, limit: Duration, shell: &Shell) {
-    shell.say(render::change::in_a_line(change, shell.talk_paint()));
     let still = render::change::outstanding(change);
     if status == ExitStatus::TimedOut {
         shell.warn(format!("waited for {}; still outstanding:", render::span(limit.as_secs())));
         still.iter().for_each(|line| shell.warn(line));
     } else {
+        shell.say(render::change::in_a_line(change, shell.talk_paint()));
         still.iter().for_each(|line| shell.say(format!("  {line}")));
     }
     if status == ExitStatus::Rejected

@@ -8,6 +8,7 @@ use api::request::{ChangeRequest, Source};
 use domain::text::{FreeText, TEXT_BYTES_MAX, TITLE_BYTES_MAX};
 
 use crate::failure::Failure;
+use crate::working_tree::modified_files;
 
 /// Room that a cut description leaves for the mark of the cut and the line about the commit, in bytes.
 const DESCRIPTION_ROOM_BYTES: usize = 1024;
@@ -121,8 +122,8 @@ impl Checkout {
             ));
         }
         if tree.modified_files > 0 {
-            let examples = tree.examples.join(", ");
             let count = tree.modified_files;
+            let examples = modified_files(tree);
             notes.push(format!(
                 "{count} modified files are not part of the commit and will not run: {examples}"
             ));

@@ -6,6 +6,7 @@ use adapters::git::{CommitId, GitError, Repository, WorkingTree};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::working_tree::modified_files;
 
 /// A git checkout and what is checked out.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ pub(super) fn check(checkout: Option<&Checkout>, approved: &str) -> Result<(), F
     if tree.modified_files > 0 {
         let count = tree.modified_files;
         return Err(refused(format!("{count} files of the working tree differ from the approved commit"))
-            .at(checkout.root().display().to_string(), tree.examples.join(", "))
+            .at(checkout.root().display().to_string(), modified_files(tree))
             .next("commit or discard the modifications: what was approved is what runs"));
     }
     Ok(())

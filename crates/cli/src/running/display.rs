@@ -71,15 +71,16 @@ impl<'a> Display<'a> {
 impl Bars {
     fn new() -> Self {
         let all = MultiProgress::new();
-        let steps =
-            all.add(styled(ProgressBar::new(0), "{spinner} [{bar:24}] {pos}/{len} {wide_msg} {elapsed}"));
+        let steps = all.add(styled(ProgressBar::new_spinner(), "{spinner} {wide_msg} {elapsed}"));
         steps.enable_steady_tick(SPIN);
         Self { all, steps, monitors: BTreeMap::new() }
     }
 
     fn update(&mut self, update: &Progress, paint: Paint) {
         match update {
+            Progress::TaskStarted { task, .. } => self.steps.set_message(task.to_string()),
             Progress::Advanced(progress) => {
+                self.steps.set_style(style("{spinner} [{bar:24}] {pos}/{len} {wide_msg} {elapsed}"));
                 self.steps.set_length(u64::try_from(progress.total).unwrap_or(u64::MAX));
                 self.steps.set_position(u64::try_from(progress.done).unwrap_or(u64::MAX));
                 let current = progress.current.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -109,11 +110,14 @@ impl Bars {
 }
 
 fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style.progress_chars("=> ")),
-        // Without the style the bar still tells the same.
-        Err(_) => bar,
-    }
+    bar.with_style(style(template))
+}
+
+/// A bar's look. A template that cannot be read, which a glance at a run would show, gives the usual look.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }
 
 fn painted(verdict: Verdict, paint: Paint) -> String {
@@ -291,4 +295,91 @@ fn took(duration: Duration) -> String {
 
 fn millis(micros: u64) -> String {
     format!("{}.{} ms", micros / 1_000, micros / 100 % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::plan::{Question, QuestionKind};
+
+    use super::*;
+
+    fn name(text: &str) -> StepName {
+        StepName::new(text).unwrap()
+    }
+
+    fn task(part: Part) -> Task {
+        Task::new(part, name("deploy"))
+    }
+
+    fn check(update: &Progress, expected: &[&str]) {
+        assert_eq!(lines(update, Paint::without_color(true)), expected);
+    }
+
+    #[test]
+    fn every_update_that_matters_is_said_in_a_line() {
+        let deploy = || task(Part::Step);
+        check(&Progress::TaskStarted { task: deploy(), attempt: 1 }, &["step `deploy` started"]);
+        check(&Progress::TaskStarted { task: deploy(), attempt: 2 }, &["step `deploy` started, attempt 2"]);
+        let ended = |part, outcome, log: &str| Progress::TaskEnded {
+            task: task(part),
+            attempt: 1,
+            outcome,
+            duration: Duration::from_millis(1_260),
+            log: log.to_owned(),
+        };
+        check(&ended(Part::Step, Outcome::Succeeded, ""), &["✓ step `deploy` succeeded in 1.2 s"]);
+        check(&ended(Part::Undo, Outcome::Succeeded, ""), &["✓ undo of step `deploy` done in 1.2 s"]);
+        let failed = Outcome::Failed { failure: TaskFailure::ExitStatus { status: 3 } };
+        check(
+            &ended(Part::Step, failed, "one\n\u{1b}[2Jtwo\n"),
+            &["✗ step `deploy` failed after 1.2 s: it ended with status 3", "  │ one", "  │ \u{FFFD}[2Jtwo"],
+        );
+        check(
+            &Progress::Monitor {
+                monitor: name("health"),
+                verdict: Verdict::Fail,
+                detail: "status 500".to_owned(),
+            },
+            &["monitor `health`: fail, status 500"],
+        );
+        check(
+            &Progress::Restored { differing: vec![("step `deploy`".to_owned(), "it is gone".to_owned())] },
+            &["differs: step `deploy` is not as before: it is gone"],
+        );
+        check(
+            &Progress::Unreachable { reason: "refused".to_owned(), left: Duration::from_secs(9) },
+            &["note: the server does not answer (refused); in 9 s the work is stopped"],
+        );
+    }
+
+    #[test]
+    fn a_question_comes_with_the_command_that_answers_it() {
+        let question = Question { task: task(Part::Step), attempt: 1, kind: QuestionKind::Manual };
+        check(
+            &Progress::Asked { question, instructions: Some("turn the key".to_owned()) },
+            &[
+                "waits for a person: carry out step `deploy` and confirm it",
+                "  │ turn the key",
+                "  answer with `cortex-change decide ID 'deploy' done|give_up`",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_long_output_is_cut_at_its_beginning() {
+        let text: String = (1..=LOG_LINES_MAX + 5).map(|number| format!("{number}\n")).collect();
+        let lines = excerpt(&text, Paint::without_color(true));
+        assert_eq!(lines.len(), LOG_LINES_MAX + 1);
+        assert_eq!((lines[0].as_str(), lines[1].as_str()), ("  … 5 lines before", "  │ 6"));
+    }
+
+    #[test]
+    fn what_a_rollback_left_is_named() {
+        let partly = RunOutcome::PartlyUndone {
+            not_undone: vec![name("a"), name("b")],
+            left_in_place: vec![name("c")],
+        };
+        assert_eq!(left_over(&partly), ["not undone: `a`, `b`", "left in place: `c`"]);
+        assert!(left_over(&RunOutcome::Undone { left_in_place: Vec::new() }).is_empty());
+    }
 }
