@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn the_table_is_bounded() {
         let attempts = Attempts::default();
-        for number in 0..(ADDRESSES_MAX as u32 + 100) {
+        for number in (0_u32..).take(ADDRESSES_MAX + 100) {
             attempts.failed(Some(IpAddr::from(number.to_be_bytes())), NOW);
         }
         assert!(attempts.at(NOW).failed.len() <= ADDRESSES_MAX + 1);

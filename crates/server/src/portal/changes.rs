@@ -462,3 +462,155 @@ fn nothing(model: &Model) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portal::fixture::{self, NOW, at};
+
+    fn row(number: u32, title: &str) -> Row {
+        Row {
+            id: ChangeId::new(2025, number).unwrap(),
+            title: title.to_owned(),
+            state: StateName::AwaitingApproval,
+            change_type: ChangeType::Normal,
+            risk: Some((72, Level::High)),
+            priority: "P3".to_owned(),
+            services: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
+            requester: "cortex-orchestrator".to_owned(),
+            requester_kind: Some(ActorKind::Agent),
+            deadline: Some(at(3_600)),
+            updated_at: at(-120),
+        }
+    }
+
+    fn model(asked: Asked, rows: Vec<Row>) -> Model {
+        Model {
+            frame: fixture::frame("/changes"),
+            now: NOW,
+            states: asked.states().unwrap(),
+            level: asked.level().unwrap(),
+            asked,
+            counts: BTreeMap::from([(StateName::AwaitingApproval, 3), (StateName::Closed, 1_200)]),
+            rows,
+            next: None,
+        }
+    }
+
+    fn asked(fields: &[(&str, &str)]) -> Asked {
+        let mut asked = Asked::default();
+        for (name, value) in fields {
+            let field = match *name {
+                "q" => &mut asked.q,
+                "state" => &mut asked.state,
+                "level" => &mut asked.level,
+                "sort" => &mut asked.sort,
+                _ => &mut asked.cursor,
+            };
+            (*value).clone_into(field);
+        }
+        asked
+    }
+
+    fn check(html: &str, parts: &[&str]) {
+        for part in parts {
+            assert!(html.contains(part), "{part}\n{html}");
+        }
+    }
+
+    #[test]
+    fn a_row_says_what_where_and_whose_and_shows_text_as_text() {
+        let html = view(&model(Asked::default(), vec![row(7, "<img src=x onerror=alert(1)>")])).into_string();
+        check(
+            &html,
+            &[
+                "<a href=\"/changes/CHG-2025-000007\">&lt;img src=x onerror=alert(1)&gt;</a>",
+                "<b>72</b><span>High</span>",
+                "Awaiting approval",
+                "a, b and 1 more",
+                "cortex-orchestrator<span class=\"sr\"> (agent)</span>",
+                "in 1 h<",
+                "2 min</time> ago",
+                "1\u{202f}203 changes. 3 awaiting approval, 0 in progress.",
+            ],
+        );
+        assert!(!html.contains("<img") && !html.contains("style="), "{html}");
+        assert_eq!(html.matches("<h1>").count(), 1);
+    }
+
+    #[test]
+    fn every_control_has_a_label_and_keeps_what_was_asked_for() {
+        let asked = asked(&[("q", "\"moe\""), ("state", "approved"), ("level", "high"), ("sort", "-risk")]);
+        let html = view(&model(asked, vec![row(7, "x")])).into_string();
+        for control in ["q", "state", "level", "sort"] {
+            check(&html, &[&format!("<label for=\"{control}\">"), &format!("id=\"{control}\"")]);
+        }
+        check(
+            &html,
+            &[
+                "value=\"&quot;moe&quot;\"",
+                "<option value=\"approved\" selected>",
+                "<option value=\"high\" selected>",
+                "<option value=\"-risk\" selected>",
+                "aria-sort=\"descending\"",
+                "href=\"/changes?q=%22moe%22&amp;state=approved&amp;level=high&amp;sort=risk\"",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_empty_list_says_why_and_what_to_do() {
+        let none = view(&model(Asked::default(), Vec::new())).into_string();
+        check(&none, &["No changes yet", "cortex-change create"]);
+        let no_match = view(&model(asked(&[("level", "low")]), Vec::new())).into_string();
+        check(
+            &no_match,
+            &["No change matches these filters", "1\u{202f}203 changes without them.", "Clear all"],
+        );
+        assert!(!no_match.contains("<table"), "{no_match}");
+    }
+
+    #[test]
+    fn pages_are_linked_with_their_filters() {
+        let asked = asked(&[("q", "a b"), ("cursor", "here")]);
+        let next = Some("there".to_owned());
+        let html = view(&Model { next, ..model(asked, vec![row(7, "x")]) }).into_string();
+        check(
+            &html,
+            &[
+                "<a class=\"btn\" href=\"/changes?q=a+b\">First page</a>",
+                "<a class=\"btn\" href=\"/changes?q=a+b&amp;cursor=there\">Next page</a>",
+            ],
+        );
+    }
+
+    #[test]
+    fn several_states_that_are_no_view_stay_chosen() {
+        let active = asked(&[("state", &written(ACTIVE))]);
+        let html = view(&model(active, vec![row(7, "x")])).into_string();
+        check(&html, &["aria-current=\"true\">In progress"]);
+        assert!(!html.contains(">Several<"), "{html}");
+        let html = view(&model(asked(&[("state", "draft,closed")]), vec![row(7, "x")])).into_string();
+        check(&html, &["<option value=\"draft,closed\" selected>Several</option>"]);
+    }
+
+    #[test]
+    fn words_that_are_none_are_refused_with_the_accepted_ones() {
+        let refusal = |asked: Asked| {
+            let failure =
+                asked.states().err().or_else(|| asked.level().err()).or_else(|| asked.order().err());
+            failure.unwrap().to_string()
+        };
+        for (fields, expected) in [
+            (("state", "approvd"), "`approvd` is not a state: expected one of draft"),
+            (("level", "urgent"), "`urgent` is not a risk level: expected one of low"),
+            (("sort", "name"), "expected one of -updated, -created"),
+        ] {
+            let text = refusal(asked(&[fields]));
+            assert!(text.contains(expected), "{text}");
+        }
+        for (word, _) in ORDERS {
+            assert!(asked(&[("sort", word)]).order().is_ok(), "{word}");
+        }
+    }
+}

@@ -40,7 +40,6 @@ pub(super) struct Next {
 
 /// What the form sends. It has no `Debug`: the token is a secret.
 #[derive(Deserialize)]
-#[expect(missing_debug_implementations, reason = "the token is a secret and is never printed")]
 pub(super) struct SignIn {
     token: String,
     #[serde(default)]

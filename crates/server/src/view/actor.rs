@@ -34,3 +34,27 @@ pub(crate) fn token(id: &TokenId, token: &Token) -> wire::Token {
         revoked: token.revoked,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::fixture::{self, TOKEN, deployer, lead};
+
+    #[test]
+    fn an_actor_is_told_by_names() {
+        let known = fixture::known();
+        let told = actor(&known, known.directory.get(&deployer()).unwrap());
+        assert_eq!(told.name, "cortex-deployer");
+        assert_eq!(told.owner.as_deref(), Some("platform-owner"));
+        assert_eq!((told.kind.as_str(), told.roles.as_slice()), ("service", &["implementer".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_token_is_told_without_secret_and_hash() {
+        let known = fixture::known();
+        let (id, found) = known.directory.get(&lead()).unwrap().tokens.iter().next().unwrap();
+        let told = serde_json::to_string(&token(id, found)).unwrap();
+        assert!(told.contains("\"tok_lead\"") && told.contains("\"read\""), "{told}");
+        assert!(!told.contains(TOKEN) && !told.contains(&found.hash.to_string()), "{told}");
+    }
+}

@@ -164,3 +164,97 @@ impl Before<'_> {
         Blocker { people, ..blocker(kind, missing, cleared_by) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::ActorEvent;
+    use domain::change::Window;
+    use domain::risk::Level;
+
+    use super::*;
+    use crate::view::fixture::{self, Story, apply, at, id, lead, text};
+
+    fn check(known: &Known, story: &Story, now: Timestamp, expected: &[&str]) {
+        let lines: Vec<_> = blockers(known, &story.change(), now)
+            .into_iter()
+            .map(|blocker| {
+                let by = blocker.deadline.map_or_else(String::new, |deadline| format!(" by {deadline}"));
+                format!("{}: {} ({}){by}", blocker.kind, blocker.missing, blocker.cleared_by)
+            })
+            .collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_gate_names_the_few_who_can_pass_it_and_not_the_requesters_side() {
+        let known = fixture::known();
+        check(
+            &known,
+            &Story::awaiting(Level::Medium, |_| {}),
+            at(60),
+            &["approval: an approval as technical lead (technical lead: tech-lead@cortex.ai) \
+               by 2025-12-30T22:00:15Z"],
+        );
+        let high = Story::awaiting(Level::High, |_| {});
+        let cab = "approval: 2 approvals as CAB member, each by another person (CAB member: dan.reyes, \
+                   maya.okafor) by 2025-12-30T22:00:15Z";
+        let lead = "approval: an approval as technical lead (technical lead: tech-lead@cortex.ai) \
+                    by 2025-12-30T22:00:15Z";
+        check(&known, &high, at(60), &[cab, lead]);
+        let cab = "approval: an approval as CAB member (CAB member: dan.reyes) by 2025-12-30T22:00:15Z";
+        let one_more = high.approved(&id("act_maya"), Role::CabMember, 60, &[], false);
+        check(&known, &one_more, at(60), &[cab, lead]);
+    }
+
+    #[test]
+    fn a_gate_that_nobody_can_pass_says_so() {
+        let mut known = fixture::known();
+        apply(&mut known, &lead(), ActorEvent::Deactivated { reason: text("on leave") });
+        let blockers = blockers(&known, &Story::awaiting(Level::Medium, |_| {}).change(), at(60));
+        let [blocker] = blockers.as_slice() else { panic!("{blockers:?}") };
+        assert!(blocker.cleared_by.starts_with("nobody at present"), "{}", blocker.cleared_by);
+        assert_eq!(blocker.role.as_deref(), Some("technical_lead"));
+        assert!(blocker.people.is_empty());
+    }
+
+    #[test]
+    fn an_approved_change_waits_for_conditions_and_its_window() {
+        let known = fixture::known();
+        let story = |edit: fn(&mut domain::change::Content)| {
+            let conditions = ["staging tests required"];
+            Story::awaiting(Level::Medium, edit).approved(&lead(), Role::TechnicalLead, 60, &conditions, true)
+        };
+        let condition = "condition: the condition is not met: staging tests required (tech-lead@cortex.ai, \
+                         another change authority or a change manager, with evidence that it is met)";
+        check(&known, &story(|_| {}), at(90), &[condition]);
+        let windowed = story(|content| content.window = Some(Window { start: at(3_600), end: at(7_200) }));
+        let before = "window: its window opens at 2025-12-30T19:00:00Z (cortex-orchestrator, by asking for an \
+                      earlier window) by 2025-12-30T19:00:00Z";
+        let after = "window: its window ended at 2025-12-30T20:00:00Z (cortex-orchestrator, by asking for a new \
+                     window, which must be approved)";
+        check(&known, &windowed, at(90), &[condition, before]);
+        check(&known, &windowed, at(3_600), &[condition]);
+        check(&known, &windowed, at(7_200), &[condition, after]);
+    }
+
+    #[test]
+    fn a_change_without_a_plan_cannot_start_and_a_started_one_has_no_blockers() {
+        let known = fixture::known();
+        let plan =
+            "plan: there is no implementation plan (cortex-orchestrator, by amending the change with a plan)";
+        let unplanned = Story::awaiting(Level::Medium, |content| content.plan = None);
+        let kinds: Vec<_> =
+            blockers(&known, &unplanned.change(), at(60)).into_iter().map(|blocker| blocker.kind).collect();
+        assert_eq!(kinds, ["approval", "plan"]);
+        let approved = unplanned.approved(&lead(), Role::TechnicalLead, 60, &[], true);
+        check(&known, &approved, at(90), &[plan]);
+        check(&known, &Story::started(), at(500), &[]);
+        let assessing = Story::requested(|_| {});
+        check(
+            &known,
+            &assessing,
+            at(2),
+            &["assessment: the risk is not assessed yet (the server, within the same minute)"],
+        );
+    }
+}

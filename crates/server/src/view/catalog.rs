@@ -27,3 +27,21 @@ fn dependency(dependency: &Dependency) -> wire::Dependency {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::fixture;
+
+    #[test]
+    fn what_is_shown_can_be_applied_again() {
+        let file = catalog(&fixture::known().catalog);
+        let names: Vec<_> = file.services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!(names, ["cortex-chat-backend", "development-master", "youtube-ingestion"]);
+        let hard = wire::Dependency::Name("cortex-chat-backend".to_owned());
+        assert_eq!(file.services[1].depends_on, [hard]);
+        let soft = Dependency { service: "cache".parse().unwrap(), strength: Strength::Soft };
+        let json = serde_json::to_value(dependency(&soft)).unwrap();
+        assert_eq!(json, serde_json::json!({ "service": "cache", "strength": "soft" }));
+    }
+}

@@ -129,3 +129,87 @@ fn retrospective(retrospective: &Retrospective, now: Timestamp) -> Option<wire::
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::change::RejectionReason;
+    use domain::plan::{Cause, Observation, Outcome, Part};
+    use domain::risk::Level;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::view::fixture::{self, Story, at, deployer, text};
+
+    fn told(story: &Story, now: Timestamp) -> wire::Change {
+        change(&fixture::known(), &story.change(), &story.trail, now)
+    }
+
+    #[test]
+    fn a_change_is_told_in_the_specifications_fields_and_reads_back() {
+        let story = Story::awaiting(Level::Medium, |_| {});
+        let told = told(&story, at(60));
+        let json = serde_json::to_value(&told).unwrap();
+        let field = |pointer: &str| json.pointer(pointer).cloned().unwrap_or(Value::Null);
+        for (pointer, expected) in [
+            ("/change_id", json!("CHG-2025-001234")),
+            ("/created_at", json!("2025-12-30T18:00:01Z")),
+            ("/created_by", json!("cortex-orchestrator")),
+            ("/requested_by", json!("cortex-orchestrator")),
+            ("/state", json!("awaiting_approval")),
+            ("/type", json!("normal")),
+            ("/category", json!("deployment")),
+            ("/priority", json!("P4")),
+            ("/risk/score", json!(45)),
+            ("/risk/level", json!("medium")),
+            ("/approval/outstanding", json!([{ "role": "technical_lead", "count": 1 }])),
+            ("/affected_services", json!(["cortex-chat-backend", "youtube-ingestion"])),
+            ("/implementation_plan/steps/0/name", json!("deploy")),
+            ("/audit_trail/0/action", json!("created")),
+            ("/audit_trail/2/log_index", json!(30)),
+        ] {
+            assert_eq!(field(pointer), expected, "{pointer}");
+        }
+        assert_eq!(serde_json::from_value::<wire::Change>(json).unwrap(), told);
+    }
+
+    #[test]
+    fn an_implementation_is_told_step_by_step_on_both_ways() {
+        let running = Story::started().executed(500, Part::Step, "deploy", Outcome::Succeeded);
+        let run = told(&running, at(600)).implementation.unwrap();
+        assert_eq!((run.done, run.total, run.phase.as_str()), (1, 2, "forward"));
+        assert_eq!(run.runner.as_deref(), Some("cortex-deployer"));
+        assert_eq!(run.current.as_deref(), Some("step `smoke test`"));
+        let cause = Cause::Person { by: fixture::lead(), reason: Some(text("users complain")) };
+        let asked = Observation::RollbackRequested { cause: cause.clone() };
+        let back = running
+            .then(&fixture::lead(), 700, ChangeEvent::RollbackStarted { cause, deadline: at(9_000) })
+            .observed(700, asked);
+        let run = told(&back, at(800)).implementation.unwrap();
+        assert_eq!(run.phase, "rolling_back");
+        assert_eq!(run.rollback_cause.as_deref(), Some("tech-lead@cortex.ai asked for it: users complain"));
+        let steps: Vec<_> =
+            run.steps.iter().map(|step| format!("{} {} {}", step.part, step.name, step.status)).collect();
+        assert_eq!(
+            steps,
+            ["step deploy undoing", "step smoke test pending", "rollback_step flush cache pending"]
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_who_refused() {
+        let rejected =
+            ChangeEvent::Rejected { reason: RejectionReason::Expired, text: text("nobody decided in time") };
+        let story = Story::awaiting(Level::Medium, |_| {}).then(&deployer(), 20_000, rejected);
+        let told = told(&story, at(20_000));
+        assert_eq!((told.state.as_str(), told.rejection.as_deref()), ("rejected", Some("expired")));
+        assert!(told.blockers.is_empty() && told.approval.is_none() && told.risk.is_some());
+    }
+
+    #[test]
+    fn a_review_is_overdue_as_soon_as_its_deadline_has_passed() {
+        let due = Retrospective::Due { by: at(100), overdue: false };
+        let state = |now| retrospective(&due, now).unwrap().state;
+        assert_eq!((state(at(99)).as_str(), state(at(100)).as_str()), ("due", "overdue"));
+        assert_eq!(retrospective(&Retrospective::NotRequired, at(0)), None);
+    }
+}

@@ -54,3 +54,33 @@ fn root_cause(root_cause: &RootCause) -> Option<wire::RootCause> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::incident::{IncidentEvent, Severity, evolve};
+
+    use super::*;
+    use crate::view::fixture::{self, at, lead, text};
+
+    #[test]
+    fn an_incident_is_told_with_names_and_its_cause_once_it_is_known() {
+        let id = "INC-2025-000007".parse().unwrap();
+        let opened = IncidentEvent::Opened {
+            change: "CHG-2025-001234".parse().unwrap(),
+            severity: Severity::Moderate,
+            title: text("rolled back"),
+            text: text("act_lead asked for it"),
+        };
+        let known = fixture::known();
+        let before = evolve(None, id, at(1), &domain::id::ActorId::system(), &opened).unwrap();
+        let told = incident(&known, &before);
+        assert_eq!(told.timeline[0].details, "tech-lead@cortex.ai asked for it");
+        assert_eq!(told.timeline[0].actor, "cortex-change-manager");
+        assert_eq!(told.root_cause, None);
+        let recorded = IncidentEvent::RootCauseRecorded { cause: text("a limit"), remedy: text("raised") };
+        let after = evolve(Some(before), id, at(9), &lead(), &recorded).unwrap();
+        let told = incident(&known, &after);
+        assert_eq!(told.root_cause.unwrap().cause, "a limit");
+        assert_eq!((told.summary.updated_at.as_str(), told.version), ("2025-12-30T18:00:09Z", 2));
+    }
+}

@@ -119,3 +119,76 @@ fn security(event: &SecurityEvent) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use store::StreamName;
+
+    use super::*;
+    use crate::record::encode;
+    use crate::view::fixture::{self, NOW, Story, at};
+
+    fn stored(stream: &str, body: Value) -> StoredEvent {
+        StoredEvent { index: 7, stream: StreamName::new(stream).unwrap(), version: 3, recorded_at: NOW, body }
+    }
+
+    fn entry(stream: &str, body: Value) -> LogEntry {
+        log_entry(&fixture::known(), stored(stream, body), "ab".to_owned())
+    }
+
+    #[test]
+    fn a_changes_entry_is_the_one_of_its_trail() {
+        let story = Story::started();
+        for recorded in &story.trail {
+            let body = encode(&recorded.envelope, &recorded.event).unwrap().body;
+            let told = entry("change/CHG-2025-001234", body).entry;
+            let expected = crate::view::trail_entry(&fixture::known(), recorded);
+            assert_eq!(TrailEntry { version: 3, log_index: 7, ..expected }, told);
+        }
+    }
+
+    #[test]
+    fn entries_of_other_streams_read_as_sentences() {
+        let check = |stream: &str, event: Value, expected: &str| {
+            let mut body = json!({ "at": at(5), "actor": "act_lead", "policies": ["p"], "v": 1 });
+            body.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+            let told = entry(stream, body);
+            assert_eq!(told.entry.details, expected, "{told:?}");
+            assert_eq!(told.entry.actor, "tech-lead@cortex.ai");
+            assert_eq!((told.entry.policies.len(), told.stream.as_str()), (1, stream));
+        };
+        check(
+            "catalog",
+            json!({ "type": "catalog.service_retired", "data": { "name": "shop" } }),
+            "Service shop retired",
+        );
+        check(
+            "actor/act_maya",
+            json!({ "type": "actor.deactivated", "data": { "reason": { "$text": "left" } } }),
+            "Deactivated: left",
+        );
+        check(
+            "incident/INC-2025-000001",
+            json!({ "type": "incident.noted", "data": { "text": { "$text": "act_maya looks at it" } } }),
+            "maya.okafor looks at it",
+        );
+        check(
+            "security/act_lead",
+            json!({ "type": "security.refused", "data": { "action": "approve", "resource": "CHG-2025-001234", "rules": ["segregation-of-duties"] } }),
+            "Attempt to approve CHG-2025-001234 refused by segregation-of-duties",
+        );
+        check(
+            "change/CHG-2025-001234",
+            json!({ "type": "change.put_to_sleep", "data": {} }),
+            "change put to sleep",
+        );
+    }
+
+    #[test]
+    fn an_entry_without_anything_known_is_shown_all_the_same() {
+        let told = entry("other", json!({}));
+        assert_eq!(told.entry.timestamp, "2025-12-30T18:00:00Z");
+        assert_eq!((told.entry.actor.as_str(), told.entry.details.as_str()), ("unknown", ""));
+    }
+}

@@ -98,3 +98,33 @@ fn finding(finding: &Finding) -> wire::Finding {
         control: (!finding.controls.is_empty()).then(|| finding.controls.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::risk::Level;
+
+    use super::*;
+    use crate::view::fixture::Story;
+
+    #[test]
+    fn contributions_add_up_to_factors_and_steps_to_the_raw_score() {
+        let change = Story::awaiting(Level::Medium, |_| {}).change();
+        let risk = risk(change.assessment().unwrap());
+        let sum = |terms: &[wire::Term]| terms.iter().map(|term| term.value).sum::<f64>();
+        assert!((sum(&risk.explanation) - risk.raw).abs() < 1e-9, "{risk:?}");
+        for factor in &risk.factors {
+            assert!((sum(&factor.contributions) - factor.value).abs() < 1e-9, "{factor:?}");
+        }
+        assert_eq!(risk.reached, ["development-master (Tier 1): cortex-chat-backend → development-master"]);
+        assert_eq!((risk.dependents_count, risk.level.as_str()), (1, "medium"));
+        assert!(risk.probability.interval_percent[0] < risk.probability.percent);
+    }
+
+    #[test]
+    fn a_path_that_was_cut_short_shows_it() {
+        let change = Story::awaiting(Level::Medium, |_| {}).change();
+        let mut far = change.assessment().unwrap().blast_radius.reached[0].clone();
+        far.hops = 20;
+        assert!(reached(&far).ends_with("development-master → …"), "{}", reached(&far));
+    }
+}

@@ -90,12 +90,123 @@ pub(crate) fn with_names(known: &Known, text: &str) -> String {
         let is_part = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
         let (id, after) = found.split_at(found.bytes().take_while(is_part).count());
         named.push_str(before);
+        let begins_a_word = !named.ends_with(|c: char| c.is_alphanumeric() || c == '_');
         match ActorId::new(id) {
-            Ok(actor) => named.push_str(&known.directory.name_of(&actor)),
-            Err(_) => named.push_str(id),
+            Ok(actor) if begins_a_word => named.push_str(&known.directory.name_of(&actor)),
+            Ok(_) | Err(_) => named.push_str(id),
         }
         rest = after;
     }
     named.push_str(rest);
     named
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::Role;
+    use domain::change::{Outcome as Ending, Validation, ValidationCheck};
+    use domain::plan::{Outcome, Part};
+    use domain::risk::Level;
+    use serde_json::json;
+
+    use super::*;
+    use crate::view::fixture::{self, Story, at, deployer, lead, text};
+
+    /// The specification's example, with what lies between its entries.
+    fn story() -> Story {
+        let check = |name: &str| ValidationCheck {
+            name: name.parse().unwrap(),
+            passed: true,
+            detail: text("200 in 12 ms"),
+        };
+        let checks = vec![check("health"), check("latency")];
+        let closed = ChangeEvent::Closed {
+            outcome: Ending::Successful,
+            follow_up: None,
+            comment: Some(text("CMDB updated")),
+            by_deadline: false,
+        };
+        Story::started()
+            .executed(500, Part::Step, "deploy", Outcome::Succeeded)
+            .executed(600, Part::Step, "smoke test", Outcome::Succeeded)
+            .then(&deployer(), 900, ChangeEvent::Implemented { deadline: at(90_000) })
+            .then(
+                &deployer(),
+                1_200,
+                ChangeEvent::Validated { validation: Validation { checks }, deadline: at(300_000) },
+            )
+            .then(&ActorId::system(), 1_500, closed)
+    }
+
+    #[test]
+    fn the_specifications_example_trail_has_its_shape_and_meaning() {
+        let known = fixture::known();
+        let trail: Vec<_> = story().trail.iter().map(|recorded| trail_entry(&known, recorded)).collect();
+        let shown = ["created", "risk_assessed", "approved", "implemented", "validated", "closed"];
+        let spec: Vec<_> = trail
+            .iter()
+            .filter(|entry| shown.contains(&entry.action.as_str()))
+            .map(|entry| {
+                json!({
+                    "timestamp": entry.timestamp,
+                    "action": entry.action,
+                    "actor": entry.actor,
+                    "details": entry.details,
+                })
+            })
+            .collect();
+        assert_eq!(
+            Value::from(spec),
+            json!([
+                { "timestamp": "2025-12-30T18:00:01Z", "action": "created", "actor": "cortex-orchestrator",
+                  "details": "Change request submitted" },
+                { "timestamp": "2025-12-30T18:00:15Z", "action": "risk_assessed", "actor": "ai-risk-engine",
+                  "details": "Risk score: 45 (Medium)" },
+                { "timestamp": "2025-12-30T18:05:32Z", "action": "approved", "actor": "tech-lead@cortex.ai",
+                  "details": "Approved as technical lead with conditions: staging tests required" },
+                { "timestamp": "2025-12-30T18:15:00Z", "action": "implemented", "actor": "cortex-deployer",
+                  "details": "Deployment completed successfully" },
+                { "timestamp": "2025-12-30T18:20:00Z", "action": "validated", "actor": "cortex-deployer",
+                  "details": "All 2 checks passed" },
+                { "timestamp": "2025-12-30T18:25:00Z", "action": "closed", "actor": "cortex-change-manager",
+                  "details": "Change successful: CMDB updated" },
+            ])
+        );
+        let versions: Vec<_> = trail.iter().map(|entry| entry.version).collect();
+        assert_eq!(versions, (1..=trail.len() as u64).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn payloads_are_plain_and_erased_texts_say_so() {
+        let known = fixture::known();
+        let story = Story::awaiting(Level::Medium, |_| {}).approved(
+            &lead(),
+            Role::TechnicalLead,
+            60,
+            &["tests"],
+            true,
+        );
+        let entry = trail_entry(&known, story.trail.last().unwrap());
+        assert_eq!(entry.event_type, "change.approved");
+        assert_eq!(entry.data["grounds"]["conditions"], json!(["tests"]));
+        assert_eq!(entry.data["grounds"]["approval"]["by"], "act_lead");
+        let (event_type, data) = typed(json!({
+            "type": "change.commented",
+            "data": { "text": { "$erased": "00ff" }, "list": [{ "$text": "kept" }, { "$text": 1 }] },
+        }));
+        assert_eq!(event_type, "change.commented");
+        assert_eq!(data, json!({ "text": "[erased]", "list": ["kept", { "$text": 1 }] }));
+        assert_eq!(typed(json!({ "type": "change.submitted" })).1, Value::Null);
+    }
+
+    #[test]
+    fn identifiers_become_names_and_nothing_else_changes() {
+        let known = fixture::known();
+        let check = |text: &str, expected: &str| assert_eq!(with_names(&known, text), expected);
+        check("act_lead asked for it: act_lead!", "tech-lead@cortex.ai asked for it: tech-lead@cortex.ai!");
+        check("act_leader, act_, fact_lead, act_LEAD", "act_leader, act_, fact_lead, act_LEAD");
+        check("given up by act_system", "given up by cortex-change-manager");
+        check("été act_maya été", "été maya.okafor été");
+        check("", "");
+    }
 }

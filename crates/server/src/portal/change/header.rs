@@ -122,10 +122,13 @@ fn working(told: &wire::Change) -> String {
 
 /// How a finished change ended, as its trail says.
 fn ended(known: &Known, trail: &[Recorded<ChangeEvent>]) -> String {
-    let last = trail.iter().rev().find(|recorded| match &recorded.event {
-        ChangeEvent::Closed { .. } | ChangeEvent::Rejected { .. } | ChangeEvent::Cancelled { .. } => true,
-        _ => false,
-    });
+    let is_ending = |event: &ChangeEvent| {
+        matches!(
+            event,
+            ChangeEvent::Closed { .. } | ChangeEvent::Rejected { .. } | ChangeEvent::Cancelled { .. }
+        )
+    };
+    let last = trail.iter().rev().find(|recorded| is_ending(&recorded.event));
     last.map_or_else(String::new, |last| format::sentence(&view::trail_entry(known, last).details))
 }
 

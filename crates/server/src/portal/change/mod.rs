@@ -182,3 +182,182 @@ fn view(model: &Model) -> Markup {
     };
     document(&model.frame, &format!("{} {}", header.id, header.title), &content)
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::Role;
+    use domain::change::RejectionReason;
+    use domain::incident::{IncidentState, Severity};
+    use domain::plan::{Cause, Failure as StepFailure, Observation, Outcome, Part};
+    use domain::risk::Level;
+
+    use super::*;
+    use crate::portal::fixture::{self, Story, at, deployer, lead, text};
+
+    fn shown(story: &Story, now: Timestamp, asked: Asked) -> String {
+        let known = fixture::known();
+        let change = story.change();
+        let incidents = [IncidentRow {
+            incident_id: "INC-2025-000003".parse().unwrap(),
+            change_id: change.id,
+            state: IncidentState::Open,
+            severity: Severity::Moderate,
+            title: "rolled back".to_owned(),
+            opened_at: at(700),
+            updated_at: at(700),
+            version: 1,
+        }];
+        let has_incident = !change.incidents.is_empty();
+        let incidents = if has_incident { &incidents[..] } else { &[] };
+        let log = Some(SignedLog { size: 48_213, at: at(60) });
+        let frame = Frame { log, ..fixture::frame("/changes/CHG-2025-001234") };
+        let seen = Seen { change: &change, trail: &story.trail, incidents, now };
+        view(&Model::of(&known, frame, &seen, asked)).into_string()
+    }
+
+    fn check(html: &str, parts: &[&str]) {
+        for part in parts {
+            assert!(html.contains(part), "{part}\n{html}");
+        }
+    }
+
+    #[test]
+    fn a_waiting_change_says_what_is_missing_and_who_can_clear_it() {
+        let html = shown(&Story::awaiting(Level::Medium, |_| {}), at(60), Asked::default());
+        check(
+            &html,
+            &[
+                "<title>CHG-2025-001234 Deploy new development-master error recovery feature · Cortex Change</title>",
+                "Waits for 1 approval as technical lead.",
+                "<b>45</b><span>Medium risk</span>",
+                "Priority P4",
+                "Cleared by technical lead: tech-lead@cortex.ai.",
+                "in 3 h 59 min",
+                "technical lead: 0 of 1",
+                "Why the risk score is 45",
+                "development-master (Tier 1): cortex-chat-backend → development-master",
+                "Covered by the checkpoint over 48\u{202f}213 entries, signed 30 Dec 2025, 18:01:00 UTC.",
+                "Entry 10",
+                "aria-current=\"step\"",
+            ],
+        );
+        assert_eq!(html.matches("<h1").count(), 1);
+        assert!(!html.contains("style=") && !html.contains("<script"), "{html}");
+    }
+
+    #[test]
+    fn text_of_others_is_shown_as_text() {
+        let story = Story::awaiting(Level::Medium, |content| {
+            content.title = text("</title><script>alert(1)</script>");
+            content.description = Some(text("<b>bold</b>"));
+        });
+        let html = shown(&story, at(60), Asked::default());
+        assert!(!html.contains("<script") && !html.contains("<b>bold"), "{html}");
+        check(&html, &["&lt;b&gt;bold&lt;/b&gt;", "&lt;/title&gt;&lt;script&gt;"]);
+    }
+
+    #[test]
+    fn a_running_change_shows_each_step_with_what_it_wrote() {
+        let story = Story::started().executed(500, Part::Step, "deploy", Outcome::Succeeded);
+        let html = shown(&story, at(600), Asked::default());
+        check(
+            &html,
+            &[
+                "In progress: 1 of 2 steps done, now step `smoke test`, run by cortex-deployer.",
+                "1 of 2 steps done",
+                "Attempt 1 took 2.4 s.",
+                "deploy: done &lt;b&gt;quickly&lt;/b&gt;",
+                "Runs make deploy",
+                "Undo: Runs make undeploy",
+                "staging tests required",
+                "Met: run 9127 passed",
+                "over 2x_baseline for 10 min 0 s",
+            ],
+        );
+        assert!(!html.contains("What is missing"), "{html}");
+    }
+
+    #[test]
+    fn a_rolled_back_change_says_why_and_names_its_incident() {
+        let failure = StepFailure::ExitStatus { status: 2 };
+        let cause = Cause::StepFailed { step: "deploy".parse().unwrap() };
+        let story = Story::started()
+            .executed(500, Part::Step, "deploy", Outcome::Failed { failure })
+            .then(&deployer(), 502, ChangeEvent::RollbackStarted { cause, deadline: at(9_000) })
+            .executed(510, Part::Undo, "deploy", Outcome::Succeeded)
+            .executed(520, Part::RollbackStep, "flush cache", Outcome::Succeeded)
+            .then(&deployer(), 530, ChangeEvent::RolledBack)
+            .then(
+                &deployer(),
+                530,
+                ChangeEvent::IncidentLinked { incident: "INC-2025-000003".parse().unwrap() },
+            );
+        let html = shown(&story, at(600), Asked::default());
+        check(
+            &html,
+            &[
+                "Everything was taken back: step `deploy` failed.",
+                "ended with status 2",
+                "Undone",
+                "Undo 1 took 2.4 s.",
+                "INC-2025-000003",
+                "Moderate",
+                "<b>Rolled back</b>",
+            ],
+        );
+        assert!(!html.contains("<b>Validated</b>"), "{html}");
+    }
+
+    #[test]
+    fn a_rejected_change_tells_its_reason_and_ends_there() {
+        let rejected =
+            ChangeEvent::Rejected { reason: RejectionReason::Authority, text: text("not in December") };
+        let story = Story::awaiting(Level::High, |_| {}).then(&lead(), 90, rejected);
+        let html = shown(&story, at(100), Asked::default());
+        check(&html, &["Rejected (authority): not in December.", "<li class=\"end\">"]);
+        assert!(!html.contains("<b>Started</b>"), "{html}");
+    }
+
+    #[test]
+    fn a_question_to_a_person_is_what_is_missing() {
+        let story = Story::started().observed(
+            500,
+            Observation::Started {
+                task: domain::plan::Task::new(Part::Step, "deploy".parse().unwrap()),
+                attempt: 1,
+            },
+        );
+        let lost = story.observed(600, Observation::RunnerLost);
+        let html = shown(&lost, at(700), Asked::default());
+        check(
+            &html,
+            &["What is missing", "Nobody saw step `deploy` end, attempt 1: say whether it has taken effect."],
+        );
+    }
+
+    #[test]
+    fn a_void_approval_is_marked_and_a_long_trail_comes_in_parts() {
+        let mut story = Story::awaiting(Level::High, |_| {}).approved(
+            &fixture::id("act_maya"),
+            Role::CabMember,
+            60,
+            &[],
+            false,
+        );
+        for seconds in 0..150 {
+            story =
+                story.then(&lead(), 100 + seconds, ChangeEvent::Commented { text: text("still looking") });
+        }
+        let html = shown(&story, at(600), Asked::default());
+        check(&html, &["100 of 154 entries.", "href=\"/changes/CHG-2025-001234?before=55#trail\">Older</a>"]);
+        let older = shown(&story, at(600), Asked { before: Some(55) });
+        check(&older, &["54 of 154 entries.", ">Newest</a>", "Change request submitted"]);
+        assert!(!older.contains(">Older<"), "{older}");
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_not_found() {
+        let failure = parse("CHG-2025-1<script>").unwrap_err();
+        assert_eq!(failure.to_string(), "there is no change `CHG-2025-1<script>`");
+    }
+}

@@ -86,13 +86,10 @@ pub(super) struct Ends<'a>(BTreeMap<Task, &'a Observation>);
 
 /// Finds the last end of each task in a trail.
 pub(super) fn ends(trail: &[Recorded<ChangeEvent>]) -> Ends<'_> {
-    let observations = trail.iter().filter_map(|recorded| match &recorded.event {
-        ChangeEvent::Progressed { observation } => Some(observation.as_ref()),
-        _ => None,
-    });
-    let ends = observations.filter_map(|observation| match observation {
-        Observation::Ended { task, .. } => Some((task.clone(), observation)),
-        _ => None,
+    let ends = trail.iter().filter_map(|recorded| {
+        let ChangeEvent::Progressed { observation } = &recorded.event else { return None };
+        let Observation::Ended { task, .. } = observation.as_ref() else { return None };
+        Some((task.clone(), observation.as_ref()))
     });
     Ends(ends.collect())
 }

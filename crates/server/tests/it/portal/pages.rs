@@ -1,0 +1,243 @@
+//! Both pages in a real browser: that they can be read, listened to, operated, at any width and in both colours.
+
+use anyhow::{Context as _, Result};
+use api::change::{ApproveRequest, CommentRequest};
+use api::request::ChangeRequest;
+use api::run::{ProgressRequest, StartRequest};
+use client::Client;
+use domain::plan::{Observation, Outcome, Part, Task};
+use domain::text::FreeText;
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+use super::browser::Browser;
+use crate::harness::{TestApp, small_change};
+
+/// Widths at which both pages are looked at, in CSS pixels.
+const WIDTHS: [u32; 4] = [360, 768, 1024, 1440];
+
+/// Changes in several states: the numbers of one that waits and of one that is under way.
+async fn seed(app: &TestApp) -> Result<(String, String)> {
+    let catalogue = json!({ "services": [
+        { "name": "greeter", "tier": 2 },
+        { "name": "identity", "tier": 0 },
+        { "name": "billing", "tier": 1, "depends_on": ["identity"] },
+        { "name": "a-service-with-quite-a-long-name-for-narrow-screens", "tier": 3, "depends_on": ["identity"] },
+    ] });
+    app.admin.apply_catalog(&serde_json::from_value(catalogue)?, false).await?;
+    let owner = app.human("maya.okafor", &[]).await?;
+    let agent = app.actor("cortex-orchestrator", "agent", Some("maya.okafor"), &[]).await?;
+    let lead = app.human("tech-lead@cortex.ai", &["technical_lead"]).await?;
+    let deployer = app.actor("cortex-deployer", "service", Some("maya.okafor"), &["implementer"]).await?;
+    owner.create_change(&small_change("greeter"), "small").await?;
+    let waiting = agent.create_change(&wide_change(), "wide").await?.change_id;
+    let remark =
+        "Rotating the keys of every tenant at once worries me: <b>please</b> say how long tokens stay valid.";
+    lead.comment(&waiting, &CommentRequest { text: remark.to_owned() }).await?;
+    let running = running(&agent, &lead, &deployer).await?;
+    Ok((waiting, running))
+}
+
+/// A change that reaches Tier 0, about which little is known.
+fn wide_change() -> ChangeRequest {
+    ChangeRequest {
+        title: "Rotate the signing keys of identity and of everything that trusts it, region by region"
+            .to_owned(),
+        description: Some(
+            "Keys are replaced one region at a time.\nTokens signed with the old key stay valid for an hour."
+                .to_owned(),
+        ),
+        affected_services: vec!["identity".to_owned(), "unlisted-gateway".to_owned()],
+        impact: Some("critical".to_owned()),
+        evidence: None,
+        ..small_change("identity")
+    }
+}
+
+/// A change whose first step is done and whose second one runs.
+async fn running(agent: &Client, lead: &Client, deployer: &Client) -> Result<String> {
+    let plan = json!({ "steps": [
+        { "name": "deploy", "run": "make deploy VERSION=4.12", "undo": "make deploy VERSION=4.11" },
+        { "name": "smoke test", "check": { "http": "http://greeter.internal/health" }, "timeout": "2m" },
+    ]});
+    let request = ChangeRequest {
+        title: "Deploy the chat backend 4.12".to_owned(),
+        implementation_plan: Some(serde_json::from_value(plan)?),
+        ..small_change("identity")
+    };
+    let change = agent.create_change(&request, "running").await?;
+    let approval = ApproveRequest { digest: change.digest.clone(), ..ApproveRequest::default() };
+    let change = lead.approve(&change.change_id, &approval).await?;
+    let id = change.change_id;
+    let start = StartRequest {
+        holder: "runner-1".to_owned(),
+        digest: change.digest.parse()?,
+        commit: None,
+        auto_rollback: true,
+    };
+    let fencing_token = deployer.start(&id, &start).await?.fencing_token;
+    let task = |step: &str| -> Result<Task> { Ok(Task::new(Part::Step, step.parse()?)) };
+    let log = Some(FreeText::new("pulling image\nrolling out 3 replicas\n3 of 3 ready")?);
+    let observations = [
+        Observation::Started { task: task("deploy")?, attempt: 1 },
+        Observation::Ended {
+            task: task("deploy")?,
+            attempt: 1,
+            outcome: Outcome::Succeeded,
+            duration_millis: 41_300,
+            log,
+        },
+        Observation::Started { task: task("smoke test")?, attempt: 1 },
+    ];
+    for observation in observations {
+        deployer.progress(&id, &ProgressRequest { fencing_token, observation }).await?;
+    }
+    Ok(id)
+}
+
+/// What every page must be, whatever it shows.
+async fn check_page(browser: &Browser, title: &str) -> Result<()> {
+    assert_eq!(browser.page.title().await?, format!("{title} · Cortex Change"));
+    let facts = browser
+        .eval(
+            "const all = (selector) => [...document.querySelectorAll(selector)];
+             const named = (e) => e.labels?.length || e.getAttribute('aria-label') || e.textContent.trim();
+             const ids = all('[id]').map((e) => e.id);
+             return {
+               language: document.documentElement.lang,
+               mains: all('main').length,
+               heads: all('h1').length,
+               navigations: all('nav').filter((e) => !e.getAttribute('aria-label')).length,
+               unnamed: all('input:not([type=hidden]), select, button, a').filter((e) => !named(e)).map((e) => e.outerHTML),
+               headless: all('th').filter((e) => !e.scope && e.ariaHidden !== 'true').map((e) => e.outerHTML),
+               doubled: ids.filter((id, at) => ids.indexOf(id) !== at),
+               dangling: all('[aria-labelledby], [aria-describedby]').flatMap((e) =>
+                 `${e.getAttribute('aria-labelledby') ?? ''} ${e.getAttribute('aria-describedby') ?? ''}`.trim().split(/\\s+/)
+               ).filter((id) => !document.getElementById(id)),
+               styled: all('[style]').length,
+               scripts: all('script').length,
+               wide: document.documentElement.scrollWidth - innerWidth,
+             };",
+        )
+        .await?;
+    let expected = json!({
+        "language": "en", "mains": 1, "heads": 1, "navigations": 0, "unnamed": [], "headless": [], "doubled": [],
+        "dangling": [], "styled": 0, "scripts": 0, "wide": 0,
+    });
+    assert_eq!(facts, expected, "{title}");
+    Ok(())
+}
+
+/// Texts whose contrast with what lies behind them is less than WCAG asks for.
+async fn check_contrast(browser: &Browser) -> Result<()> {
+    let poor = browser
+        .eval(
+            "const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+             const rgba = (colour) => {
+               canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+               return [...canvas.getImageData(0, 0, 1, 1).data];
+             };
+             const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+               .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+               .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+             const behind = (e) => {
+               for (; e; e = e.parentElement) {
+                 const colour = rgba(getComputedStyle(e).backgroundColor);
+                 if (colour[3] === 255) return colour;
+               }
+               return [255, 255, 255];
+             };
+             const poor = new Set();
+             const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+             while (walker.nextNode()) {
+               const e = walker.currentNode.parentElement;
+               if (!walker.currentNode.data.trim() || !e.checkVisibility() || e.closest('.sr, svg, .skip')) continue;
+               const [a, b] = [light(rgba(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+               const ratio = (a + 0.05) / (b + 0.05);
+               if (ratio < 4.5) poor.add(`${e.className || e.tagName}: ${ratio.toFixed(2)} ${walker.currentNode.data.trim().slice(0, 30)}`);
+             }
+             return [...poor];",
+        )
+        .await?;
+    assert_eq!(poor, json!([]));
+    Ok(())
+}
+
+/// Looks at a page at every width and in both colours.
+async fn look_at(browser: &Browser, address: &str, title: &str, name: &str) -> Result<()> {
+    for width in WIDTHS {
+        browser.be_wide(width).await?;
+        browser.page.goto(address).await?;
+        check_page(browser, title).await?;
+        for scheme in ["light", "dark"] {
+            browser.prefer(scheme).await?;
+            check_contrast(browser).await?;
+            browser.keep_picture(&format!("{name}-{width}-{scheme}")).await?;
+            browser.be_wide(width).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
+    let app = TestApp::start().await?;
+    let (waiting, running) = seed(&app).await?;
+    let Some(browser) = Browser::start().await? else { return app.stop().await };
+    let url = app.url();
+    look_at(&browser, &format!("{url}/changes"), "Sign in", "sign-in").await?;
+
+    let field = browser.page.find(By::Id("token")).await?;
+    field.send_keys(app.admin_token.as_str()).await?;
+    field.send_keys(Key::Enter).await?;
+    browser.page.query(By::Css("table.list")).first().await?;
+    look_at(&browser, &format!("{url}/changes"), "Changes", "changes").await?;
+    look_at(&browser, &format!("{url}/changes?level=low&q=none"), "Changes", "changes-empty").await?;
+    let wide = format!("{waiting} {}", wide_change().title);
+    look_at(&browser, &format!("{url}/changes/{waiting}"), &wide, "change-waiting").await?;
+    let title = format!("{running} Deploy the chat backend 4.12");
+    look_at(&browser, &format!("{url}/changes/{running}"), &title, "change-running").await?;
+    let title = "There is nothing here";
+    look_at(&browser, &format!("{url}/changes/CHG-1999-000001"), title, "not-found").await?;
+
+    let complaints = browser.complaints().await?;
+    let others: Vec<_> = complaints.iter().filter(|text| !text.contains("CHG-1999-000001")).collect();
+    assert!(others.is_empty(), "{others:?}");
+    browser.quit().await?;
+    app.stop().await
+}
+
+#[tokio::test]
+async fn the_list_is_searched_sorted_and_left_with_the_keyboard_and_without_a_script() -> Result<()> {
+    let app = TestApp::start().await?;
+    let (waiting, _) = seed(&app).await?;
+    let Some(browser) = Browser::start().await? else { return app.stop().await };
+    browser.be_wide(1440).await?;
+    browser.page.cdp().send_raw("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await?;
+    browser.page.goto(format!("{}/changes", app.url())).await?;
+    let field = browser.page.find(By::Id("token")).await?;
+    field.send_keys(app.admin_token.as_str()).await?;
+    field.send_keys(Key::Enter).await?;
+
+    let search = browser.page.query(By::Id("q")).first().await?;
+    search.send_keys("SIGNING keys").await?;
+    search.send_keys(Key::Enter).await?;
+    let title = browser.page.query(By::LinkText(wide_change().title.as_str())).first().await?;
+    assert_eq!(browser.page.find_all(By::Css("table.list tbody tr")).await?.len(), 1);
+    title.send_keys(Key::Enter).await?;
+    browser.page.query(By::Css("#missing")).first().await?;
+    assert!(browser.page.current_url().await?.path().ends_with(&waiting));
+    let text = browser.page.find(By::Css("#trail")).await?.text().await?;
+    assert!(text.contains("<b>please</b> say how long"), "{text}");
+
+    browser.page.find(By::Css("form[action='/theme'] button")).await?.click().await?;
+    browser.page.query(By::Css("html[data-theme='light']")).first().await?;
+    assert!(browser.page.current_url().await?.path().ends_with(&waiting), "back where one was");
+    browser.page.goto(format!("{}/changes?sort=id", app.url())).await?;
+    let first = browser.page.query(By::Css("table.list tbody td")).first().await?.text().await?;
+    assert!(first.ends_with("-000001"), "{first}");
+    browser.page.find(By::Css("form[action='/logout'] button")).await?.click().await?;
+    browser.page.query(By::Id("token")).first().await.context("signed out")?;
+    browser.quit().await?;
+    app.stop().await
+}
