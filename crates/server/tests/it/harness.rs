@@ -1,6 +1,8 @@
 //! One server per test, and the people who use it.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use api::actor::{IssueToken, RegisterActor, Rights};
@@ -9,8 +11,83 @@ use api::request::ChangeRequest;
 use client::Client;
 use domain::Timestamp;
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 use server::{Clock, Config, Running};
 use tempfile::TempDir;
+use testkit::PrivatePostgres;
+
+use crate::http::{Answer, Ask, PATIENCE};
+
+/// Every scope a token can have.
+pub(crate) const SCOPES: [&str; 6] = ["read", "request", "approve", "implement", "audit", "admin"];
+
+/// Makes a test per database of each story.
+macro_rules! on_both_databases {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() -> anyhow::Result<()> {
+                    super::$story($crate::harness::Database::sqlite()?).await
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() -> anyhow::Result<()> {
+                    super::$story($crate::harness::Database::postgres()?).await
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_both_databases;
+
+/// Makes a test on the embedded database of each story.
+macro_rules! on_sqlite {
+    ($($story:ident),+ $(,)?) => {
+        mod embedded {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() -> anyhow::Result<()> {
+                    super::$story($crate::harness::Database::sqlite()?).await
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_sqlite;
+
+/// A database of one test, and a folder for its files.
+pub(crate) struct Database {
+    url: Option<String>,
+    pub(crate) folder: TempDir,
+}
+
+impl Database {
+    pub(crate) fn sqlite() -> Result<Self> {
+        Ok(Self { url: None, folder: TempDir::with_prefix("server-test-")? })
+    }
+
+    pub(crate) fn postgres() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("server_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let url = PrivatePostgres::shared()?.database(&name)?;
+        Ok(Self { url: Some(url), folder: TempDir::with_prefix("server-test-")? })
+    }
+
+    /// Settings of a server with this database.
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data: self.folder.path().to_owned(),
+            database_url: self.url.clone(),
+            ..Config::default()
+        }
+    }
+}
 
 /// A server with its own database.
 pub(crate) struct TestApp {
@@ -19,9 +96,90 @@ pub(crate) struct TestApp {
     pub(crate) admin: Client,
     /// The first administrator's token.
     pub(crate) admin_token: String,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
+    pub(crate) config: Config,
     running: Option<Running>,
-    _data: TempDir,
+    pub(crate) database: Database,
+}
+
+/// Somebody with a token, who speaks plain HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) token: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Person {
+    pub(crate) async fn send(&self, ask: Ask) -> Result<Answer> {
+        ask.token(&self.token).send(self.address).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        self.send(Ask::get(path)).await?.good()
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(Ask::post(path, body)).await?.good()
+    }
+
+    /// A POST that is refused.
+    pub(crate) async fn refused(&self, path: &str, body: &Value, status: u16, kind: &str) -> Result<Value> {
+        self.send(Ask::post(path, body)).await?.refused(status, kind)
+    }
+
+    /// Asks for a change.
+    pub(crate) async fn create(&self, request: &Value) -> Result<Value> {
+        self.post("/api/v1/changes", request).await
+    }
+
+    pub(crate) async fn change(&self, id: &str) -> Result<Value> {
+        self.get(&format!("/api/v1/changes/{id}")).await
+    }
+
+    /// Acts on a change.
+    pub(crate) async fn act(&self, id: &str, action: &str, body: &Value) -> Result<Value> {
+        self.post(&format!("/api/v1/changes/{id}/{action}"), body).await
+    }
+
+    /// Approves what a change is now.
+    pub(crate) async fn approve(&self, id: &str) -> Result<Value> {
+        let digest = self.change(id).await?["digest"].clone();
+        self.act(id, "approve", &json!({ "digest": digest })).await
+    }
+
+    /// The actions of a change's trail, in order.
+    pub(crate) async fn trail(&self, id: &str) -> Result<Vec<String>> {
+        Ok(actions(&self.change(id).await?))
+    }
+}
+
+/// The actions of a change's trail, in order.
+pub(crate) fn actions(change: &Value) -> Vec<String> {
+    let trail = change["audit_trail"].as_array().into_iter().flatten();
+    trail.map(|entry| text(&entry["action"]).to_owned()).collect()
+}
+
+/// A string of an answer.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Waits until a question is answered with a value. Tests wait for conditions, never for time; the bound only ends a
+/// test that hangs.
+pub(crate) async fn eventually<T, F: Future<Output = Result<Option<T>>>>(
+    what: &str,
+    question: impl Fn() -> F,
+) -> Result<T> {
+    let waiting = async {
+        loop {
+            if let Some(value) = question().await? {
+                return Ok(value);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.with_context(|| format!("waited in vain: {what}"))?
 }
 
 impl TestApp {
@@ -32,20 +190,87 @@ impl TestApp {
 
     /// Starts a server on the embedded database, with settings changed.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Result<Self> {
-        let data = tempfile::tempdir()?;
-        let mut config = Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data: data.path().to_owned(),
-            ..Config::default()
-        };
+        Self::start_on(Database::sqlite()?, change).await
+    }
+
+    /// Starts a server on a database, with settings changed.
+    pub(crate) async fn start_on(database: Database, change: impl FnOnce(&mut Config)) -> Result<Self> {
+        let mut config = database.config();
         change(&mut config);
         let clock = Clock::manual("2026-03-02T09:00:00Z".parse()?);
-        let running = server::start_with_clock(config, clock.clone()).await?;
+        let running = server::start_with_clock(config.clone(), clock.clone()).await?;
         let address = running.local_addr();
-        let admin_token =
-            running.bootstrap_token().context("a first start has a bootstrap token")?.to_owned();
+        config.listen = address;
+        let admin_token = running.bootstrap_token().context("a first start has a bootstrap token")?.to_owned();
         let admin = Client::new(&format!("http://{address}"), &admin_token)?;
-        Ok(Self { clock, admin, admin_token, address, running: Some(running), _data: data })
+        Ok(Self { clock, admin, admin_token, address, config, running: Some(running), database })
+    }
+
+    /// Stops the server, does something to its database, and starts it again at the same address.
+    pub(crate) async fn restart_after(&mut self, work: impl FnOnce(&Database) -> Result<()>) -> Result<()> {
+        self.halt().await?;
+        work(&self.database)?;
+        let running = server::start_with_clock(self.config.clone(), self.clock.clone()).await?;
+        anyhow::ensure!(running.bootstrap_token().is_none(), "only a first start has a bootstrap token");
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Stops the server and waits until it has.
+    pub(crate) async fn halt(&mut self) -> Result<()> {
+        let running = self.running.take().context("stopped twice")?;
+        running.shutdown();
+        Ok(running.stopped().await?)
+    }
+
+    /// Asks the server to stop.
+    pub(crate) fn shut_down(&self) {
+        self.running.iter().for_each(Running::shutdown);
+    }
+
+    /// The first administrator.
+    pub(crate) fn root(&self) -> Person {
+        Person { name: "bootstrap-admin".to_owned(), token: self.admin_token.clone(), address: self.address }
+    }
+
+    /// Registers a human with these roles and gives them a token for everything.
+    pub(crate) async fn person(&self, name: &str, roles: &[&str]) -> Result<Person> {
+        self.register(name, "human", &json!({ "rights": { "roles": roles } })).await
+    }
+
+    /// Registers an agent of an owner and gives it a token for everything.
+    pub(crate) async fn agent(&self, name: &str, owner: &Person) -> Result<Person> {
+        self.register(name, "agent", &json!({ "owner": owner.name })).await
+    }
+
+    /// Registers an actor with further fields and gives it a token for everything.
+    pub(crate) async fn register(&self, name: &str, kind: &str, fields: &Value) -> Result<Person> {
+        let mut request = fields.clone();
+        request["name"] = json!(name);
+        request["kind"] = json!(kind);
+        self.root().post("/api/v1/actors", &request).await?;
+        self.token(name, &SCOPES).await
+    }
+
+    /// An actor with a further token.
+    pub(crate) async fn token(&self, name: &str, scopes: &[&str]) -> Result<Person> {
+        let request = json!({ "scopes": scopes, "expires_in": "30d", "label": "test" });
+        let issued = self.root().post(&format!("/api/v1/actors/{name}/tokens"), &request).await?;
+        let token = text(&issued["token"]).to_owned();
+        Ok(Person { name: name.to_owned(), token, address: self.address })
+    }
+
+    /// Number of entries in the log.
+    pub(crate) async fn log_size(&self) -> Result<u64> {
+        let checkpoint = self.root().get("/api/v1/audit/checkpoint").await?;
+        checkpoint["size"].as_u64().context("a size")
+    }
+
+    /// Verifies the log.
+    pub(crate) async fn verified(&self) -> Result<Value> {
+        let report = self.root().send(Ask::new("POST", "/api/v1/audit/verify")).await?.good()?;
+        anyhow::ensure!(report["valid"] == true, "{report}");
+        Ok(report)
     }
 
     /// Where it listens.
@@ -111,16 +336,18 @@ impl TestApp {
 
     /// Stops the server and waits until it has.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        let running = self.running.take().context("stopped twice")?;
-        running.shutdown();
-        running.stopped().await?;
-        Ok(())
+        self.halt().await
     }
 }
 
 /// A small, tested change with automated plan and rollback to one service.
 pub(crate) fn small_change(service: &str) -> ChangeRequest {
-    let text = serde_json::json!({
+    serde_json::from_value(small(service)).unwrap()
+}
+
+/// The same, as JSON.
+pub(crate) fn small(service: &str) -> Value {
+    json!({
         "type": "normal",
         "category": "deployment",
         "title": "Deploy the new greeting",
@@ -143,6 +370,9 @@ pub(crate) fn small_change(service: &str) -> ChangeRequest {
             "configuration_change": false,
             "schema_change": false
         }
-    });
-    serde_json::from_value(text).expect("the request has the accepted form")
+    })
 }
+
+/// The services that stories are about: `greeter`, on which nothing depends, and `identity`, on which everything does.
+pub(crate) const SERVICES: [(&str, u8); 4] = [("greeter", 2), ("identity", 0), ("billing", 1), ("reports", 3)];
+

@@ -1,4 +1,15 @@
 //! The server as its users meet it: a real one on a free port, with its own database and a clock that tests move.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests stop the test that calls them"
+)]
 
+mod contract;
 mod harness;
+mod http;
+mod life;
+mod portal;
+mod runner;
 mod story;
