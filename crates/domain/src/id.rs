@@ -210,7 +210,7 @@ name!(
     |text| text.strip_prefix("act_").is_some_and(|rest| {
         !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     }),
-    "`act_` followed by lower-case letters or digits",
+    "`act_` followed by lower-case letters, digits or underscores",
     "The opaque identifier under which an actor appears in the log."
 );
 name!(

@@ -9,6 +9,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
+use crate::id::ActorName;
+
 /// Longest accepted free text, in bytes.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Longest accepted title, in bytes.
@@ -31,6 +33,9 @@ pub enum InvalidText {
     /// Nothing but blanks.
     #[error("text is empty: write at least one word")]
     Empty,
+    /// More than one line where one is accepted.
+    #[error("text has several lines: expected one")]
+    SeveralLines,
     /// A control character other than tab and line feed.
     #[error("text contains the control character U+{code:04X}: only tab and line feed are accepted")]
     Control {
@@ -61,11 +66,11 @@ impl FreeText {
     /// Checks and wraps a one-line title of at most [`TITLE_BYTES_MAX`] bytes.
     ///
     /// # Errors
-    /// When the title is empty, too long or carries control characters or a line feed.
+    /// When the title is empty, too long, has several lines or carries control characters.
     pub fn title(text: impl Into<String>) -> Result<Self, InvalidText> {
         let text = text.into();
         if text.contains('\n') {
-            return Err(InvalidText::Control { code: u32::from('\n') });
+            return Err(InvalidText::SeveralLines);
         }
         Self::bounded(text, TITLE_BYTES_MAX)
     }
@@ -79,14 +84,9 @@ impl FreeText {
         if clean.len() <= limit {
             return Self(Content::Present(clean));
         }
-        let head = floor_char_boundary(&clean, limit / 2);
-        let tail = clean.len() - floor_char_boundary_from_end(&clean, limit / 2);
-        let cut = tail - head;
-        let text = format!(
-            "{}\n[… {cut} bytes cut …]\n{}",
-            clean.get(..head).unwrap_or(""),
-            clean.get(tail..).unwrap_or("")
-        );
+        let (head, rest) = clean.split_at(clean.floor_char_boundary(limit / 2));
+        let (middle, tail) = rest.split_at(rest.ceil_char_boundary(rest.len() - limit / 2));
+        let text = format!("{head}\n[… {} bytes cut …]\n{tail}", middle.len());
         Self(Content::Present(text))
     }
 
@@ -118,14 +118,11 @@ impl FreeText {
     }
 }
 
-fn floor_char_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
-}
-
-fn floor_char_boundary_from_end(text: &str, bytes: usize) -> usize {
-    let start = text.len().saturating_sub(bytes);
-    let start = (start..=text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len());
-    text.len() - start
+impl From<ActorName> for FreeText {
+    /// A name is short, is not empty and carries no control characters.
+    fn from(name: ActorName) -> Self {
+        Self(Content::Present(name.into()))
+    }
 }
 
 impl fmt::Display for FreeText {
@@ -195,7 +192,7 @@ mod tests {
         assert_eq!(FreeText::new("  \n"), Err(InvalidText::Empty));
         assert_eq!(FreeText::new("a\u{1b}[31m"), Err(InvalidText::Control { code: 0x1b }));
         assert!(FreeText::new("x".repeat(TEXT_BYTES_MAX + 1)).is_err());
-        assert!(FreeText::title("two\nlines").is_err());
+        assert_eq!(FreeText::title("two\nlines"), Err(InvalidText::SeveralLines));
         assert_eq!(FreeText::new("a\r\nb").unwrap().as_str(), "a\nb");
     }
 

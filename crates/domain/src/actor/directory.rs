@@ -18,6 +18,7 @@ pub struct Directory {
 impl Directory {
     /// Adds an actor, or replaces what was known of it.
     pub fn put(&mut self, actor: Actor) {
+        self.forget(&actor.id);
         for (token_id, token) in &actor.tokens {
             self.by_token_hash.insert(token.hash, (actor.id.clone(), token_id.clone()));
         }
@@ -25,6 +26,18 @@ impl Directory {
             self.by_name.insert(actor.name.as_str().to_owned(), actor.id.clone());
         }
         self.actors.insert(actor.id.clone(), actor);
+    }
+
+    /// What was known of an actor leads to it no longer: its name may have been erased since.
+    fn forget(&mut self, id: &ActorId) {
+        if let Some(known) = self.actors.remove(id) {
+            if self.by_name.get(known.name.as_str()) == Some(id) {
+                self.by_name.remove(known.name.as_str());
+            }
+            for token in known.tokens.values() {
+                self.by_token_hash.remove(&token.hash);
+            }
+        }
     }
 
     /// The actor with this identifier.

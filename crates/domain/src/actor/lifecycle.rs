@@ -10,7 +10,9 @@ use crate::canonical::Digest;
 use crate::id::{ActorId, ActorName, TeamName, TokenId};
 use crate::text::FreeText;
 
-/// Longest life of a token: one year.
+/// Shortest life of a token: one minute.
+pub const TOKEN_LIFE_SECONDS_MIN: i64 = 60;
+/// Longest life of a token: one year, leap years included.
 pub const TOKEN_LIFE_SECONDS_MAX: i64 = 366 * 24 * 60 * 60;
 /// Most tokens of one actor that are neither revoked nor expired.
 pub const LIVE_TOKENS_MAX: usize = 50;
@@ -216,6 +218,9 @@ pub enum ActorRefusal {
     /// The actor is inactive.
     #[error("the actor is inactive: reactivate it first")]
     Inactive,
+    /// The actor is inactive already.
+    #[error("the actor is inactive already")]
+    AlreadyInactive,
     /// The actor is active already.
     #[error("the actor is active already")]
     AlreadyActive,
@@ -225,6 +230,12 @@ pub enum ActorRefusal {
     /// A token that lives too long or not at all.
     #[error("a token lives between one minute and 366 days: give an expiry in that range")]
     TokenLife,
+    /// A token identifier that is taken, perhaps by a revoked token, which must never come to life again.
+    #[error("the actor has a token `{token_id}` already: take another identifier")]
+    TokenExists {
+        /// What the caller named.
+        token_id: TokenId,
+    },
     /// Too many live tokens.
     #[error("the actor has {LIVE_TOKENS_MAX} live tokens: revoke one first")]
     TooManyTokens,
@@ -253,8 +264,7 @@ pub fn register(registration: Registration) -> Result<Vec<ActorEvent>, ActorRefu
         }
     }
     check_rights(kind, &roles, &teams, &may_act_for)?;
-    let name = FreeText::new(name.as_str()).map_err(|_| ActorRefusal::TooManyLinks)?;
-    let owner = owner.map(|owner| owner.id);
+    let (name, owner) = (name.into(), owner.map(|owner| owner.id));
     Ok(vec![ActorEvent::Registered { name, kind, owner, alias_of, roles, teams, may_act_for }])
 }
 
@@ -280,7 +290,7 @@ pub fn decide(
             if actor.active {
                 Ok(vec![ActorEvent::Deactivated { reason: reason.clone() }])
             } else {
-                Err(ActorRefusal::Inactive)
+                Err(ActorRefusal::AlreadyInactive)
             }
         }
         ActorCommand::Reactivate => {
@@ -313,8 +323,13 @@ fn issue_token(
         return Err(ActorRefusal::NoScope);
     }
     let life = token.expires_at.duration_since(now);
-    if life < SignedDuration::from_mins(1) || life > SignedDuration::from_secs(TOKEN_LIFE_SECONDS_MAX) {
+    let shortest = SignedDuration::from_secs(TOKEN_LIFE_SECONDS_MIN);
+    let longest = SignedDuration::from_secs(TOKEN_LIFE_SECONDS_MAX);
+    if life < shortest || life > longest {
         return Err(ActorRefusal::TokenLife);
+    }
+    if actor.tokens.contains_key(token_id) {
+        return Err(ActorRefusal::TokenExists { token_id: token_id.clone() });
     }
     if actor.tokens.values().filter(|token| token.is_live(now)).count() >= LIVE_TOKENS_MAX {
         return Err(ActorRefusal::TooManyTokens);
@@ -352,7 +367,8 @@ pub struct CorruptActor {
 /// Folds one event into an actor.
 ///
 /// # Errors
-/// When the first event does not register the actor, or a later one registers it again.
+/// When the first event does not register the actor, a later one registers it again, or one revokes a token that was
+/// never issued.
 pub fn evolve(
     actor: Option<Actor>,
     id: &ActorId,
@@ -364,8 +380,9 @@ pub fn evolve(
     };
     actor.version += 1;
     actor.updated_at = at;
+    let corrupt = CorruptActor { id: id.clone(), version: actor.version };
     match event {
-        ActorEvent::Registered { .. } => return Err(CorruptActor { id: id.clone(), version: actor.version }),
+        ActorEvent::Registered { .. } => return Err(corrupt),
         ActorEvent::RightsChanged { roles, teams, may_act_for } => {
             actor.roles = roles.clone();
             actor.teams = teams.clone();
@@ -377,9 +394,7 @@ pub fn evolve(
             actor.tokens.insert(token_id.clone(), token.clone());
         }
         ActorEvent::TokenRevoked { token_id } => {
-            if let Some(token) = actor.tokens.get_mut(token_id) {
-                token.revoked = true;
-            }
+            actor.tokens.get_mut(token_id).ok_or(corrupt)?.revoked = true;
         }
     }
     Ok(actor)

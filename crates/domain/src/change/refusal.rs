@@ -76,7 +76,7 @@ pub enum Refusal {
         outstanding: Vec<Outstanding>,
     },
     /// Conditions are not met.
-    #[error("{} conditions are not met", unmet.len())]
+    #[error("conditions that are not met: {}", unmet.len())]
     ConditionsUnmet {
         /// The conditions, in words.
         unmet: Vec<String>,
@@ -150,7 +150,7 @@ pub enum Refusal {
     #[error("a partial change needs a follow-up change")]
     FollowUpMissing,
     /// There is no retrospective review to be done.
-    #[error("no retrospective review is due")]
+    #[error("no retrospective review is due: only an authorised emergency needs one, and only once")]
     NoRetrospectiveDue,
     /// Event time would run backwards.
     #[error("the clock says {now}, the last event of this change is of {last}")]
@@ -198,9 +198,10 @@ impl Refusal {
                 let states: Vec<_> = command.legal_in().iter().map(|state| state.as_str()).collect();
                 format!("`{command}` is accepted while the change is {}", states.join(", "))
             }
-            Self::Policy { violations } => {
-                violations.first().map_or_else(String::new, |violation| violation.next_step.clone())
-            }
+            Self::Policy { violations } => violations.first().map_or_else(
+                || "ask an administrator which policy refuses".to_owned(),
+                |violation| violation.next_step.clone(),
+            ),
             Self::SegregationOfDuties => {
                 "ask somebody who neither requested the change nor is acted for".to_owned()
             }
@@ -223,7 +224,10 @@ impl Refusal {
             }
             Self::ConditionsUnmet { unmet } => format!("record evidence for: {}", unmet.join("; ")),
             Self::NoSuchCondition { .. } => "list the conditions with `cortex-change show`".to_owned(),
-            Self::OutsideWindow { .. } => "wait for the window, or amend it and have it approved".to_owned(),
+            Self::OutsideWindow { end, now, .. } if now < end => {
+                "wait for the window, or amend it and have it approved".to_owned()
+            }
+            Self::OutsideWindow { .. } => "name a later window and have it approved".to_owned(),
             Self::DeadlinePassed { .. } => "create the change again".to_owned(),
             Self::DeadlineNotPassed => "wait for the deadline".to_owned(),
             Self::NoPlan => {

@@ -1,8 +1,11 @@
 //! The state of a change: the fold of its events. Each state carries exactly the data valid in it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::command::Deadline;
 use super::content::Content;
 use super::kind::words;
 use super::transition::StateName;
@@ -34,6 +37,8 @@ pub struct Change {
     pub digest: Digest,
     /// How often the content was replaced.
     pub amendments: u32,
+    /// Who replaced the content, and for whom. They count as having asked for the change.
+    pub amended_by: BTreeSet<ActorId>,
     /// Where it is in its life.
     pub state: State,
     /// The duty to review an emergency change afterwards.
@@ -145,6 +150,8 @@ pub struct Execution {
     pub finished_at: Option<Timestamp>,
     /// Results of validation, newest last.
     pub validations: Vec<Validation>,
+    /// The deadlines that run: of an interruption, a validation, a rollback, the closing.
+    pub deadlines: BTreeMap<Deadline, Timestamp>,
 }
 
 /// Who works on a plan.
@@ -272,24 +279,53 @@ pub enum Retrospective {
     },
 }
 
+impl State {
+    /// The name of the state.
+    pub fn name(&self) -> StateName {
+        match self {
+            Self::Draft => StateName::Draft,
+            Self::Assessing(_) => StateName::Assessing,
+            Self::AwaitingApproval(_) => StateName::AwaitingApproval,
+            Self::Approved(_) => StateName::Approved,
+            Self::Implementing(_) => StateName::Implementing,
+            Self::Interrupted(_) => StateName::Interrupted,
+            Self::Validating(_) => StateName::Validating,
+            Self::Implemented(_) => StateName::Implemented,
+            Self::RollingBack(_) => StateName::RollingBack,
+            Self::RolledBack(_) => StateName::RolledBack,
+            Self::Failed(_) => StateName::Failed,
+            Self::Closed(_) => StateName::Closed,
+            Self::Rejected(_) => StateName::Rejected,
+            Self::Cancelled => StateName::Cancelled,
+        }
+    }
+}
+
 impl Change {
     /// The name of the current state.
     pub fn state_name(&self) -> StateName {
-        match &self.state {
-            State::Draft => StateName::Draft,
-            State::Assessing(_) => StateName::Assessing,
-            State::AwaitingApproval(_) => StateName::AwaitingApproval,
-            State::Approved(_) => StateName::Approved,
-            State::Implementing(_) => StateName::Implementing,
-            State::Interrupted(_) => StateName::Interrupted,
-            State::Validating(_) => StateName::Validating,
-            State::Implemented(_) => StateName::Implemented,
-            State::RollingBack(_) => StateName::RollingBack,
-            State::RolledBack(_) => StateName::RolledBack,
-            State::Failed(_) => StateName::Failed,
-            State::Closed(_) => StateName::Closed,
-            State::Rejected(_) => StateName::Rejected,
-            State::Cancelled => StateName::Cancelled,
+        self.state.name()
+    }
+
+    /// When a deadline passes, where it runs. The assessment's is not recorded: all it does is call a person.
+    pub fn due_at(&self, deadline: Deadline) -> Option<Timestamp> {
+        match deadline {
+            Deadline::Assessment => None,
+            Deadline::Approval => {
+                let State::AwaitingApproval(awaiting) = &self.state else { return None };
+                Some(awaiting.deadline)
+            }
+            Deadline::Window => {
+                let State::Approved(_) = self.state else { return None };
+                self.content.window.map(|window| window.end)
+            }
+            Deadline::Retrospective => {
+                let Retrospective::Due { by, overdue: false } = self.retrospective else { return None };
+                Some(by)
+            }
+            Deadline::Interruption | Deadline::Validation | Deadline::Rollback | Deadline::Closing => {
+                self.execution().and_then(|execution| execution.deadlines.get(&deadline).copied())
+            }
         }
     }
 

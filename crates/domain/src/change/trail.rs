@@ -19,8 +19,7 @@ pub fn entry(event: &ChangeEvent) -> Entry {
     let action = action(event);
     let mut details = details(event);
     if details.len() > DETAILS_BYTES_MAX {
-        let end = (0..=DETAILS_BYTES_MAX).rev().find(|at| details.is_char_boundary(*at)).unwrap_or(0);
-        details.truncate(end);
+        details.truncate(details.floor_char_boundary(DETAILS_BYTES_MAX));
         details.push('…');
     }
     Entry { action, details }
@@ -80,10 +79,13 @@ fn details(event: &ChangeEvent) -> String {
         ChangeEvent::TakenOver { .. } => "Another runner took over".to_owned(),
         ChangeEvent::Progressed { observation } => capitalised(&observation.to_string()),
         ChangeEvent::Interrupted { deadline } => {
-            format!("The runner is gone; rolled back unless taken over before {deadline}")
+            format!("The runner is gone; to be taken over before {deadline}")
         }
         ChangeEvent::Implemented { .. } => "Deployment completed successfully".to_owned(),
-        ChangeEvent::Validated { validation, .. } => format!("All {} checks passed", validation.checks.len()),
+        ChangeEvent::Validated { validation, .. } => match validation.checks.len() {
+            1 => "The check passed".to_owned(),
+            count => format!("All {count} checks passed"),
+        },
         ChangeEvent::ValidationFailed { validation } => {
             let failed: Vec<_> = validation.checks.iter().filter(|check| !check.passed).collect();
             let names: Vec<_> =

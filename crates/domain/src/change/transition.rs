@@ -94,10 +94,13 @@ words!(
 
 impl CommandName {
     /// The states in which the command is legal. Creating is not listed: it is legal only where no change exists.
+    ///
+    /// Reviews look back, so they begin when the plan is done or the change has ended. Deadlines pass wherever one may
+    /// run, the one of an emergency's retrospective review also while the plan runs.
     pub fn legal_in(self) -> &'static [StateName] {
         use StateName::{
-            Approved, Assessing, AwaitingApproval, Closed, Draft, Failed, Implemented, Implementing,
-            Interrupted, Rejected, RolledBack, RollingBack, Validating,
+            Approved, Assessing, AwaitingApproval, Cancelled, Closed, Draft, Failed, Implemented,
+            Implementing, Interrupted, Rejected, RolledBack, RollingBack, Validating,
         };
         match self {
             Self::Submit => &[Draft],
@@ -105,35 +108,21 @@ impl CommandName {
             Self::Comment | Self::LinkIncident => StateName::ALL,
             Self::RecordAssessment | Self::PreApprove | Self::RequestApproval => &[Assessing],
             Self::Approve | Self::Reject => &[AwaitingApproval],
-            Self::WithdrawApproval => &[AwaitingApproval, Approved],
-            Self::SatisfyCondition => &[AwaitingApproval, Approved],
+            Self::WithdrawApproval | Self::SatisfyCondition => &[AwaitingApproval, Approved],
             Self::Cancel => &[Draft, Assessing, AwaitingApproval, Approved],
             Self::Start => &[Approved],
             Self::TakeOver => &[Interrupted, RollingBack],
-            Self::Observe => &[Implementing, RollingBack],
-            Self::Pause | Self::Resume => &[Implementing],
-            Self::DecideStep => &[Implementing],
-            Self::Finish => &[Implementing],
-            Self::Interrupt => &[Implementing, RollingBack],
+            Self::Observe | Self::DecideStep | Self::Interrupt => &[Implementing, RollingBack],
+            Self::Pause | Self::Resume | Self::Finish => &[Implementing],
             Self::Validate => &[Validating],
             Self::RollBack => &[Implementing, Interrupted, Validating, Implemented, Failed],
             Self::Close => &[Implemented, RolledBack, Failed],
-            Self::Review => &[
-                Approved,
-                Implementing,
-                Interrupted,
-                Validating,
-                Implemented,
-                RollingBack,
-                RolledBack,
-                Failed,
-                Closed,
-                Rejected,
-            ],
+            Self::Review => &[Validating, Implemented, RolledBack, Failed, Closed, Rejected, Cancelled],
             Self::Expire => &[
                 Assessing,
                 AwaitingApproval,
                 Approved,
+                Implementing,
                 Interrupted,
                 Validating,
                 Implemented,

@@ -7,6 +7,7 @@
 
 mod approval;
 mod catalog;
+mod change;
 mod plan;
 mod risk;
 mod rollback;

@@ -1,45 +1,44 @@
 //! Approving: by policy or by authorities, with conditions, and with a change of mind before the start.
 
-use std::collections::BTreeSet;
+use jiff::Timestamp;
 
-use super::Decision;
+use super::{Decision, gate, request};
 use crate::actor::{ActorKind, Role};
 use crate::approval::{Approval, Requirements, outstanding};
+use crate::canonical::Digest;
 use crate::change::action::{Action, Notice};
-use crate::change::command::{ActingActor, Command, Deadline, Facts};
+use crate::change::command::{Command, Deadline, Facts};
 use crate::change::deadlines;
 use crate::change::event::{ChangeEvent, Grounds};
 use crate::change::refusal::Refusal;
-use crate::change::state::{Assessing, Awaiting, Change, RejectionReason, State};
+use crate::change::state::{Assessing, Authorization, Awaiting, Change, RejectionReason, State};
 use crate::change::transition::{CommandName, StateName};
-use crate::id::ActorId;
 use crate::text::FreeText;
 
 /// Most conditions on one change.
 pub(super) const CONDITIONS_MAX: usize = 50;
 
-pub(super) fn pre_approve(change: &Change, assessing: &Assessing) -> Result<Decision, Refusal> {
+pub(super) fn pre_approve(
+    change: &Change,
+    assessing: &Assessing,
+    facts: &Facts<'_>,
+) -> Result<Decision, Refusal> {
     let requirements = assessed(assessing, CommandName::PreApprove)?;
-    if !requirements.automated {
-        return Err(Refusal::ApprovalsOutstanding {
-            outstanding: outstanding(requirements, &[], change.digest),
-        });
+    let gates = outstanding(requirements, &[], change.digest);
+    if !requirements.automated || !gates.is_empty() {
+        return Err(Refusal::ApprovalsOutstanding { outstanding: gates });
     }
-    let event = ChangeEvent::Approved {
-        grounds: Grounds::Automated,
-        digest: change.digest,
-        complete: true,
-        retrospective_due: None,
-    };
-    Ok(Decision::new(vec![event], approved_actions(change)))
+    request::require_window_ahead(&change.content, facts)?;
+    Ok(approved(change, requirements, Grounds::Automated, change.digest, true, facts))
 }
 
-pub(super) fn request(assessing: &Assessing, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+pub(super) fn request_approval(assessing: &Assessing, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let requirements = assessed(assessing, CommandName::RequestApproval)?;
     let deadline = approval_deadline(requirements, facts);
     Ok(Decision::new(
         vec![ChangeEvent::ApprovalRequested { deadline }],
         vec![
+            Action::CancelTimer { deadline: Deadline::Assessment },
             Action::SetTimer { deadline: Deadline::Approval, due_at: deadline },
             Action::Notify { notice: Notice::ApprovalRequested },
         ],
@@ -53,17 +52,18 @@ pub(super) fn approve(
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
     let Command::Approve { role, digest, conditions, comment } = command else {
-        return Err(Refusal::IllegalTransition { state: change.state_name(), command: command.name() });
+        return Err(illegal(change, command.name()));
     };
     let (role, digest) = (*role, *digest);
-    let by = deciding_human(change, role, facts)?;
+    let by = gate::authority(change, role, facts)?;
     if facts.now >= awaiting.deadline {
         return Err(Refusal::DeadlinePassed { deadline: awaiting.deadline });
     }
     if digest != change.digest {
         return Err(Refusal::DigestMismatch { given: digest, current: change.digest });
     }
-    if awaiting.approvals.iter().any(|approval| approval.by == by) {
+    request::require_window_ahead(&change.content, facts)?;
+    if awaiting.approvals.iter().any(|approval| approval.by == *by) {
         return Err(Refusal::AlreadyApproved);
     }
     if awaiting.conditions.len().saturating_add(conditions.len()) > CONDITIONS_MAX {
@@ -73,24 +73,35 @@ pub(super) fn approve(
     if !before.iter().any(|gate| gate.role == role) {
         return Err(Refusal::NotOutstanding { role, outstanding: before });
     }
-    let approval = Approval { by, kind: ActorKind::Human, role, digest, at: facts.now };
-    let mut approvals = awaiting.approvals.clone();
-    approvals.push(approval.clone());
+    let approval = Approval { by: by.clone(), kind: ActorKind::Human, role, digest, at: facts.now };
+    let approvals: Vec<_> = awaiting.approvals.iter().cloned().chain([approval.clone()]).collect();
     let complete = outstanding(&awaiting.requirements, &approvals, change.digest).is_empty();
-    let retrospective_seconds = awaiting.requirements.retrospective_seconds.filter(|_| complete);
-    let retrospective_due = retrospective_seconds
-        .map(|seconds| deadlines::after(facts.now, i64::try_from(seconds).unwrap_or(i64::MAX)));
+    let grounds = Grounds::Authority { approval, conditions: conditions.clone(), comment: comment.clone() };
+    Ok(approved(change, &awaiting.requirements, grounds, digest, complete, facts))
+}
+
+/// Records an approval. A complete one opens the way to the start, and for an emergency the duty to review it.
+fn approved(
+    change: &Change,
+    requirements: &Requirements,
+    grounds: Grounds,
+    digest: Digest,
+    complete: bool,
+    facts: &Facts<'_>,
+) -> Decision {
+    let review_seconds = requirements.retrospective_seconds.filter(|_| complete);
+    let retrospective_due = review_seconds.map(|seconds| after(facts.now, seconds));
+    let event = ChangeEvent::Approved { grounds, digest, complete, retrospective_due };
     let mut actions = Vec::new();
     if complete {
-        actions.push(Action::CancelTimer { deadline: Deadline::Approval });
-        actions.extend(approved_actions(change));
+        let routed = [Deadline::Assessment, Deadline::Approval];
+        actions.extend(routed.map(|deadline| Action::CancelTimer { deadline }));
+        actions.push(Action::Notify { notice: Notice::Approved });
+        let window = change.content.window.map(|window| (Deadline::Window, window.end));
+        let timers = window.into_iter().chain(retrospective_due.map(|due| (Deadline::Retrospective, due)));
+        actions.extend(timers.map(|(deadline, due_at)| Action::SetTimer { deadline, due_at }));
     }
-    if let Some(due_at) = retrospective_due {
-        actions.push(Action::SetTimer { deadline: Deadline::Retrospective, due_at });
-    }
-    let grounds = Grounds::Authority { approval, conditions: conditions.clone(), comment: comment.clone() };
-    let event = ChangeEvent::Approved { grounds, digest, complete, retrospective_due };
-    Ok(Decision::new(vec![event], actions))
+    Decision::new(vec![event], actions)
 }
 
 pub(super) fn reject(
@@ -100,7 +111,7 @@ pub(super) fn reject(
     reason: &FreeText,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
-    deciding_human(change, role, facts)?;
+    gate::authority(change, role, facts)?;
     let gates = outstanding(&awaiting.requirements, &[], change.digest);
     let may_speak =
         gates.iter().any(|gate| gate.role == role) || awaiting.requirements.inform.contains(&role);
@@ -121,10 +132,13 @@ pub(super) fn rejected(reason: RejectionReason, text: FreeText) -> Decision {
     )
 }
 
+/// Withdrawing reopens an approved change with new time to decide. It never prolongs the time of one that still waits.
 pub(super) fn withdraw(change: &Change, reason: &FreeText, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    let (approvals, requirements) = match &change.state {
-        State::AwaitingApproval(awaiting) => (&awaiting.approvals, &awaiting.requirements),
-        State::Approved(authorization) => (&authorization.approvals, &authorization.requirements),
+    let (approvals, deadline, is_reopened) = match &change.state {
+        State::AwaitingApproval(awaiting) => (&awaiting.approvals, awaiting.deadline, false),
+        State::Approved(authorization) => {
+            (&authorization.approvals, approval_deadline(&authorization.requirements, facts), true)
+        }
         State::Draft
         | State::Assessing(_)
         | State::Implementing(_)
@@ -136,95 +150,68 @@ pub(super) fn withdraw(change: &Change, reason: &FreeText, facts: &Facts<'_>) ->
         | State::Failed(_)
         | State::Closed(_)
         | State::Rejected(_)
-        | State::Cancelled => {
-            let command = CommandName::WithdrawApproval;
-            return Err(Refusal::IllegalTransition { state: change.state_name(), command });
-        }
+        | State::Cancelled => return Err(illegal(change, CommandName::WithdrawApproval)),
     };
-    let by = facts.actor.id();
-    if !approvals.iter().any(|approval| approval.by == by) {
+    let by = gate::human(facts)?;
+    if !approvals.iter().any(|approval| approval.by == *by) {
         return Err(Refusal::NotApproved);
     }
-    let deadline = approval_deadline(requirements, facts);
-    Ok(Decision::new(
-        vec![ChangeEvent::ApprovalWithdrawn { reason: reason.clone(), deadline }],
+    let event = ChangeEvent::ApprovalWithdrawn { reason: reason.clone(), deadline };
+    Ok(if is_reopened { reopened(event, deadline) } else { Decision::event(event) })
+}
+
+/// The window has passed before the start: a new one must be asked for and approved.
+pub(super) fn window_missed(change: &Change, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let State::Approved(authorization) = &change.state else {
+        return Err(illegal(change, CommandName::Expire));
+    };
+    let deadline = approval_deadline(&authorization.requirements, facts);
+    let missed = reopened(ChangeEvent::WindowMissed { deadline }, deadline);
+    Ok(missed.then(Decision::new(Vec::new(), vec![Action::Notify { notice: Notice::AttentionNeeded }])))
+}
+
+/// An approved change waits for authorities again.
+fn reopened(event: ChangeEvent, deadline: Timestamp) -> Decision {
+    Decision::new(
+        vec![event],
         vec![
             Action::CancelTimer { deadline: Deadline::Window },
             Action::CancelTimer { deadline: Deadline::Retrospective },
             Action::SetTimer { deadline: Deadline::Approval, due_at: deadline },
             Action::Notify { notice: Notice::ApprovalRequested },
         ],
-    ))
+    )
 }
 
+/// Whether a condition is met is judged by a human who did not ask for the change.
 pub(super) fn satisfy_condition(
     change: &Change,
     index: usize,
     evidence: &FreeText,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
-    let conditions = match &change.state {
-        State::AwaitingApproval(awaiting) => awaiting.conditions.as_slice(),
-        State::Approved(authorization) => authorization.conditions.as_slice(),
-        State::Draft
-        | State::Assessing(_)
-        | State::Implementing(_)
-        | State::Interrupted(_)
-        | State::Validating(_)
-        | State::Implemented(_)
-        | State::RollingBack(_)
-        | State::RolledBack(_)
-        | State::Failed(_)
-        | State::Closed(_)
-        | State::Rejected(_)
-        | State::Cancelled => &[],
+    let (State::AwaitingApproval(Awaiting { conditions, .. })
+    | State::Approved(Authorization { conditions, .. })) = &change.state
+    else {
+        return Err(illegal(change, CommandName::SatisfyCondition));
     };
-    let refusal = Refusal::NoSuchCondition { index, count: conditions.len() };
-    let condition = conditions.get(index).ok_or_else(|| refusal.clone())?;
-    if condition.met.is_some() {
-        return Err(refusal);
-    }
-    if matches!(facts.actor, ActingActor::System) {
-        return Err(Refusal::HumanGate);
-    }
-    let index = u32::try_from(index).map_err(|_| refusal)?;
+    gate::independent_human(change, facts)?;
+    let refusal = || Refusal::NoSuchCondition { index, count: conditions.len() };
+    conditions.get(index).filter(|condition| condition.met.is_none()).ok_or_else(refusal)?;
+    let index = u32::try_from(index).map_err(|_| refusal())?;
     Ok(Decision::event(ChangeEvent::ConditionSatisfied { index, evidence: evidence.clone() }))
 }
 
-/// The approver, when it is a human outside the requester's side who holds the role exercised.
-/// Policy says the same; these are invariants that no policy file can take away.
-fn deciding_human(change: &Change, role: Role, facts: &Facts<'_>) -> Result<ActorId, Refusal> {
-    let ActingActor::Registered { id, kind: ActorKind::Human, on_behalf_of, roles } = facts.actor else {
-        return Err(Refusal::HumanGate);
-    };
-    let side = requester_side(change, facts.parties);
-    if side.contains(id) || on_behalf_of.as_ref().is_some_and(|other| side.contains(other)) {
-        return Err(Refusal::SegregationOfDuties);
-    }
-    if !roles.contains(&role) {
-        return Err(Refusal::RoleNotHeld { role });
-    }
-    Ok(id.clone())
+fn approval_deadline(requirements: &Requirements, facts: &Facts<'_>) -> Timestamp {
+    after(facts.now, requirements.deadline_seconds)
 }
 
-/// Everyone who counts as having asked for the change.
-pub(super) fn requester_side<'a>(
-    change: &'a Change,
-    parties: &'a BTreeSet<ActorId>,
-) -> BTreeSet<&'a ActorId> {
-    parties.iter().chain([&change.created_by]).chain(change.on_behalf_of.as_ref()).collect()
+fn after(from: Timestamp, seconds: u64) -> Timestamp {
+    deadlines::after(from, i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
-fn approved_actions(change: &Change) -> Vec<Action> {
-    let mut actions = vec![Action::Notify { notice: Notice::Approved }];
-    if let Some(window) = change.content.window {
-        actions.push(Action::SetTimer { deadline: Deadline::Window, due_at: window.end });
-    }
-    actions
-}
-
-pub(super) fn approval_deadline(requirements: &Requirements, facts: &Facts<'_>) -> jiff::Timestamp {
-    deadlines::after(facts.now, i64::try_from(requirements.deadline_seconds).unwrap_or(i64::MAX))
+fn illegal(change: &Change, command: CommandName) -> Refusal {
+    Refusal::IllegalTransition { state: change.state_name(), command }
 }
 
 fn assessed(assessing: &Assessing, command: CommandName) -> Result<&Requirements, Refusal> {

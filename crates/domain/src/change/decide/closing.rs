@@ -1,16 +1,13 @@
-//! Validating, closing, reviewing, and what happens when a deadline passes.
+//! Validating, closing, reviewing, linking incidents.
 
-use jiff::Timestamp;
-
-use super::{Decision, approval, implementation, rollback};
+use super::{Decision, gate, rollback};
 use crate::change::action::{Action, Notice};
-use crate::change::command::{ActingActor, Deadline, Facts, ReviewKind};
+use crate::change::command::{Deadline, Facts, ReviewKind};
 use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
-use crate::change::state::{Change, Outcome, RejectionReason, Retrospective, State, Validation};
-use crate::change::transition::CommandName;
-use crate::id::ChangeId;
+use crate::change::state::{Change, Outcome, Retrospective, State, Validation};
+use crate::id::{ChangeId, IncidentId};
 use crate::plan::Cause;
 use crate::text::FreeText;
 
@@ -47,7 +44,8 @@ pub(super) fn close(
     if !accepted.contains(&outcome) {
         return Err(Refusal::OutcomeMismatch { state: change.state_name(), outcome, accepted });
     }
-    if outcome == Outcome::Partial && follow_up.is_none() {
+    let is_completed_by_another = follow_up.is_some_and(|other| other != change.id);
+    if outcome == Outcome::Partial && !is_completed_by_another {
         return Err(Refusal::FollowUpMissing);
     }
     Ok(Decision::new(
@@ -89,86 +87,16 @@ pub(super) fn review(
             let Retrospective::Due { .. } = change.retrospective else {
                 return Err(Refusal::NoRetrospectiveDue);
             };
-            let ActingActor::Registered { id, kind: crate::actor::ActorKind::Human, .. } = facts.actor else {
-                return Err(Refusal::HumanGate);
-            };
-            if approval::requester_side(change, facts.parties).contains(id) {
-                return Err(Refusal::SegregationOfDuties);
-            }
+            gate::independent_human(change, facts)?;
             Ok(Decision::new(vec![event], vec![Action::CancelTimer { deadline: Deadline::Retrospective }]))
         }
     }
 }
 
-/// What the passing of a deadline does. A timer that has been overtaken by events does nothing.
-pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    match (deadline, &change.state) {
-        (Deadline::Assessment, State::Assessing(_)) => Ok(attention("the assessment did not end in time")),
-        (Deadline::Approval, State::AwaitingApproval(awaiting)) => {
-            require_passed(awaiting.deadline, facts)?;
-            let text = FreeText::excerpt("no decision before the deadline", 256);
-            Ok(approval::rejected(RejectionReason::Expired, text))
-        }
-        (Deadline::Window, State::Approved(authorization)) => {
-            let end = change.content.window.map_or(Timestamp::MAX, |window| window.end);
-            require_passed(end, facts)?;
-            let deadline = approval::approval_deadline(&authorization.requirements, facts);
-            Ok(Decision::new(
-                vec![ChangeEvent::WindowMissed { deadline }],
-                vec![
-                    Action::SetTimer { deadline: Deadline::Approval, due_at: deadline },
-                    Action::Notify { notice: Notice::AttentionNeeded },
-                ],
-            ))
-        }
-        (Deadline::Interruption, State::Interrupted(_)) => {
-            Ok(rollback::started(change, &Cause::RunnerLost, facts))
-        }
-        (Deadline::Validation, State::Validating(_)) => {
-            Ok(rollback::started(change, &Cause::ValidationDeadline, facts))
-        }
-        (Deadline::Rollback, State::RollingBack(_) | State::Interrupted(_)) => {
-            let not_undone = implementation::execution(change)?.run.not_undone();
-            let reason = FreeText::excerpt("the rollback did not end in time", 256);
-            Ok(rollback::gave_up(not_undone, reason))
-        }
-        (Deadline::Closing, State::Implemented(_)) => close(change, Outcome::Successful, None, None, true),
-        (Deadline::Retrospective, _) => match change.retrospective {
-            Retrospective::Due { by, overdue: false } => {
-                require_passed(by, facts)?;
-                Ok(Decision::new(
-                    vec![ChangeEvent::RetrospectiveOverdue],
-                    vec![Action::Notify { notice: Notice::AttentionNeeded }],
-                ))
-            }
-            Retrospective::NotRequired
-            | Retrospective::Due { overdue: true, .. }
-            | Retrospective::Done { .. } => Err(overtaken(change)),
-        },
-        (
-            Deadline::Assessment
-            | Deadline::Approval
-            | Deadline::Window
-            | Deadline::Interruption
-            | Deadline::Validation
-            | Deadline::Rollback
-            | Deadline::Closing,
-            _,
-        ) => Err(overtaken(change)),
+/// Linking an incident again changes nothing.
+pub(super) fn link_incident(change: &Change, incident: IncidentId) -> Decision {
+    if change.incidents.contains(&incident) {
+        return Decision::default();
     }
-}
-
-fn attention(text: &str) -> Decision {
-    Decision::new(
-        vec![ChangeEvent::AttentionNeeded { text: FreeText::excerpt(text, 256) }],
-        vec![Action::Notify { notice: Notice::AttentionNeeded }],
-    )
-}
-
-fn require_passed(deadline: Timestamp, facts: &Facts<'_>) -> Result<(), Refusal> {
-    if facts.now >= deadline { Ok(()) } else { Err(Refusal::DeadlineNotPassed) }
-}
-
-fn overtaken(change: &Change) -> Refusal {
-    Refusal::IllegalTransition { state: change.state_name(), command: CommandName::Expire }
+    Decision::event(ChangeEvent::IncidentLinked { incident })
 }

@@ -1,16 +1,16 @@
 //! Implementing: start, take over, progress, pause, finish, interruption.
 
-use super::{Decision, rollback};
+use super::{Decision, gate, rollback};
 use crate::approval::outstanding;
 use crate::canonical::Digest;
 use crate::change::action::{Action, Notice};
-use crate::change::command::{ActingActor, Command, Deadline, Facts};
+use crate::change::command::{Command, Deadline, Facts};
 use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
 use crate::change::state::{Authorization, Change, Execution, Runner, State};
 use crate::id::StepName;
-use crate::plan::{Decision as StepDecision, Observation, Observed, Phase, Plan};
+use crate::plan::{Decision as StepDecision, Observation, Observed, Phase, Plan, Run};
 
 pub(super) fn start(
     change: &Change,
@@ -83,7 +83,7 @@ pub(super) fn take_over(change: &Change, digest: Digest, fencing_token: u64) -> 
     ))
 }
 
-pub(super) fn observe(
+pub(super) fn report(
     change: &Change,
     observation: &Observation,
     fencing_token: u64,
@@ -106,46 +106,25 @@ fn require_runners_own(observation: &Observation) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Records an observation that a person, not the runner, makes.
-pub(super) fn person_observes(
-    change: &Change,
-    observation: Observation,
-    facts: &Facts<'_>,
-) -> Result<Decision, Refusal> {
-    record(change, &observation, facts)
-}
-
-pub(super) fn pause_requested() -> Observation {
-    Observation::PauseRequested
-}
-
-pub(super) fn resume_requested() -> Observation {
-    Observation::ResumeRequested
-}
-
 pub(super) fn decide_step(
     change: &Change,
     step: &StepName,
     decision: StepDecision,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
-    let ActingActor::Registered { id, kind: crate::actor::ActorKind::Human, .. } = facts.actor else {
-        return Err(Refusal::HumanGate);
-    };
+    let id = gate::human(facts)?;
     let refusal = || Refusal::NoDecisionAwaited { step: step.clone() };
     let observation = execution(change)?.run.answer(step, decision, id).ok_or_else(refusal)?;
     record(change, &observation, facts)
 }
 
 /// Folds the observation into the run and records what follows from it.
-fn record(change: &Change, observation: &Observation, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    let execution = execution(change)?;
-    let (plan, rollback_plan) = (plan(change)?, change.content.rollback_plan.as_ref());
-    let observed = execution
-        .run
-        .observe(plan, rollback_plan, observation)
-        .map_err(|error| Refusal::IllegalObservation(error.to_string()))?;
-    let run = match observed {
+pub(super) fn record(
+    change: &Change,
+    observation: &Observation,
+    facts: &Facts<'_>,
+) -> Result<Decision, Refusal> {
+    let run = match observe(change, &execution(change)?.run, observation)? {
         Observed::Already => return Ok(Decision::default()),
         Observed::New(run) => run,
     };
@@ -158,6 +137,12 @@ fn record(change: &Change, observation: &Observation, facts: &Facts<'_>) -> Resu
         Phase::RolledBack => progressed.then(rollback::rolled_back()),
         Phase::RollbackFailed { .. } => progressed.then(rollback::failed(&run)),
     })
+}
+
+pub(super) fn observe(change: &Change, run: &Run, observation: &Observation) -> Result<Observed, Refusal> {
+    let (plan, rollback_plan) = (plan(change)?, change.content.rollback_plan.as_ref());
+    let observed = run.observe(plan, rollback_plan, observation);
+    observed.map_err(|error| Refusal::IllegalObservation(error.to_string()))
 }
 
 pub(super) fn finish(
@@ -177,15 +162,19 @@ pub(super) fn finish(
     ))
 }
 
-pub(super) fn interrupt(facts: &Facts<'_>) -> Decision {
+/// Nobody can be lost where nobody holds the lease.
+pub(super) fn interrupt(change: &Change, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    if matches!(execution(change)?.runner, Runner::Free { .. }) {
+        return Ok(Decision::default());
+    }
     let deadline = deadlines::after(facts.now, deadlines::INTERRUPTION_SECONDS);
-    Decision::new(
+    Ok(Decision::new(
         vec![ChangeEvent::Interrupted { deadline }],
         vec![
             Action::SetTimer { deadline: Deadline::Interruption, due_at: deadline },
             Action::Notify { notice: Notice::Interrupted },
         ],
-    )
+    ))
 }
 
 /// Only the holder of the current lease reports progress.

@@ -5,6 +5,8 @@
 
 mod approval;
 mod closing;
+mod deadline;
+mod gate;
 mod implementation;
 mod request;
 mod rollback;
@@ -16,6 +18,7 @@ use super::event::ChangeEvent;
 use super::refusal::Refusal;
 use super::state::{Change, State};
 use crate::authorization::Answer;
+use crate::plan::Observation;
 
 /// What a command leads to: events to record and effects to perform, in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,17 +68,17 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
         return Err(Refusal::ClockWentBack { now: facts.now, last: change.updated_at });
     }
     match (command, &change.state) {
-        (Command::Submit, _) => Ok(request::submit(facts)),
+        (Command::Submit, _) => request::submit(change, facts),
         (Command::Amend { content }, _) => request::amend(change, content, facts),
         (Command::Comment { text }, _) => Ok(Decision::event(ChangeEvent::Commented { text: text.clone() })),
-        (Command::LinkIncident { incident }, _) => {
-            Ok(Decision::event(ChangeEvent::IncidentLinked { incident: *incident }))
-        }
+        (Command::LinkIncident { incident }, _) => Ok(closing::link_incident(change, *incident)),
         (Command::RecordAssessment { assessment, requirements }, _) => {
             Ok(request::record_assessment(assessment, requirements))
         }
-        (Command::PreApprove, State::Assessing(assessing)) => approval::pre_approve(change, assessing),
-        (Command::RequestApproval, State::Assessing(assessing)) => approval::request(assessing, facts),
+        (Command::PreApprove, State::Assessing(assessing)) => approval::pre_approve(change, assessing, facts),
+        (Command::RequestApproval, State::Assessing(assessing)) => {
+            approval::request_approval(assessing, facts)
+        }
         (Command::Approve { .. }, State::AwaitingApproval(awaiting)) => {
             approval::approve(change, awaiting, command, facts)
         }
@@ -94,21 +97,17 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
             implementation::take_over(change, *digest, *fencing_token)
         }
         (Command::Observe { observation, fencing_token }, _) => {
-            implementation::observe(change, observation, *fencing_token, facts)
+            implementation::report(change, observation, *fencing_token, facts)
         }
-        (Command::Pause, _) => {
-            implementation::person_observes(change, implementation::pause_requested(), facts)
-        }
-        (Command::Resume, _) => {
-            implementation::person_observes(change, implementation::resume_requested(), facts)
-        }
+        (Command::Pause, _) => implementation::record(change, &Observation::PauseRequested, facts),
+        (Command::Resume, _) => implementation::record(change, &Observation::ResumeRequested, facts),
         (Command::DecideStep { step, decision }, _) => {
             implementation::decide_step(change, step, *decision, facts)
         }
         (Command::Finish { fencing_token }, State::Implementing(execution)) => {
             implementation::finish(change, execution, *fencing_token, facts)
         }
-        (Command::Interrupt, _) => Ok(implementation::interrupt(facts)),
+        (Command::Interrupt, _) => implementation::interrupt(change, facts),
         (Command::Validate { validation }, State::Validating(_)) => {
             closing::validate(change, validation, facts)
         }
@@ -117,7 +116,7 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
             closing::close(change, *outcome, *follow_up, comment.as_ref(), false)
         }
         (Command::Review { kind, text }, _) => closing::review(change, *kind, text, facts),
-        (Command::Expire { deadline }, _) => closing::expire(change, *deadline, facts),
+        (Command::Expire { deadline }, _) => deadline::expire(change, *deadline, facts),
         (
             Command::PreApprove
             | Command::RequestApproval

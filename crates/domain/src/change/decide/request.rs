@@ -2,46 +2,45 @@
 
 use super::Decision;
 use crate::approval::Requirements;
+use crate::canonical::Digest;
 use crate::change::action::Action;
 use crate::change::command::{Deadline, Facts};
-use crate::change::content::Content;
+use crate::change::content::{Content, Window};
 use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
-use crate::change::state::Change;
+use crate::change::state::{Change, State};
 use crate::risk::Assessment;
 use crate::text::FreeText;
 
 pub(super) fn create(content: Content, draft: bool, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let digest = checked_digest(&content)?;
+    require_window_ahead(&content, facts)?;
     let actions = if draft { Vec::new() } else { vec![assessment_timer(facts)] };
     Ok(Decision::new(vec![ChangeEvent::Created { content: Box::new(content), digest, draft }], actions))
 }
 
-pub(super) fn submit(facts: &Facts<'_>) -> Decision {
-    Decision::new(vec![ChangeEvent::Submitted], vec![assessment_timer(facts)])
+pub(super) fn submit(change: &Change, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    require_window_ahead(&change.content, facts)?;
+    Ok(Decision::new(vec![ChangeEvent::Submitted], vec![assessment_timer(facts)]))
 }
 
 pub(super) fn amend(change: &Change, content: &Content, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let digest = checked_digest(content)?;
-    let mut actions = vec![
-        Action::CancelTimer { deadline: Deadline::Approval },
-        Action::CancelTimer { deadline: Deadline::Window },
-    ];
-    if !matches!(change.state, crate::change::state::State::Draft) {
+    require_window_ahead(content, facts)?;
+    let mut actions = Vec::new();
+    if !matches!(change.state, State::Draft) {
+        let void = [Deadline::Approval, Deadline::Window, Deadline::Retrospective];
+        actions.extend(void.map(|deadline| Action::CancelTimer { deadline }));
         actions.push(assessment_timer(facts));
     }
     Ok(Decision::new(vec![ChangeEvent::Amended { content: Box::new(content.clone()), digest }], actions))
 }
 
+/// The assessment's deadline goes on until the route is chosen, so that nothing stays here unnoticed.
 pub(super) fn record_assessment(assessment: &Assessment, requirements: &Requirements) -> Decision {
-    Decision::new(
-        vec![ChangeEvent::RiskAssessed {
-            assessment: Box::new(assessment.clone()),
-            requirements: requirements.clone(),
-        }],
-        vec![Action::CancelTimer { deadline: Deadline::Assessment }],
-    )
+    let (assessment, requirements) = (Box::new(assessment.clone()), requirements.clone());
+    Decision::event(ChangeEvent::RiskAssessed { assessment, requirements })
 }
 
 pub(super) fn cancel(reason: &FreeText) -> Decision {
@@ -58,7 +57,15 @@ fn assessment_timer(facts: &Facts<'_>) -> Action {
     Action::SetTimer { deadline: Deadline::Assessment, due_at }
 }
 
-fn checked_digest(content: &Content) -> Result<crate::canonical::Digest, Refusal> {
+/// A window that is over admits no start any more, so nobody is asked to approve one.
+pub(super) fn require_window_ahead(content: &Content, facts: &Facts<'_>) -> Result<(), Refusal> {
+    match content.window.filter(|window| window.end <= facts.now) {
+        Some(Window { start, end }) => Err(Refusal::OutsideWindow { start, end, now: facts.now }),
+        None => Ok(()),
+    }
+}
+
+fn checked_digest(content: &Content) -> Result<Digest, Refusal> {
     content.validate().map_err(|error| Refusal::InvalidContent(error.to_string()))?;
     content.digest().map_err(|error| Refusal::InvalidContent(error.to_string()))
 }

@@ -1,23 +1,65 @@
 //! Taking a change back.
 
-use super::Decision;
+use super::{Decision, gate, implementation};
 use crate::change::action::{Action, Notice};
-use crate::change::command::{Deadline, Facts};
+use crate::change::command::{ActingActor, Deadline, Facts};
 use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
 use crate::change::state::{Change, State};
 use crate::incident::Severity;
-use crate::plan::{Cause, Run};
+use crate::plan::{Cause, Observation, Observed, Phase, Run};
 use crate::text::FreeText;
 
-/// Begins to roll back because somebody asks for it.
+/// Longest stated reason, in bytes.
+const REASON_BYTES_MAX: usize = 4096;
+
+/// Begins to roll back because somebody asks for it. Asking again for what is under way changes nothing.
 pub(super) fn start(change: &Change, cause: &Cause, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    let is_from_a_person = matches!(cause, Cause::Person { .. });
-    if matches!(change.state, State::Failed(_)) && !is_from_a_person {
-        return Err(Refusal::HumanGate);
+    require_own_voice(cause, facts)?;
+    match &change.state {
+        State::Interrupted(execution) if execution.run.is_rolling_back() => return Ok(Decision::default()),
+        // A failed rollback is tried again by a person only: nothing automatic may do so for ever.
+        State::Failed(_) => {
+            gate::human(facts)?;
+            if !matches!(cause, Cause::Person { .. }) {
+                return Err(Refusal::HumanGate);
+            }
+        }
+        State::Draft
+        | State::Assessing(_)
+        | State::AwaitingApproval(_)
+        | State::Approved(_)
+        | State::Implementing(_)
+        | State::Interrupted(_)
+        | State::Validating(_)
+        | State::Implemented(_)
+        | State::RollingBack(_)
+        | State::RolledBack(_)
+        | State::Closed(_)
+        | State::Rejected(_)
+        | State::Cancelled => {}
     }
     Ok(started(change, cause, facts))
+}
+
+/// Nobody puts a request into somebody else's mouth.
+fn require_own_voice(cause: &Cause, facts: &Facts<'_>) -> Result<(), Refusal> {
+    match (cause, facts.actor) {
+        (Cause::Person { by, .. }, ActingActor::Registered { id, .. }) if by == id => Ok(()),
+        (Cause::Person { .. }, ActingActor::Registered { .. } | ActingActor::System) => {
+            Err(Refusal::HumanGate)
+        }
+        (
+            Cause::StepFailed { .. }
+            | Cause::SnapshotFailed { .. }
+            | Cause::Breach { .. }
+            | Cause::ValidationFailed
+            | Cause::ValidationDeadline
+            | Cause::RunnerLost,
+            _,
+        ) => Ok(()),
+    }
 }
 
 /// Begins to roll back. A first rollback opens an incident; trying a failed one again does not open another.
@@ -41,6 +83,7 @@ pub(super) fn rolled_back() -> Decision {
         vec![ChangeEvent::RolledBack],
         vec![
             Action::CancelTimer { deadline: Deadline::Rollback },
+            Action::CancelTimer { deadline: Deadline::Interruption },
             Action::Notify { notice: Notice::RolledBack },
         ],
     )
@@ -49,20 +92,32 @@ pub(super) fn rolled_back() -> Decision {
 pub(super) fn failed(run: &Run) -> Decision {
     let not_undone = run.not_undone();
     let names: Vec<_> = not_undone.iter().map(ToString::to_string).collect();
-    let reason = FreeText::excerpt(&format!("not undone: {}", names.join(", ")), REASON_BYTES_MAX);
-    gave_up(not_undone, reason)
-}
-
-pub(super) fn gave_up(not_undone: Vec<crate::id::StepName>, reason: FreeText) -> Decision {
+    let late = if run.is_overdue() { "the rollback did not end in time; " } else { "" };
+    let reason = format!("{late}not undone: {}", names.join(", "));
+    let reason = FreeText::excerpt(&reason, REASON_BYTES_MAX);
     Decision::new(
         vec![ChangeEvent::RollbackFailed { not_undone, reason: reason.clone() }],
         vec![
             Action::CancelTimer { deadline: Deadline::Rollback },
+            Action::CancelTimer { deadline: Deadline::Interruption },
             Action::OpenIncident { severity: Severity::Major, cause: reason },
             Action::Notify { notice: Notice::RollbackFailed },
         ],
     )
 }
 
-/// Longest stated reason, in bytes.
-const REASON_BYTES_MAX: usize = 4096;
+/// Ends a rollback whose time is over, with or without a runner. One that had nothing left to do has succeeded.
+pub(super) fn timed_out(change: &Change) -> Result<Decision, Refusal> {
+    let end = [Observation::RollbackTimedOut, Observation::RunnerLost, Observation::RollbackEnded];
+    let mut run = implementation::execution(change)?.run.clone();
+    let mut decision = Decision::default();
+    for observation in end {
+        if let Observed::New(next) = implementation::observe(change, &run, &observation)? {
+            run = next;
+            let observation = Box::new(observation);
+            decision = decision.then(Decision::event(ChangeEvent::Progressed { observation }));
+        }
+    }
+    let is_undone = matches!(run.phase(), Phase::RolledBack);
+    Ok(decision.then(if is_undone { rolled_back() } else { failed(&run) }))
+}

@@ -1,0 +1,78 @@
+//! What the passing of a deadline does. A timer that has been overtaken by events, or is early, does nothing.
+
+use super::{Decision, approval, closing, rollback};
+use crate::change::action::{Action, Notice};
+use crate::change::command::{Deadline, Facts};
+use crate::change::event::ChangeEvent;
+use crate::change::refusal::Refusal;
+use crate::change::state::{Change, Outcome, RejectionReason, State};
+use crate::change::transition::CommandName;
+use crate::plan::Cause;
+use crate::text::FreeText;
+
+/// Longest text that a deadline states, in bytes.
+const TEXT_BYTES_MAX: usize = 256;
+
+pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    if deadline == Deadline::Assessment {
+        return assessment(change);
+    }
+    let Some(due_at) = change.due_at(deadline) else { return Err(overtaken(change)) };
+    if facts.now < due_at {
+        return Err(Refusal::DeadlineNotPassed);
+    }
+    match deadline {
+        Deadline::Assessment => assessment(change),
+        Deadline::Approval => {
+            let text = FreeText::excerpt("no decision before the deadline", TEXT_BYTES_MAX);
+            Ok(approval::rejected(RejectionReason::Expired, text))
+        }
+        Deadline::Window => approval::window_missed(change, facts),
+        Deadline::Interruption => interruption(change, facts),
+        Deadline::Validation => Ok(rollback::started(change, &Cause::ValidationDeadline, facts)),
+        Deadline::Rollback => rollback::timed_out(change),
+        Deadline::Closing => closing::close(change, Outcome::Successful, None, None, true),
+        Deadline::Retrospective => Ok(Decision::new(
+            vec![ChangeEvent::RetrospectiveOverdue],
+            vec![Action::Notify { notice: Notice::AttentionNeeded }],
+        )),
+    }
+}
+
+fn assessment(change: &Change) -> Result<Decision, Refusal> {
+    match &change.state {
+        State::Assessing(_) => Ok(attention("The assessment did not end in time")),
+        State::Draft
+        | State::AwaitingApproval(_)
+        | State::Approved(_)
+        | State::Implementing(_)
+        | State::Interrupted(_)
+        | State::Validating(_)
+        | State::Implemented(_)
+        | State::RollingBack(_)
+        | State::RolledBack(_)
+        | State::Failed(_)
+        | State::Closed(_)
+        | State::Rejected(_)
+        | State::Cancelled => Err(overtaken(change)),
+    }
+}
+
+/// Nobody has taken over. What was going forward is taken back; a rollback cannot be taken back, so a person is called.
+fn interruption(change: &Change, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    if super::implementation::execution(change)?.run.is_rolling_back() {
+        return Ok(attention("Nobody has taken over the interrupted rollback"));
+    }
+    Ok(rollback::started(change, &Cause::RunnerLost, facts))
+}
+
+fn attention(text: &str) -> Decision {
+    Decision::new(
+        vec![ChangeEvent::AttentionNeeded { text: FreeText::excerpt(text, TEXT_BYTES_MAX) }],
+        vec![Action::Notify { notice: Notice::AttentionNeeded }],
+    )
+}
+
+fn overtaken(change: &Change) -> Refusal {
+    Refusal::IllegalTransition { state: change.state_name(), command: CommandName::Expire }
+}
