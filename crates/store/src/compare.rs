@@ -98,7 +98,7 @@ struct Comparing {
     found: Comparison,
     changes: HashSet<i64>,
     incidents: HashSet<i64>,
-    /// Number of pairs of service and change.
+    /// Number of stored pairs of service and change that follow from the log.
     services: u64,
 }
 
@@ -115,10 +115,11 @@ impl Comparing {
                 query::incident(db, row.incident_id)?.map(|row| ProjectionRow::Incident(Box::new(row)))
             }
         };
+        let has_services = self.has_services(db, &expected)?;
         match stored {
             None => self.add(Difference::Missing { expected }),
             Some(stored) if stored != expected => self.add(Difference::Differs { expected, stored }),
-            Some(_) if !self.has_services(db, &expected)? => self.add(Difference::Services { expected }),
+            Some(_) if !has_services => self.add(Difference::Services { expected }),
             Some(_) => {}
         }
         Ok(())
@@ -128,12 +129,13 @@ impl Comparing {
         let ProjectionRow::Change(row) = expected else { return Ok(true) };
         let services: HashSet<&str> = row.services.iter().map(|service| service.as_str()).collect();
         let expected = services.len() as u64;
-        self.services += expected;
         let services = Value::Texts(services.into_iter().map(str::to_owned).collect());
         let any = db.dialect().any("service", "$1");
         let sql = format!("SELECT COUNT(*) FROM change_service WHERE {any} AND change_key = $2");
         let key = Value::Int(change_key(row.change_id));
-        Ok(db.query_one(&sql, &[services, key], |row| row.count(0))? == expected)
+        let stored = db.query_one(&sql, &[services, key], |row| row.count(0))?;
+        self.services += stored;
+        Ok(stored == expected)
     }
 
     fn look_for_extra_rows(&mut self, db: &mut Database) -> Result<(), StoreError> {

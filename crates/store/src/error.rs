@@ -65,6 +65,11 @@ impl StoreError {
         Self::Damaged { what: what.into() }
     }
 
+    /// Whether it says something about the connection, not about what was asked for.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Closed)
+    }
+
     /// Whether the connection is gone and a new one may do better.
     pub(crate) fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))

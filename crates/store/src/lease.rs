@@ -136,13 +136,19 @@ pub(crate) fn read(db: &mut Database, resource: &ResourceName) -> Result<Option<
     })
 }
 
-/// Reads leases whose time is over and which nobody gave back or took over, the longest over first.
-pub(crate) fn expired(db: &mut Database, limit: usize) -> Result<Vec<LeaseGranted>, StoreError> {
+/// Reads leases that have been over for `grace` and which nobody gave back or took over, the longest over first.
+pub(crate) fn expired(
+    db: &mut Database,
+    grace: Duration,
+    limit: usize,
+) -> Result<Vec<LeaseGranted>, StoreError> {
     let now = db.dialect().now_micros();
     let sql = format!(
-        "SELECT {COLUMNS} FROM lease WHERE holder IS NOT NULL AND expires_at <= {now} ORDER BY expires_at LIMIT $1"
+        "SELECT {COLUMNS} FROM lease WHERE holder IS NOT NULL AND expires_at <= {now} - $1 ORDER BY expires_at LIMIT $2"
     );
-    db.query(&sql, &[count(limit as u64).into()], granted)
+    // At most LEASE_TIME_MAX, as was checked.
+    let grace = u64::try_from(grace.as_micros()).unwrap_or(u64::MAX);
+    db.query(&sql, &[count(grace).into(), count(limit as u64).into()], granted)
 }
 
 /// Refuses a time that no lease can have.

@@ -1,5 +1,6 @@
 //! Notice of what other servers on the same PostgreSQL append. SQLite has one server and needs none.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -39,7 +40,8 @@ impl Listener {
     pub(crate) fn run(mut self, log_size: &watch::Sender<u64>) {
         while !self.stop.load(Ordering::Relaxed) {
             if let Err(error) = self.wait(log_size) {
-                tracing::warn!(%error, "not hearing of other servers' events: listening again");
+                let error: &(dyn Error + 'static) = &error;
+                tracing::warn!(error, "not hearing of other servers' events: listening again");
                 // What was missed meanwhile is read once the connection is back.
                 let again = self
                     .db
@@ -47,7 +49,8 @@ impl Listener {
                     .and_then(|()| self.listen())
                     .and_then(|()| self.tell(log_size));
                 if let Err(error) = again {
-                    tracing::debug!(%error, "still not listening");
+                    let error: &(dyn Error + 'static) = &error;
+                    tracing::debug!(error, "still not listening");
                 }
             }
         }

@@ -136,8 +136,8 @@ pub(crate) fn verify_all(
         }
         progress(VerifyProgress { entries: next, of: head.size });
     }
-    verify_streams(db)?;
     let log = log.finish(&head)?;
+    verify_streams(db)?;
     let (checkpoints, signed_size) = (log.checkpoints, log.signed_size);
     Ok(VerifyReport { head, checkpoints, signed_size, texts, tiles: tiles.full })
 }

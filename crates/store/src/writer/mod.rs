@@ -6,6 +6,7 @@
 //! - What is refused (a version conflict, a lost lease) is refused before anything of it is written, so it never
 //!   disturbs the others in its transaction. When the database itself refuses something, the transaction is rolled
 //!   back and every request is tried in a transaction of its own: only the culprit fails.
+//! - Within a transaction appends come first, in the order of their arrival, then everything else in that order.
 //! - A request that was taken from the queue is carried out whether or not its caller still waits.
 //! - When a PostgreSQL connection is lost during a commit, the outcome is looked up: every transaction leaves its number
 //!   in this writer's row of `writer`. The lookup first takes the log for itself and so waits until the server has
@@ -18,6 +19,7 @@ mod check;
 mod head;
 mod rows;
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -184,8 +186,13 @@ impl Writer {
         }
         match self.commit(&mut batch) {
             Ok(committed) => self.answer(batch, committed),
-            Err(StoreError::Refused(error) | StoreError::StorageFull(error)) if batch.len() > 1 => {
-                tracing::warn!(%error, requests = batch.len(), "transaction refused: trying each request alone");
+            Err(error) if batch.len() > 1 && !error.is_of_the_connection() => {
+                let error: &(dyn Error + 'static) = &error;
+                tracing::warn!(
+                    error,
+                    requests = batch.len(),
+                    "transaction refused: trying each request alone"
+                );
                 for mut single in batch.singles() {
                     match self.commit(&mut single) {
                         Ok(committed) => self.answer(single, committed),
@@ -215,7 +222,8 @@ impl Writer {
             if !error.is_unavailable() || attempt == ATTEMPTS_MAX {
                 return Err(error);
             }
-            tracing::warn!(%error, attempt, "transaction failed: trying again");
+            let error: &(dyn Error + 'static) = &error;
+            tracing::warn!(error, attempt, "transaction failed: trying again");
             attempt += 1;
         }
     }

@@ -147,7 +147,11 @@ async fn a_refused_request_fails_alone(database: TestDatabase) {
             }
         }
     }
-    assert_eq!(store.head().await.unwrap().size, 5 * (CALLERS as u64 - 1));
+    let too_many = store.outbox_claim(100_000, std::time::Duration::ZERO);
+    let (refused, appended) = tokio::join!(too_many, append_one(&store, "change/last", 0));
+    assert!(matches!(refused, Err(store::StoreError::TooMuch { .. })), "{refused:?}");
+    appended.unwrap();
+    assert_eq!(store.head().await.unwrap().size, 5 * (CALLERS as u64 - 1) + 1);
     store.verify(|_| {}).await.unwrap();
     store.close().await;
 }

@@ -26,6 +26,7 @@ async fn a_full_disk_of_the_server_refuses_and_passes() {
 async fn lost_connections_lose_nothing_and_repeat_nothing() {
     const APPENDS: u64 = 60;
     const CALLERS: u64 = 8;
+    const APPENDS_PER_CUT: u64 = 20;
     let database = TestDatabase::postgres();
     let store = database.open().await;
     let mut callers = JoinSet::new();
@@ -38,20 +39,29 @@ async fn lost_connections_lose_nothing_and_repeat_nothing() {
             }
         });
     }
+    let mut log_size = store.subscribe();
     let mut cuts = 0;
     while !callers.is_empty() {
+        let size = *log_size.borrow();
         // Ends every connection to this database but its own.
         database.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid()",
         );
         cuts += 1;
-        while let Some(joined) = callers.try_join_next() {
-            joined.unwrap();
+        // The next cut comes once the store works again.
+        let mut working = std::pin::pin!(log_size.wait_for(|now| *now >= size + APPENDS_PER_CUT));
+        loop {
+            tokio::select! {
+                _ = &mut working => break,
+                joined = callers.join_next() => match joined {
+                    Some(caller) => caller.unwrap(),
+                    None => break,
+                },
+            }
         }
-        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
     }
-    assert!(cuts > 3, "{cuts}");
+    assert!(cuts > 5, "{cuts}");
     assert_eq!(store.head().await.unwrap().size, CALLERS * APPENDS);
     store.verify(|_| {}).await.unwrap();
     store.close().await;

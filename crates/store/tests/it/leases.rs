@@ -63,7 +63,8 @@ async fn a_takeover_waits_for_expiry_and_grace(database: TestDatabase) {
     let store = database.open().await;
     store.lease_acquire(&resource(), &holder("r1"), INSTANT, HOUR).await.unwrap();
     wait_for_expiry(&store).await;
-    let expired = store.expired_leases(10).await.unwrap();
+    assert_eq!(store.expired_leases(HOUR, 10).await.unwrap(), [], "its grace is not over");
+    let expired = store.expired_leases(Duration::ZERO, 10).await.unwrap();
     assert_eq!(expired.iter().map(|lease| lease.token).collect::<Vec<_>>(), [1]);
     let lost = store.lease_renew(&resource(), 1, HOUR).await;
     assert!(matches!(lost, Err(LeaseError::Lost { .. })), "{lost:?}");
@@ -72,7 +73,7 @@ async fn a_takeover_waits_for_expiry_and_grace(database: TestDatabase) {
     assert_eq!(available_at, expires_at + HOUR, "the last holder still has its grace");
     let taken = store.lease_acquire(&resource(), &holder("r2"), HOUR, Duration::ZERO).await.unwrap();
     assert_eq!((taken.token, taken.holder), (2, holder("r2")));
-    assert_eq!(store.expired_leases(10).await.unwrap(), []);
+    assert_eq!(store.expired_leases(Duration::ZERO, 10).await.unwrap(), []);
     store.close().await;
 }
 

@@ -111,7 +111,7 @@ async fn differences_from_the_log_are_found_and_mended(database: TestDatabase) {
             "CHG-2026-000007 is not listed under all of its services",
             "row of INC-2026-000001 is missing",
             "row of INC-2026-000009 has no events",
-            "1 entries of changes by service have no events",
+            "2 entries of changes by service have no events",
         ]
     );
     assert_eq!(comparison.differences, 6);
