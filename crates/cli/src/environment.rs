@@ -44,6 +44,16 @@ impl Environment {
         Ok(Self { variables: std::env::vars_os().collect(), working_folder, terminals })
     }
 
+    /// Where this program lies.
+    pub(crate) fn program() -> Result<PathBuf, Failure> {
+        std::env::current_exe().map_err(|error| {
+            Failure::new(
+                "this program cannot tell where it lies, so it cannot guard the steps that it starts",
+            )
+            .caused_by(&error)
+        })
+    }
+
     /// Surroundings as a test wants them, without terminals.
     #[cfg(test)]
     pub(crate) fn of(working_folder: &Path, variables: &[(&str, &str)]) -> Self {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::STEP_GUARDIAN;
 use crate::commands::Outcome;
+use crate::environment::Environment;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::render;
@@ -61,10 +62,7 @@ impl<'a> Machine<'a> {
         // Only what was approved is asked, and that may well lie in the network of the deployment.
         let outgoing =
             Outgoing::new(OutgoingPolicy::with_private_networks()).map_err(|error| Failure::of(&error))?;
-        let program = std::env::current_exe().map_err(|error| {
-            Failure::new("the path of this program cannot be found, so no step could be guarded")
-                .caused_by(&error)
-        })?;
+        let program = Environment::program()?;
         let context = ExecutionContext::new(folder, shell.environment.variables(), outgoing)
             .with_guardian(program, vec![STEP_GUARDIAN.into()]);
         let settings = Settings { context, state_folder: state_folder(args, shell)?, grace: GRACE_DEFAULT };

@@ -15,6 +15,7 @@ mod help;
 mod pipeline;
 mod program;
 mod reading;
+mod running;
 mod usage;
 mod wait;
 mod world;
