@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::ClientError;
 use crate::address::{Address, Security, shortened};
+use crate::error::is_contended;
 use crate::token::Token;
 
 /// Longest wait for a connection.
@@ -313,10 +314,11 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Nobody answered, or something before the server did. A refusal is a refusal the second time too.
+/// Nobody answered, or something before the server did, or others were faster. A refusal is a refusal the second time too.
 fn is_worth_repeating(error: &ClientError) -> bool {
     let status = match error {
         ClientError::Unreachable { .. } => return true,
+        ClientError::Problem(problem) if is_contended(problem) => return true,
         ClientError::Problem(problem) => problem.status,
         ClientError::Unexpected { status, .. } => *status,
         ClientError::Address { .. }

@@ -102,7 +102,7 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Problem(problem) => is_transient_status(problem.status),
+            Self::Problem(problem) => is_transient_status(problem.status) || is_contended(problem),
             Self::Unexpected { status, .. } => is_transient_status(*status),
             Self::Address { .. }
             | Self::ClearText { .. }
@@ -113,6 +113,14 @@ impl ClientError {
             | Self::TooLarge { .. } => false,
         }
     }
+}
+
+/// The kind of problem by which a server gives up against others who keep changing the same thing.
+const CONTENDED: &str = "contended";
+
+/// Whether nothing was written only because others were faster each time the server tried.
+pub(crate) fn is_contended(problem: &Problem) -> bool {
+    problem.kind_name() == CONTENDED
 }
 
 /// Too many requests, a fault of the server's moment, or something before the server.

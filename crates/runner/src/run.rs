@@ -16,7 +16,7 @@ use crate::error::{Ended, RunnerError};
 use crate::holder;
 use crate::lease::Lease;
 use crate::progress::Progress;
-use crate::session::{Machine, Session, is_stale_lease};
+use crate::session::{Machine, Session, is_conflict};
 use crate::settings::{GRACE_MAX, Options, Settings};
 use crate::soak::{Watched, soak};
 use crate::stop::{limit_rollback, obey};
@@ -183,7 +183,7 @@ impl Runner {
             };
             // Also when something in between answered instead of the server.
             may_be_granted |= error.is_transient();
-            let is_our_own_shadow = may_be_granted && is_stale_lease(&error);
+            let is_our_own_shadow = may_be_granted && is_conflict(&error);
             let is_worth_waiting = error.is_transient() || is_our_own_shadow;
             if !is_worth_waiting || began.elapsed() >= START_PATIENCE {
                 return Err(error.into());

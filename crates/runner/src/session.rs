@@ -30,7 +30,7 @@ const REPORT_PATIENCE: Duration = Duration::from_secs(120);
 /// The rule by which a server refuses a runner whose lease is not the current one.
 const LEASE_RULE: &str = "lease";
 /// The status of a request that does not fit the present state.
-const CONFLICT: u16 = 409;
+const CONFLICT_STATUS: u16 = 409;
 
 /// What is to be carried out. The same from the first answer to the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl Session {
             if is_stale_lease(&error) && !self.is_ending() {
                 return Err(self.fence(error.to_string()));
             }
-            let is_conflict = error.problem().is_some_and(|problem| problem.status == CONFLICT);
+            let is_conflict = is_conflict(&error) && !error.is_transient();
             let is_unclear =
                 if is_conflict { self.is_still_unknown(decided).await? } else { error.is_transient() };
             if is_conflict && !is_unclear && self.view.borrow().version > decided {
@@ -316,6 +316,11 @@ impl Session {
             self.reporter.tell(Progress::Advanced(progress));
         }
     }
+}
+
+/// Whether the server says that the request does not fit the present state.
+pub(crate) fn is_conflict(error: &ClientError) -> bool {
+    error.problem().is_some_and(|problem| problem.status == CONFLICT_STATUS)
 }
 
 /// Whether the server says that somebody else holds the lease, or nobody.

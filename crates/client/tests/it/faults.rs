@@ -73,6 +73,18 @@ async fn a_refusal_is_not_repeated() -> Result<()> {
 }
 
 #[tokio::test]
+async fn contention_passes_and_a_conflict_does_not() -> Result<()> {
+    for (kind, is_transient) in [("contended", true), ("lifecycle", false)] {
+        let refusal = format!(r#"{{"type":"/docs/problems#{kind}","title":"x","status":409,"detail":"x"}}"#);
+        let server = Scripted::start((0..9).map(|_| json(409, &refusal))).await?;
+        let error = server.client()?.catalog().await.unwrap_err();
+        assert_eq!(error.is_transient(), is_transient, "{kind}");
+        assert_eq!(server.lines().len(), if is_transient { 4 } else { 1 }, "{kind}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_answer_of_something_else_is_named_as_such() -> Result<()> {
     let page = Answer::Full(200, "text/html", "<html>\u{1b}[2Jsign in</html>".to_owned());
     let server = Scripted::start([page]).await?;

@@ -49,7 +49,14 @@ fn failing() -> Definition {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_answer_is_lost_every_step_is_done_once() {
-    let effects = [Effect::LoseAnswer, Effect::AnswerLate, Effect::Unavailable];
+    for effect in [Effect::LoseAnswer, Effect::AnswerLate] {
+        check(&good(), &effect, &Options::default(), "one\ntwo\n", "validating").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_request_does_not_arrive_every_step_is_done_once() {
+    let effects = [Effect::Unavailable, Effect::Contend];
     for effect in effects {
         check(&good(), &effect, &Options::default(), "one\ntwo\n", "validating").await;
     }

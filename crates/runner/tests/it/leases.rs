@@ -94,7 +94,7 @@ async fn a_held_change_is_left_to_its_runner() {
     let (first, second) = bench.implement_while(&Options::default(), meanwhile).await;
     assert!(first.is_ok(), "{first:?}");
     let error = second.unwrap_err().to_string();
-    assert_eq!(error, "another runner holds the lease");
+    assert_eq!(error, "a change that is implementing does not admit `start`");
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ pub(crate) enum Effect {
     AnswerLate,
     /// It is not carried out: something in between says that nobody is there.
     Unavailable,
+    /// It is not carried out, because others were faster.
+    Contend,
     /// It is refused.
     Refuse,
     /// It is not carried out, and never answered.
@@ -133,7 +135,9 @@ impl Change {
             return Err(refusal(409, "what-was-approved-is-what-runs", "another digest"));
         }
         if self.lease.as_ref().is_some_and(|held| Instant::now() < held.until) {
-            return Err(refusal(409, "lease", "another runner holds the lease"));
+            // The state is looked at before the lease.
+            let detail = format!("a change that is {} does not admit `start`", self.state);
+            return Err(refusal(409, "lifecycle", detail));
         }
         self.lost();
         let (plan, rollback_plan) = (&self.definition.plan, self.definition.rollback_plan.as_ref());
@@ -353,6 +357,10 @@ async fn handle(
     match effect {
         Effect::Hang => return std::future::pending().await,
         Effect::Unavailable => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Effect::Contend => {
+            let problem = Problem::new("contended", 409, "contended", "others were faster");
+            return (StatusCode::CONFLICT, axum::Json(problem)).into_response();
+        }
         Effect::Refuse => return StatusCode::FORBIDDEN.into_response(),
         Effect::Serve | Effect::LoseAnswer | Effect::AnswerLate | Effect::Hold(_) => {}
     }
@@ -367,7 +375,7 @@ async fn handle(
         }
         Effect::AnswerLate => return StatusCode::GATEWAY_TIMEOUT.into_response(),
         Effect::Hold(let_go) => let_go.notified().await,
-        Effect::Serve | Effect::Unavailable | Effect::Refuse | Effect::Hang => {}
+        Effect::Serve | Effect::Unavailable | Effect::Contend | Effect::Refuse | Effect::Hang => {}
     }
     match answer {
         Ok(value) => axum::Json(value).into_response(),
