@@ -1,0 +1,388 @@
+//! Plans between the form that users write and the domain's.
+
+use domain::duration::{format_duration_millis, parse_duration_millis};
+use domain::id::StepName;
+use domain::plan::definition::STEP_TIMEOUT_SECONDS_DEFAULT;
+use domain::plan::{self, Strategy};
+
+use super::{
+    Capture, Check, FullStep, Http, HttpRequest, ImplementationPlan, Monitor, RollbackPlan, Run, Status,
+    Step, Undo, UndoKind,
+};
+use crate::field::{FieldError, parse, parse_optional};
+
+/// Timeout of a probe when the plan does not say, in milliseconds.
+const PROBE_TIMEOUT_MILLIS_DEFAULT: u64 = 5_000;
+/// Pause between two probes when the plan does not say, in milliseconds.
+const PROBE_INTERVAL_MILLIS_DEFAULT: u64 = 1_000;
+
+fn millis(field: &str, text: Option<&str>, default: u64) -> Result<u64, FieldError> {
+    text.map_or(Ok(default), |text| {
+        parse_duration_millis(text).map_err(|error| FieldError::new(field, error))
+    })
+}
+
+fn seconds(field: &str, text: Option<&str>, default: u64) -> Result<u64, FieldError> {
+    let millis = millis(field, text, default.saturating_mul(1_000))?;
+    if millis % 1_000 != 0 {
+        return Err(FieldError::new(field, "expected whole seconds, for example `30s` or `15m`"));
+    }
+    Ok(millis / 1_000)
+}
+
+impl ImplementationPlan {
+    /// The plan as a domain value.
+    ///
+    /// # Errors
+    /// When a field does not have the accepted form.
+    pub fn to_domain(&self) -> Result<plan::Plan, FieldError> {
+        let strategy = parse_optional("strategy", self.strategy.as_deref())?.unwrap_or(Strategy::AllAtOnce);
+        let estimated = self.estimated_duration.as_deref();
+        Ok(plan::Plan {
+            strategy,
+            steps: steps(&self.steps)?,
+            estimated_duration_seconds: estimated
+                .map(|text| seconds("estimated_duration", Some(text), 0))
+                .transpose()?,
+            maintenance_window: self.maintenance_window,
+            soak_seconds: seconds("soak", self.soak.as_deref(), 0)?,
+        })
+    }
+
+    /// The plan as users write it.
+    pub fn from_domain(plan: &plan::Plan) -> Self {
+        Self {
+            strategy: Some(plan.strategy.as_str().to_owned()),
+            steps: plan.steps.iter().map(Step::from_domain).collect(),
+            estimated_duration: plan.estimated_duration_seconds.map(format_seconds),
+            maintenance_window: plan.maintenance_window,
+            soak: (plan.soak_seconds > 0).then(|| format_seconds(plan.soak_seconds)),
+        }
+    }
+}
+
+impl RollbackPlan {
+    /// The rollback plan as a domain value.
+    ///
+    /// # Errors
+    /// When a field does not have the accepted form.
+    pub fn to_domain(&self) -> Result<plan::RollbackPlan, FieldError> {
+        let limit = self.max_duration.as_deref();
+        Ok(plan::RollbackPlan {
+            automated: self.automated,
+            steps: steps(&self.steps)?,
+            max_duration_seconds: limit.map(|text| seconds("max_duration", Some(text), 0)).transpose()?,
+        })
+    }
+
+    /// The rollback plan as users write it.
+    pub fn from_domain(plan: &plan::RollbackPlan) -> Self {
+        Self {
+            automated: plan.automated,
+            steps: plan.steps.iter().map(Step::from_domain).collect(),
+            max_duration: plan.max_duration_seconds.map(format_seconds),
+        }
+    }
+}
+
+fn format_seconds(seconds: u64) -> String {
+    format_duration_millis(seconds.saturating_mul(1_000))
+}
+
+fn steps(steps: &[Step]) -> Result<Vec<plan::Step>, FieldError> {
+    let convert =
+        |(at, step): (usize, &Step)| step.to_domain(at).map_err(|error| error.under(&format!("steps[{at}]")));
+    steps.iter().enumerate().map(convert).collect()
+}
+
+/// Takes the one of several alternatives that is given.
+fn exactly_one<T>(names: &str, given: Vec<Option<Result<T, FieldError>>>) -> Result<T, FieldError> {
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(one), None) => one,
+        (None, _) => Err(FieldError::new("", format!("expected one of {names}, found none"))),
+        (Some(_), Some(_)) => {
+            Err(FieldError::new("", format!("expected exactly one of {names}, found several")))
+        }
+    }
+}
+
+impl Step {
+    fn to_domain(&self, at: usize) -> Result<plan::Step, FieldError> {
+        match self {
+            Self::Text(text) => Ok(plan::Step {
+                name: StepName::new(format!("step {}", at + 1))
+                    .map_err(|error| FieldError::new("", error))?,
+                kind: plan::StepKind::Manual { instructions: text.clone() },
+                undo: None,
+                check: None,
+                timeout_seconds: plan::definition::STEP_TIMEOUT_SECONDS_MAX,
+                retries: 0,
+                retry_delay_millis: 0,
+                idempotent: false,
+                captures: Vec::new(),
+            }),
+            Self::Full(step) => step.to_domain(),
+        }
+    }
+
+    fn from_domain(step: &plan::Step) -> Self {
+        let mut full = FullStep {
+            name: step.name.to_string(),
+            undo: step.undo.as_ref().map(Undo::from_domain),
+            verify: step.check.as_ref().map(Check::from_domain),
+            timeout: Some(format_seconds(step.timeout_seconds)),
+            retries: step.retries,
+            retry_delay: (step.retries > 0).then(|| format_duration_millis(step.retry_delay_millis)),
+            idempotent: step.idempotent,
+            capture: step.captures.iter().map(Capture::from_domain).collect(),
+            ..FullStep::default()
+        };
+        match &step.kind {
+            plan::StepKind::Run(command) => {
+                full.run = Some(Run::from_argv(&command.argv));
+                full.env.clone_from(&command.environment);
+                full.pass_env.clone_from(&command.pass_environment);
+                full.working_directory.clone_from(&command.working_directory);
+            }
+            plan::StepKind::Http(request) => full.http = Some(Http::from_domain(request)),
+            plan::StepKind::Wait { duration_millis } => {
+                full.wait = Some(format_duration_millis(*duration_millis))
+            }
+            plan::StepKind::Check(check) => full.check = Some(Check::from_domain(check)),
+            plan::StepKind::Manual { instructions } => full.manual = Some(instructions.clone()),
+        }
+        Self::Full(Box::new(full))
+    }
+}
+
+impl FullStep {
+    fn to_domain(&self) -> Result<plan::Step, FieldError> {
+        let kind = exactly_one(
+            "run, http, wait, check and manual",
+            vec![
+                self.run.as_ref().map(|run| Ok(plan::StepKind::Run(self.command(run)))),
+                self.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
+                self.wait.as_deref().map(|text| {
+                    millis("wait", Some(text), 0)
+                        .map(|duration_millis| plan::StepKind::Wait { duration_millis })
+                }),
+                self.check.as_ref().map(|check| check.to_domain(self).map(plan::StepKind::Check)),
+                self.manual.clone().map(|instructions| Ok(plan::StepKind::Manual { instructions })),
+            ],
+        )?;
+        let capture = |(at, capture): (usize, &Capture)| {
+            capture.to_domain(self).map_err(|error| error.under(&format!("capture[{at}]")))
+        };
+        Ok(plan::Step {
+            name: parse("name", &self.name)?,
+            kind,
+            undo: self.undo.as_ref().map(|undo| undo.to_domain(self)).transpose()?,
+            check: self
+                .verify
+                .as_ref()
+                .map(|check| check.to_domain(self).map_err(|error| error.under("verify")))
+                .transpose()?,
+            timeout_seconds: seconds("timeout", self.timeout.as_deref(), STEP_TIMEOUT_SECONDS_DEFAULT)?,
+            retries: self.retries,
+            retry_delay_millis: millis("retry_delay", self.retry_delay.as_deref(), 1_000)?,
+            idempotent: self.idempotent,
+            captures: self.capture.iter().enumerate().map(capture).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// A command in this step's environment and folder.
+    fn command(&self, run: &Run) -> plan::Command {
+        plan::Command {
+            argv: run.argv(),
+            environment: self.env.clone(),
+            pass_environment: self.pass_env.clone(),
+            working_directory: self.working_directory.clone(),
+        }
+    }
+}
+
+impl Undo {
+    fn to_domain(&self, step: &FullStep) -> Result<plan::StepKind, FieldError> {
+        match self {
+            Self::Line(line) => Ok(plan::StepKind::Run(step.command(&Run::Shell(line.clone())))),
+            Self::Full(kind) => exactly_one(
+                "run, http and manual",
+                vec![
+                    kind.run.as_ref().map(|run| Ok(plan::StepKind::Run(step.command(run)))),
+                    kind.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
+                    kind.manual.clone().map(|instructions| Ok(plan::StepKind::Manual { instructions })),
+                ],
+            )
+            .map_err(|error| error.under("undo")),
+        }
+    }
+
+    fn from_domain(kind: &plan::StepKind) -> Self {
+        let mut undo = UndoKind::default();
+        match kind {
+            plan::StepKind::Run(command) => undo.run = Some(Run::from_argv(&command.argv)),
+            plan::StepKind::Http(request) => undo.http = Some(Http::from_domain(request)),
+            plan::StepKind::Manual { instructions } => undo.manual = Some(instructions.clone()),
+            plan::StepKind::Wait { .. } | plan::StepKind::Check(_) => {}
+        }
+        Self::Full(undo)
+    }
+}
+
+impl Run {
+    fn argv(&self) -> Vec<String> {
+        match self {
+            Self::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
+            Self::Argv(argv) => argv.clone(),
+        }
+    }
+
+    fn from_argv(argv: &[String]) -> Self {
+        match argv {
+            [shell, flag, line] if shell == "/bin/sh" && flag == "-c" => Self::Shell(line.clone()),
+            _ => Self::Argv(argv.to_vec()),
+        }
+    }
+
+    fn command(&self) -> plan::Command {
+        FullStep::default().command(self)
+    }
+}
+
+impl Http {
+    fn to_domain(&self) -> Result<plan::HttpRequest, FieldError> {
+        let request = match self {
+            Self::Url(url) => &HttpRequest { url: url.clone(), ..HttpRequest::default() },
+            Self::Full(request) => request,
+        };
+        let expected_status = match &request.expect_status {
+            None => (200, 299),
+            Some(Status::One(status)) => (*status, *status),
+            Some(Status::Range(text)) => {
+                let invalid = || FieldError::new("http.expect_status", "expected `200` or `200-299`");
+                let (first, last) = text.split_once('-').unwrap_or((text, text));
+                let number = |text: &str| text.trim().parse::<u16>().map_err(|_| invalid());
+                (number(first)?, number(last)?)
+            }
+        };
+        Ok(plan::HttpRequest {
+            method: request.method.as_deref().unwrap_or("GET").to_ascii_uppercase(),
+            url: request.url.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            expected_status,
+        })
+    }
+
+    fn from_domain(request: &plan::HttpRequest) -> Self {
+        let (first, last) = request.expected_status;
+        Self::Full(HttpRequest {
+            url: request.url.clone(),
+            method: Some(request.method.clone()),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            expect_status: Some(Status::Range(format!("{first}-{last}"))),
+        })
+    }
+}
+
+fn probe(
+    http: Option<&Http>,
+    command: Option<plan::Command>,
+    timeout: Option<&str>,
+) -> Result<plan::Probe, FieldError> {
+    let timeout_millis = millis("timeout", timeout, PROBE_TIMEOUT_MILLIS_DEFAULT)?;
+    exactly_one(
+        "http and run",
+        vec![
+            http.map(|http| Ok(plan::Probe::Http { request: http.to_domain()?, timeout_millis })),
+            command.map(|command| Ok(plan::Probe::Command { command, timeout_millis })),
+        ],
+    )
+}
+
+fn from_probe(probe: &plan::Probe) -> (Option<Http>, Option<Run>, Option<String>) {
+    match probe {
+        plan::Probe::Http { request, timeout_millis } => {
+            (Some(Http::from_domain(request)), None, Some(format_duration_millis(*timeout_millis)))
+        }
+        plan::Probe::Command { command, timeout_millis } => {
+            (None, Some(Run::from_argv(&command.argv)), Some(format_duration_millis(*timeout_millis)))
+        }
+    }
+}
+
+impl Check {
+    fn to_domain(&self, step: &FullStep) -> Result<plan::Check, FieldError> {
+        let command = self.run.as_ref().map(|run| step.command(run));
+        Ok(plan::Check {
+            probe: probe(self.http.as_ref(), command, self.timeout.as_deref())
+                .map_err(|error| error.under("check"))?,
+            interval_millis: millis(
+                "check.interval",
+                self.interval.as_deref(),
+                PROBE_INTERVAL_MILLIS_DEFAULT,
+            )?,
+            successes: self.successes.unwrap_or(1),
+        })
+    }
+
+    fn from_domain(check: &plan::Check) -> Self {
+        let (http, run, timeout) = from_probe(&check.probe);
+        Self {
+            http,
+            run,
+            timeout,
+            interval: Some(format_duration_millis(check.interval_millis)),
+            successes: Some(check.successes),
+        }
+    }
+}
+
+impl Monitor {
+    /// The monitor as a domain value.
+    ///
+    /// # Errors
+    /// When a field does not have the accepted form.
+    pub fn to_domain(&self) -> Result<plan::Monitor, FieldError> {
+        Ok(plan::Monitor {
+            name: parse("name", &self.name)?,
+            probe: probe(self.http.as_ref(), self.run.as_ref().map(Run::command), self.timeout.as_deref())?,
+            interval_millis: millis("interval", self.interval.as_deref(), PROBE_INTERVAL_MILLIS_DEFAULT)?,
+        })
+    }
+
+    /// The monitor as users write it.
+    pub fn from_domain(monitor: &plan::Monitor) -> Self {
+        let (http, run, timeout) = from_probe(&monitor.probe);
+        let interval = Some(format_duration_millis(monitor.interval_millis));
+        Self { name: monitor.name.to_string(), http, run, timeout, interval }
+    }
+}
+
+impl Capture {
+    fn to_domain(&self, step: &FullStep) -> Result<plan::Capture, FieldError> {
+        let timeout_millis = millis("timeout", self.timeout.as_deref(), PROBE_TIMEOUT_MILLIS_DEFAULT)?;
+        exactly_one(
+            "file and run",
+            vec![
+                self.file.clone().map(|path| Ok(plan::Capture::File { path })),
+                self.run
+                    .as_ref()
+                    .map(|run| Ok(plan::Capture::Command { command: step.command(run), timeout_millis })),
+            ],
+        )
+    }
+
+    fn from_domain(capture: &plan::Capture) -> Self {
+        match capture {
+            plan::Capture::File { path } => Self { file: Some(path.clone()), ..Self::default() },
+            plan::Capture::Command { command, timeout_millis } => Self {
+                run: Some(Run::from_argv(&command.argv)),
+                timeout: Some(format_duration_millis(*timeout_millis)),
+                ..Self::default()
+            },
+        }
+    }
+}
