@@ -85,7 +85,7 @@ async fn a_program_runs_in_the_folder_that_the_plan_names() {
 async fn the_environment_is_clean_except_for_what_the_plan_asks_for() {
     let bench = Workbench::new();
     let context = bench.context_with(&[
-        ("HOME", "/home/somebody"),
+        ("HOME", "/somewhere"),
         ("LANG", "C.UTF-8"),
         ("UNASKED", "x"),
         ("CORTEX_CHANGE_TOKEN", "cct_abcdefgh"),

@@ -243,10 +243,13 @@ async fn proof(stage: &Stage, narrator: &Narrator<'_>, ids: &[String]) -> Result
         let file = format!("{id}.evidence.json");
         let proved = run(&stage.auditor, narrator, &["audit", "prove", id, "-o", &file]).await?;
         narrator.check(&format!("the evidence of {id} is written"), proved.status == DONE, &proved.seen())?;
-        let offline = run(&stage.auditor, narrator, &["audit", "verify", "--offline", &file, "--key", key]).await?;
+        let offline =
+            run(&stage.auditor, narrator, &["audit", "verify", "--offline", &file, "--key", key]).await?;
         narrator.check("it verifies without the server", offline.status == DONE, &offline.seen())?;
         forge(&stage.auditor, &file)?;
-        let forged = run(&stage.auditor, narrator, &["audit", "verify", "--offline", "forged.json", "--key", key]).await?;
+        let forged =
+            run(&stage.auditor, narrator, &["audit", "verify", "--offline", "forged.json", "--key", key])
+                .await?;
         narrator.check("with one word of it changed, it does not", forged.status != DONE, &forged.seen())?;
     }
     Ok(())
