@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::plan::Step;
-use runner::{Ended, Options};
+use runner::{Ended, Options, Progress};
 use tokio::sync::Notify;
 
-use crate::bench::{Bench, definition, eventually, noting, rollback_plan, step, undoing};
+use crate::bench::{Bench, all, definition, eventually, noting, rollback_plan, step, told, undoing};
 use crate::server::{Definition, Effect};
 
 /// Short, because a grant whose answer was lost is waited out.
@@ -115,9 +115,18 @@ async fn an_answer_that_arrives_late_does_not_turn_the_run_back() {
         eventually("the next heartbeat", || (bench.server.requests() > seen).then_some(())).await;
         bench.write("on", "");
     };
-    let (ended, ()) = bench.implement_while(&Options::default(), meanwhile).await;
+    let (options, mut updates) = told();
+    let (ended, ()) = bench.implement_while(&options, meanwhile).await;
     assert_eq!(ended.unwrap(), Ended::Implemented);
     assert_eq!(bench.read("log"), "three\n");
+    let steps_done: Vec<usize> = all(&mut updates)
+        .into_iter()
+        .filter_map(|update| match update {
+            Progress::Advanced(progress) => Some(progress.done),
+            _ => None,
+        })
+        .collect();
+    assert!(steps_done.is_sorted() && steps_done.last() == Some(&3), "{steps_done:?}");
 }
 
 #[tokio::test]
