@@ -1,7 +1,9 @@
 //! The service catalogue as users write and read it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+
+use crate::field::text_or_object;
 
 /// A file of services: `services:` and the list.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
@@ -31,13 +33,20 @@ pub struct Service {
 }
 
 /// A service that is needed: its name alone is a hard dependency.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "a service name, or an object with `service` and `strength`")]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Dependency {
     /// A hard dependency.
     Name(String),
     /// In full.
     Full(FullDependency),
+}
+
+impl<'de> Deserialize<'de> for Dependency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "a service name, or an object with `service` and `strength`";
+        text_or_object(deserializer, expecting, Self::Name, Self::Full)
+    }
 }
 
 /// A service that is needed, and how much.

@@ -4,8 +4,10 @@ mod convert;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+
+use crate::field::{text_or_list, text_or_object, unique_map};
 
 /// How a change is implemented.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
@@ -43,16 +45,20 @@ pub struct RollbackPlan {
 }
 
 /// A step: a plain text for a person, or an object.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(
-    untagged,
-    expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual"
-)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Step {
     /// A text: a person does it and confirms it.
     Text(String),
     /// A step in full.
     Full(Box<FullStep>),
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual";
+        text_or_object(deserializer, expecting, Self::Text, |step| Self::Full(Box::new(step)))
+    }
 }
 
 /// A step in full: exactly one of `run`, `http`, `wait`, `check` and `manual`.
@@ -95,7 +101,7 @@ pub struct FullStep {
     #[serde(default)]
     pub idempotent: bool,
     /// Variables added to a clean environment.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique_map")]
     pub env: BTreeMap<String, String>,
     /// Names of variables passed on from the runner's environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -109,13 +115,20 @@ pub struct FullStep {
 }
 
 /// What takes a step back: a shell line, or one of `run`, `http`, `manual`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "an undo: a shell line, or an object with one of run, http, manual")]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Undo {
     /// A shell line.
     Line(String),
     /// In full.
     Full(UndoKind),
+}
+
+impl<'de> Deserialize<'de> for Undo {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "an undo: a shell line, or an object with one of run, http, manual";
+        text_or_object(deserializer, expecting, Self::Line, Self::Full)
+    }
 }
 
 /// An undo in full: exactly one of its fields.
@@ -134,8 +147,8 @@ pub struct UndoKind {
 }
 
 /// A shell line, or a program with its arguments.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "a shell line, or a list of a program and its arguments")]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Run {
     /// A line for `/bin/sh -c`.
     Shell(String),
@@ -143,14 +156,28 @@ pub enum Run {
     Argv(Vec<String>),
 }
 
+impl<'de> Deserialize<'de> for Run {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "a shell line, or a list of a program and its arguments";
+        text_or_list(deserializer, expecting, Self::Shell, Self::Argv)
+    }
+}
+
 /// A request: an address to `GET`, or an object.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "an address, or an object with `url`")]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Http {
     /// An address to `GET`, any 2xx expected.
     Url(String),
     /// In full.
     Full(HttpRequest),
+}
+
+impl<'de> Deserialize<'de> for Http {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "an address, or an object with `url`";
+        text_or_object(deserializer, expecting, Self::Url, Self::Full)
+    }
 }
 
 /// A request in full.
@@ -163,7 +190,7 @@ pub struct HttpRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// Headers.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique_map")]
     pub headers: BTreeMap<String, String>,
     /// Body.
     #[serde(default, skip_serializing_if = "Option::is_none")]

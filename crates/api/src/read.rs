@@ -117,9 +117,24 @@ mod tests {
         check(br#"{"title":"a","title":"b"}"#, "duplicate field `title`");
         check(br#"{"titel":"a"}"#, "unknown field `titel`");
         check(br#"{"title":7}"#, "`title`: invalid type: integer `7`, expected a string");
+        let step = |step: &str| format!(r#"{{"implementation_plan":{{"steps":[{step}]}}}}"#).into_bytes();
+        check(
+            &step(r#"{"name":"a","runn":"b"}"#),
+            "`implementation_plan.steps[0].runn`: unknown field `runn`",
+        );
+        check(
+            &step(r#"{"name":"a","retries":300}"#),
+            "`implementation_plan.steps[0].retries`: invalid value",
+        );
+        check(
+            &step(r#"{"name":"a","http":{"url":7}}"#),
+            "`implementation_plan.steps[0].http.url`: invalid type",
+        );
+        check(&step(r#"{"name":"a","env":{"A":"1","A":"2"}}"#), "duplicate field `A`");
+        check(&step("7"), "expected a step: a text, or an object");
         check(&[b'['; 3000], "nested deeper than 64 levels");
         check(&[b' '; 5000], "more than the 4096 accepted");
-        check(br#"{"type":"normal"} x"#, "trailing characters");
+        check(br#"{"type":"normal","category":"other","title":"x"} x"#, "trailing characters");
     }
 
     #[test]

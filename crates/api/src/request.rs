@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::evidence::Evidence;
-use crate::field::{FieldError, parse, parse_optional};
+use crate::field::{FieldError, parse, parse_optional, unique_map};
 use crate::plan::{ImplementationPlan, Monitor, RollbackPlan};
 
 /// A request for a change: what is asked for. An amendment replaces all of it.
@@ -110,7 +110,7 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
     /// Artefact name to digest.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique_map")]
     pub artefacts: BTreeMap<String, String>,
 }
 
