@@ -201,7 +201,8 @@ impl TestApp {
         let running = server::start_with_clock(config.clone(), clock.clone()).await?;
         let address = running.local_addr();
         config.listen = address;
-        let admin_token = running.bootstrap_token().context("a first start has a bootstrap token")?.to_owned();
+        let admin_token =
+            running.bootstrap_token().context("a first start has a bootstrap token")?.to_owned();
         let admin = Client::new(&format!("http://{address}"), &admin_token)?;
         Ok(Self { clock, admin, admin_token, address, config, running: Some(running), database })
     }
@@ -374,5 +375,5 @@ pub(crate) fn small(service: &str) -> Value {
 }
 
 /// The services that stories are about: `greeter`, on which nothing depends, and `identity`, on which everything does.
-pub(crate) const SERVICES: [(&str, u8); 4] = [("greeter", 2), ("identity", 0), ("billing", 1), ("reports", 3)];
-
+pub(crate) const SERVICES: [(&str, u8); 4] =
+    [("greeter", 2), ("identity", 0), ("billing", 1), ("reports", 3)];

@@ -1,15 +1,14 @@
 //! The life of a change, from the request to its end, as the people and programs in it see it.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use domain::plan::{Action, Observation, Phase};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Database, Person, SERVICES, TestApp, actions, eventually, on_both_databases, on_sqlite, small, text,
-};
+use crate::harness::{Database, actions, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::runner::{Runner, step};
+use crate::team::{amend, approved, in_steps, reaches, team, team_with, validate};
 
 on_both_databases!(
     a_change_goes_all_the_way,
@@ -37,51 +36,6 @@ on_sqlite!(
     forgotten_changes_come_to_an_end,
 );
 
-/// A server with services, a requester and a technical lead.
-async fn team(database: Database) -> Result<(TestApp, Person, Person)> {
-    let app = TestApp::start_on(database, |config| {
-        config.lease.seconds = 1;
-        config.lease.grace_seconds = 0;
-    })
-    .await?;
-    app.services(&SERVICES).await?;
-    let ann = app.person("ann", &[]).await?;
-    let lead = app.person("lead", &["technical_lead"]).await?;
-    Ok((app, ann, lead))
-}
-
-/// An approved change.
-async fn approved(ann: &Person, lead: &Person, request: &Value) -> Result<String> {
-    let change = ann.create(request).await?;
-    let id = text(&change["change_id"]).to_owned();
-    if change["state"] == "awaiting_approval" {
-        lead.approve(&id).await?;
-    }
-    let change = ann.change(&id).await?;
-    ensure!(change["state"] == "approved", "{change}");
-    Ok(id)
-}
-
-/// A change that asks a technical lead, in steps.
-fn in_steps(steps: &Value) -> Value {
-    let mut request = small("identity");
-    request["implementation_plan"]["steps"] = steps.clone();
-    request
-}
-
-async fn validate(person: &Person, id: &str, passed: bool) -> Result<Value> {
-    let check = json!({ "name": "health", "passed": passed, "detail": "12 of 12 probes" });
-    person.act(id, "validate", &json!({ "checks": [check] })).await
-}
-
-/// Waits until a change has reached a state.
-async fn reaches(person: &Person, id: &str, state: &str) -> Result<Value> {
-    eventually(&format!("{id} is {state}"), async || {
-        Ok(Some(person.change(id).await?).filter(|change| change["state"] == state))
-    })
-    .await
-}
-
 async fn a_change_goes_all_the_way(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
     let request = in_steps(&json!([
@@ -90,8 +44,9 @@ async fn a_change_goes_all_the_way(database: Database) -> Result<()> {
     ]));
     let id = approved(&ann, &lead, &request).await?;
     let mut runner = Runner::start(&ann, &id, true).await?;
-    assert_eq!(runner.assignment.lease_seconds, 1);
-    let sample = json!({"monitor": "health", "at": "2026-03-02T09:00:01Z", "verdict": "pass", "latency_micros": 900});
+    assert_eq!(runner.assignment.lease_seconds, 15);
+    let sample =
+        json!({"monitor": "health", "at": "2026-03-02T09:00:01Z", "verdict": "pass", "latency_micros": 900});
     runner.send("heartbeat", &json!({ "samples": [sample] })).await?.good()?;
     assert_eq!(runner.work(|_| false).await?, Action::Finish);
     runner.finish().await?;
@@ -99,7 +54,8 @@ async fn a_change_goes_all_the_way(database: Database) -> Result<()> {
     assert_eq!(validate(&ann, &id, true).await?["state"], "implemented");
     let closed = ann.act(&id, "close", &json!({ "status": "success", "comment": "as planned" })).await?;
     assert_eq!((&closed["state"], &closed["outcome"]), (&json!("closed"), &json!("successful")));
-    let mut wanted = vec!["created", "risk_assessed", "approval_requested", "approved", "implementation_started"];
+    let mut wanted =
+        vec!["created", "risk_assessed", "approval_requested", "approved", "implementation_started"];
     wanted.extend(["progressed"; 5]);
     wanted.extend(["implemented", "validated", "closed"]);
     assert_eq!(actions(&closed), wanted);
@@ -132,7 +88,10 @@ async fn a_failing_step_takes_the_change_back_and_opens_an_incident(database: Da
     let opened = ann.get(&path).await?;
     assert_eq!((text(&opened["state"]), text(&opened["severity"])), ("open", "moderate"));
     assert_eq!(text(&opened["change_id"]), id);
-    assert!(opened["timeline"][0]["details"].as_str().is_some_and(|cause| cause.contains("deploy")), "{opened}");
+    assert!(
+        opened["timeline"][0]["details"].as_str().is_some_and(|cause| cause.contains("deploy")),
+        "{opened}"
+    );
     let listed = ann.get(&format!("/api/v1/incidents?change={id}&state=open")).await?;
     assert_eq!(listed["items"][0]["incident_id"], json!(incident));
 
@@ -156,7 +115,11 @@ async fn a_failing_step_takes_the_change_back_and_opens_an_incident(database: Da
 }
 
 async fn a_lost_runner_is_noticed_and_another_takes_over(database: Database) -> Result<()> {
-    let (app, ann, lead) = team(database).await?;
+    let (app, ann, lead) = team_with(database, |config| {
+        config.lease.seconds = 2;
+        config.lease.grace_seconds = 0;
+    })
+    .await?;
     let other = app.person("other-implementer", &["implementer"]).await?;
     let request = in_steps(&json!([
         {"name": "one", "run": "true", "undo": "true", "idempotent": true},
@@ -169,6 +132,7 @@ async fn a_lost_runner_is_noticed_and_another_takes_over(database: Database) -> 
     let change = reaches(&ann, &id, "interrupted").await?;
     assert_eq!(change["implementation"]["runner"], Value::Null);
     let mut next = Runner::start(&other, &id, true).await?;
+    next.send("heartbeat", &json!({})).await?.good()?;
     assert!(next.assignment.fencing_token > lost.assignment.fencing_token);
     lost.report(&Observation::Started { task: step("two")?, attempt: 1 }).await.unwrap_err();
     lost.send("heartbeat", &json!({})).await?.refused(409, "refused")?;
@@ -176,7 +140,10 @@ async fn a_lost_runner_is_noticed_and_another_takes_over(database: Database) -> 
     assert_eq!(next.work(|_| false).await?, Action::Finish, "the step that may be repeated was repeated");
     next.finish().await?;
     let trail = ann.trail(&id).await?;
-    assert!(trail.contains(&"interrupted".to_owned()) && trail.contains(&"taken_over".to_owned()), "{trail:?}");
+    assert!(
+        trail.contains(&"interrupted".to_owned()) && trail.contains(&"taken_over".to_owned()),
+        "{trail:?}"
+    );
     app.stop().await
 }
 
@@ -223,7 +190,8 @@ async fn approvals_expire(database: Database) -> Result<()> {
 
 async fn a_failed_validation_takes_the_change_back(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
-    let id = approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
+    let id =
+        approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
     let mut runner = Runner::start(&ann, &id, true).await?;
     runner.work(|_| false).await?;
     runner.finish().await?;
@@ -235,7 +203,10 @@ async fn a_failed_validation_takes_the_change_back(database: Database) -> Result
     assert_eq!(undoer.work(|_| false).await?, Action::Stop);
     undoer.release().await?;
     let change = ann.change(&id).await?;
-    assert_eq!((text(&change["state"]), change["incidents"].as_array().map(Vec::len)), ("rolled_back", Some(1)));
+    assert_eq!(
+        (text(&change["state"]), change["incidents"].as_array().map(Vec::len)),
+        ("rolled_back", Some(1))
+    );
     app.stop().await
 }
 
@@ -287,7 +258,8 @@ async fn an_emergency_is_reviewed_afterwards(database: Database) -> Result<()> {
 
     app.pass(SignedDuration::from_hours(24));
     let overdue = eventually("the retrospective review is overdue", async || {
-        Ok(Some(ann.change(&id).await?).filter(|change| actions(change).contains(&"retrospective_overdue".to_owned())))
+        Ok(Some(ann.change(&id).await?)
+            .filter(|change| actions(change).contains(&"retrospective_overdue".to_owned())))
     })
     .await?;
     assert_eq!((text(&overdue["state"]), text(&overdue["retrospective"]["state"])), ("closed", "overdue"));
@@ -319,12 +291,6 @@ async fn a_missed_window_needs_a_new_approval(database: Database) -> Result<()> 
     app.stop().await
 }
 
-/// Amends a change that was read at a version.
-async fn amend(person: &Person, id: &str, version: u64, request: &Value) -> Result<Value> {
-    let ask = Ask::new("PUT", &format!("/api/v1/changes/{id}")).json(request);
-    person.send(ask.header("if-match", &format!("\"{version}\""))).await?.good()
-}
-
 async fn conditions_are_met_before_the_start(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
     let change = ann.create(&in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
@@ -351,7 +317,8 @@ async fn an_approval_can_be_taken_back(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
     let id = approved(&ann, &lead, &small("identity")).await?;
     let reason = json!({ "reason": "the tests were of another commit" });
-    ann.refused(&format!("/api/v1/changes/{id}/withdraw-approval"), &reason, 403, "refused-by-policy").await?;
+    ann.refused(&format!("/api/v1/changes/{id}/withdraw-approval"), &reason, 403, "refused-by-policy")
+        .await?;
     let waiting = lead.act(&id, "withdraw-approval", &reason).await?;
     assert_eq!(waiting["state"], "awaiting_approval");
     let start = json!({ "holder": "early", "digest": waiting["digest"] });
@@ -370,7 +337,10 @@ async fn an_amendment_voids_approvals(database: Database) -> Result<()> {
     request["implementation_plan"]["steps"][0]["run"] = json!(["something", "else"]);
     let version = before["version"].as_u64().context("a version")?;
     let amended = amend(&ann, &id, version, &request).await?;
-    assert_eq!((text(&amended["state"]), amended["approval"]["given"].as_array().map(Vec::len)), ("awaiting_approval", Some(0)));
+    assert_eq!(
+        (text(&amended["state"]), amended["approval"]["given"].as_array().map(Vec::len)),
+        ("awaiting_approval", Some(0))
+    );
     assert_ne!(amended["digest"], before["digest"]);
     let stale = json!({ "digest": before["digest"] });
     lead.refused(&format!("/api/v1/changes/{id}/approve"), &stale, 409, "refused").await?;
@@ -431,7 +401,8 @@ async fn a_person_confirms_a_manual_step(database: Database) -> Result<()> {
 
 async fn a_runner_pauses_and_goes_on(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
-    let id = approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
+    let id =
+        approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
     let mut runner = Runner::start(&ann, &id, true).await?;
     ann.send(Ask::new("POST", &format!("/api/v1/changes/{id}/pause"))).await?.good()?;
     let assignment = runner.send("heartbeat", &json!({})).await?.good()?;
@@ -446,7 +417,8 @@ async fn a_runner_pauses_and_goes_on(database: Database) -> Result<()> {
 
 async fn a_runner_that_leaves_interrupts_at_once(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
-    let id = approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
+    let id =
+        approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
     let runner = Runner::start(&ann, &id, true).await?;
     let other = app.person("bystander", &[]).await?;
     let token = runner.assignment.fencing_token;
@@ -464,7 +436,8 @@ async fn a_runner_that_leaves_interrupts_at_once(database: Database) -> Result<(
 
 async fn nobody_takes_over_and_the_change_is_taken_back(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
-    let id = approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
+    let id =
+        approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
     let mut runner = Runner::start(&ann, &id, true).await?;
     runner.work(|_| false).await?;
     runner.release().await?;
@@ -498,7 +471,8 @@ async fn a_partial_change_names_the_one_that_completes_it(database: Database) ->
 async fn forgotten_changes_come_to_an_end(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
     let request = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
-    let (unvalidated, unclosed) = (approved(&ann, &lead, &request).await?, approved(&ann, &lead, &request).await?);
+    let (unvalidated, unclosed) =
+        (approved(&ann, &lead, &request).await?, approved(&ann, &lead, &request).await?);
     for id in [&unvalidated, &unclosed] {
         let mut runner = Runner::start(&ann, id, true).await?;
         runner.work(|_| false).await?;

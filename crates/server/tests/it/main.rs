@@ -6,10 +6,14 @@
     reason = "helpers of tests stop the test that calls them"
 )]
 
+mod authorization;
 mod contract;
 mod harness;
 mod http;
 mod life;
+mod openapi;
 mod portal;
 mod runner;
+mod spec;
 mod story;
+mod team;
