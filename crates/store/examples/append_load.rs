@@ -106,6 +106,7 @@ fn append(id: ChangeId, stream: &StreamName, expected_version: u64) -> anyhow::R
         updated_at: at,
         deadline: None,
         version,
+        ending: None,
     };
     let answer = NewIdempotency {
         actor: ActorId::new("act_1")?,

@@ -119,7 +119,9 @@ CREATE TABLE change_row (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     deadline BIGINT,
-    version BIGINT NOT NULL
+    version BIGINT NOT NULL,
+    outcome TEXT,
+    closed_at BIGINT
 );
 CREATE INDEX change_row_created ON change_row (created_at, change_key);
 CREATE INDEX change_row_updated ON change_row (updated_at, change_key);

@@ -17,6 +17,8 @@ pub const EVENTS_MAX: usize = 1000;
 pub const PARTS_MAX: usize = 1000;
 /// Largest event in its stored form without free texts, in bytes.
 pub const EVENT_BYTES_MAX: usize = audit::ENTRY_BYTES_MAX;
+/// Most bytes of free texts in one event, with their places and salts.
+pub const EVENT_TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest payload of a timer or message, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Largest response kept under an idempotency key, in bytes.
@@ -242,6 +244,12 @@ pub enum EventError {
     /// No canonical form, for example because of a number that is not finite.
     #[error("body has no canonical JSON form")]
     NotCanonical(#[source] serde_json::Error),
+    /// Too many or too long free texts.
+    #[error("event has {bytes} bytes of free texts: at most {EVENT_TEXT_BYTES_MAX} are accepted")]
+    TextTooLarge {
+        /// Size in bytes.
+        bytes: usize,
+    },
     /// Too large.
     #[error("event has {bytes} bytes without its free texts: at most {EVENT_BYTES_MAX} are accepted")]
     TooLarge {

@@ -14,7 +14,9 @@ impl Dialect {
     pub(crate) fn begin_write(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
+            // Every statement sees what others have committed by then, also where the server's default is stricter:
+            // the lock on the log's head comes first and keeps all of it from changing.
+            Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
         }
     }
 

@@ -11,7 +11,7 @@ use domain::Timestamp;
 use crate::database::{Database, Row};
 use crate::error::StoreError;
 use crate::name::{HolderName, ResourceName};
-use crate::sql::{count, micros};
+use crate::sql::{count, duration_micros, micros};
 use crate::table::LEASE;
 
 /// Shortest lease. The clock of SQLite ticks in milliseconds.
@@ -146,9 +146,7 @@ pub(crate) fn expired(
     let sql = format!(
         "SELECT {COLUMNS} FROM lease WHERE holder IS NOT NULL AND expires_at <= {now} - $1 ORDER BY expires_at LIMIT $2"
     );
-    // At most LEASE_TIME_MAX, as was checked.
-    let grace = u64::try_from(grace.as_micros()).unwrap_or(u64::MAX);
-    db.query(&sql, &[count(grace).into(), count(limit as u64).into()], granted)
+    db.query(&sql, &[duration_micros(grace).into(), count(limit as u64).into()], granted)
 }
 
 /// Refuses a time that no lease can have.

@@ -44,9 +44,9 @@ mod verify;
 mod writer;
 
 pub use append::{
-    Append, AppendError, Appended, EVENT_BYTES_MAX, EVENTS_MAX, EventError, Guard, NewEvent, NewIdempotency,
-    OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, StoredResponse, StreamAppend, Timer,
-    TimerOp,
+    Append, AppendError, Appended, EVENT_BYTES_MAX, EVENT_TEXT_BYTES_MAX, EVENTS_MAX, EventError, Guard,
+    NewEvent, NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX,
+    StoredResponse, StreamAppend, Timer, TimerOp,
 };
 pub use backup::{BackupError, BackupReport, backup};
 pub use compare::{Comparison, DIFFERENCES_MAX, Difference};
@@ -62,7 +62,7 @@ pub use name::{
 };
 pub use open::{Config, DATABASE_FILE, LOCK_FILE, Location, OpenError, READERS_DEFAULT, READERS_MAX};
 pub use outbox::{DELIVERY_ATTEMPTS_MAX, OUTBOX_PAGE_MAX, OutboxEntry};
-pub use projection::{ChangeRow, IncidentRow, ProjectionRow, RiskRow};
+pub use projection::{ChangeRow, ClosedChange, EndingRow, IncidentRow, ProjectionRow, RiskRow};
 pub use query::{
     ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort, Cursor, FILTER_VALUES_MAX,
     IncidentFilter, IncidentPage, IncidentQuery, PAGE_ROWS_MAX,

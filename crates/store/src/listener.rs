@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::database::{Database, Postgres};
 use crate::error::StoreError;
-use crate::open::Location;
+use crate::open::{Location, OpenError};
 use crate::writer::LogHead;
 
 /// How long one wait for a notification lasts; the listener ends within this time.
@@ -23,7 +23,7 @@ pub(crate) struct Listener {
 }
 
 /// Starts to listen, where there is something to listen to.
-pub(crate) fn connect(location: &Location, stop: &Arc<AtomicBool>) -> Result<Option<Listener>, StoreError> {
+pub(crate) fn connect(location: &Location, stop: &Arc<AtomicBool>) -> Result<Option<Listener>, OpenError> {
     match location {
         Location::Folder(_) => Ok(None),
         Location::Url(url) => {

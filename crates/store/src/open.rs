@@ -98,6 +98,13 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// The URL is not one of PostgreSQL.
+    #[error("database URL cannot be read: expected a form like `postgresql://user:password@host/database`")]
+    Url {
+        /// What is wrong with it.
+        #[source]
+        source: postgres::Error,
+    },
     /// Another process has it open.
     #[error("`{}` is in use by another process: stop that one, or choose another folder", folder.display())]
     InUse {
@@ -173,15 +180,15 @@ pub(crate) struct Opened {
 /// Opens the database for a server; sets it up when it is new.
 pub(crate) fn open_writer(location: &Location, trusted_keys: &[VerifyingKey]) -> Result<Opened, OpenError> {
     let mut lock = None;
-    let db = match location {
+    let mut db = match location {
         Location::Folder(folder) => {
             fs::create_dir_all(folder).map_err(|source| OpenError::Path { path: folder.clone(), source })?;
             lock = Some(lock_folder(folder)?);
-            Sqlite::open(&folder.join(DATABASE_FILE), Access::Write).map(Database::Sqlite)
+            let db = Sqlite::open(&folder.join(DATABASE_FILE), Access::Write);
+            Database::Sqlite(db.map_err(|error| at(location, error.into()))?)
         }
-        Location::Url(url) => Postgres::connect(url).map(|db| Database::Postgres(Box::new(db))),
+        Location::Url(url) => Database::Postgres(Box::new(Postgres::connect(url)?)),
     };
-    let mut db = db.map_err(|error| at(location, error.into()))?;
     migrate::prepare(&mut db, Missing::Create).map_err(|error| at(location, error))?;
     if let Database::Sqlite(db) = &mut db {
         db.use_write_ahead_log()?;
@@ -192,15 +199,15 @@ pub(crate) fn open_writer(location: &Location, trusted_keys: &[VerifyingKey]) ->
 
 /// Opens another connection to a database that is set up already. Takes no lock: a server may be running.
 pub(crate) fn open_reader(location: &Location) -> Result<Database, OpenError> {
-    let db = match location {
+    let mut db = match location {
         Location::Folder(folder) => {
             let file = folder.join(DATABASE_FILE);
             fs::metadata(&file).map_err(|source| OpenError::Path { path: file.clone(), source })?;
-            Sqlite::open(&file, Access::Read).map(Database::Sqlite)
+            let db = Sqlite::open(&file, Access::Read);
+            Database::Sqlite(db.map_err(|error| at(location, error.into()))?)
         }
-        Location::Url(url) => Postgres::connect(url).map(|db| Database::Postgres(Box::new(db))),
+        Location::Url(url) => Database::Postgres(Box::new(Postgres::connect(url)?)),
     };
-    let mut db = db.map_err(|error| at(location, error.into()))?;
     migrate::prepare(&mut db, Missing::Refuse).map_err(|error| at(location, error))?;
     Ok(db)
 }

@@ -1,6 +1,8 @@
 //! What an append needs before it reaches the writer thread: limits checked, free texts sealed, leaves written as
 //! canonical JSON and hashed. All of it runs on the caller's side, so that the one writer only assigns indexes and
 //! talks to the database.
+//!
+//! Budget: 12 µs per event (10 measured), most of it canonical JSON; one call for random bytes per 32 texts.
 
 use audit::{Hash, PrivateText, SALT_BYTES};
 use domain::Timestamp;
@@ -8,8 +10,9 @@ use domain::id::ActorId;
 use serde_json::Value;
 
 use crate::append::{
-    Append, AppendError, EVENT_BYTES_MAX, EVENTS_MAX, EventError, Guard, NewEvent, NewIdempotency,
-    OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, StreamAppend, Timer, TimerOp,
+    Append, AppendError, EVENT_BYTES_MAX, EVENT_TEXT_BYTES_MAX, EVENTS_MAX, EventError, Guard, NewEvent,
+    NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, StreamAppend, Timer,
+    TimerOp,
 };
 use crate::error::StoreError;
 use crate::name::{IdempotencyKey, StreamName, TimerId};
@@ -161,6 +164,10 @@ impl PreparedEvent {
         }
         let private =
             encode_private(&sealed.private).map_err(|error| invalid(EventError::NotCanonical(error)))?;
+        let text_bytes = private.as_ref().map_or(0, Vec::len);
+        if text_bytes > EVENT_TEXT_BYTES_MAX {
+            return Err(invalid(EventError::TextTooLarge { bytes: text_bytes }));
+        }
         Ok(Self { version, at, leaf_hash: Hash::leaf(&leaf), leaf, private })
     }
 

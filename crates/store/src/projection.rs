@@ -2,7 +2,7 @@
 //! rebuilt from the log at any time.
 
 use domain::Timestamp;
-use domain::change::{Category, ChangeType, StateName};
+use domain::change::{Category, ChangeType, Outcome, StateName};
 use domain::id::{ActorId, ChangeId, EnvironmentName, IncidentId, ServiceName};
 use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
@@ -59,6 +59,50 @@ pub struct ChangeRow {
     pub deadline: Option<Timestamp>,
     /// Version of its stream.
     pub version: u64,
+    /// How and when it was closed; none while it is not.
+    pub ending: Option<EndingRow>,
+}
+
+/// How and when a change was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndingRow {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it was closed.
+    pub closed_at: Timestamp,
+}
+
+/// What later assessments look back on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedChange {
+    /// Identifier.
+    pub change_id: ChangeId,
+    /// Change type.
+    pub change_type: ChangeType,
+    /// Category.
+    pub category: Category,
+    /// The services it changed.
+    pub services: Vec<ServiceName>,
+    /// For whom it was asked.
+    pub requester: ActorId,
+    /// How and when it was closed.
+    pub ending: EndingRow,
+}
+
+/// Columns of [`closed_change`].
+pub(crate) const CLOSED_CHANGE_COLUMNS: &str =
+    "change_key, change_type, category, services, COALESCE(on_behalf_of, requester), outcome, closed_at";
+
+/// Reads a row of [`CLOSED_CHANGE_COLUMNS`].
+pub(crate) fn closed_change(row: &Row<'_>) -> Result<ClosedChange, StoreError> {
+    Ok(ClosedChange {
+        change_id: change_id(row.int(0)?)?,
+        change_type: row.parsed(1, "change_row.change_type")?,
+        category: row.parsed(2, "change_row.category")?,
+        services: parse_services(&row.text(3)?)?,
+        requester: row.parsed(4, "change_row.requester")?,
+        ending: EndingRow { outcome: row.parsed(5, "change_row.outcome")?, closed_at: row.time(6)? },
+    })
 }
 
 /// What lists show of a risk assessment.
@@ -164,7 +208,7 @@ pub(crate) fn parse_services(text: &str) -> Result<Vec<ServiceName>, StoreError>
 
 impl ChangeRow {
     /// The cells of [`CHANGE_ROW`](crate::table::CHANGE_ROW).
-    pub(crate) fn cells(&self) -> [Value<'_>; 18] {
+    pub(crate) fn cells(&self) -> [Value<'_>; 20] {
         [
             change_key(self.change_id).into(),
             self.state.as_str().into(),
@@ -184,6 +228,8 @@ impl ChangeRow {
             micros(self.updated_at).into(),
             self.deadline.map(micros).into(),
             count(self.version).into(),
+            self.ending.map(|ending| ending.outcome.as_str()).into(),
+            self.ending.map(|ending| micros(ending.closed_at)).into(),
         ]
     }
 }
@@ -206,7 +252,13 @@ pub(crate) fn change_row(row: &Row<'_>) -> Result<ChangeRow, StoreError> {
         updated_at: row.time(15)?,
         deadline: row.opt_time(16)?,
         version: row.count(17)?,
+        ending: ending_row(row)?,
     })
+}
+
+fn ending_row(row: &Row<'_>) -> Result<Option<EndingRow>, StoreError> {
+    let outcome = row.opt_parsed(18, "change_row.outcome")?;
+    Ok(outcome.zip(row.opt_time(19)?).map(|(outcome, closed_at)| EndingRow { outcome, closed_at }))
 }
 
 fn risk_row(row: &Row<'_>) -> Result<Option<RiskRow>, StoreError> {

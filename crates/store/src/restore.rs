@@ -68,9 +68,9 @@ pub enum RestoreError {
     )]
     Version {
         /// The file's format version.
-        format: u32,
+        format: u64,
         /// The file's schema version.
-        schema: u32,
+        schema: u64,
     },
     /// The database is not empty.
     #[error("database is not empty (table `{table}` has rows): restore into an empty one")]
@@ -205,11 +205,9 @@ fn insert_head(db: &mut Database) -> Result<TreeHead, StoreError> {
 
 /// A backup being read. It ends only where its trailer says that everything was there.
 struct BackupFile {
-    path: PathBuf,
-    lines: BufReader<File>,
-    line: u64,
-    hash: Sha256,
+    lines: Lines,
     header: Header,
+    hash: Sha256,
     rows: u64,
 }
 
@@ -221,61 +219,66 @@ enum Line {
 
 impl BackupFile {
     fn open(path: &Path) -> Result<Self, RestoreError> {
-        let file = File::open(path).map_err(|source| RestoreError::File { path: path.to_owned(), source })?;
-        let header = Header {
-            format: String::new(),
-            format_version: 0,
-            schema_version: 0,
-            log_size: 0,
-            log_root: Hash::empty_root(),
-        };
-        let (path, lines) = (path.to_owned(), BufReader::new(file));
-        let mut backup = Self { path, lines, line: 0, hash: Sha256::new(), header, rows: 0 };
-        let first = backup.read_line()?;
-        backup.hash.update(&first);
+        let mut lines = Lines::open(path)?;
+        let first = lines.next()?;
         // Other releases may have other fields, so format and versions are looked at first.
-        let versions: Json = backup.parse(&first)?;
+        let versions: Json = lines.parse(&first)?;
         if versions.get("format").and_then(Json::as_str) != Some(FORMAT) {
-            return Err(backup.damaged("it does not begin like one"));
+            return Err(lines.damaged("it does not begin like one"));
         }
-        let version =
-            |key| versions.get(key).and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+        let version = |key| versions.get(key).and_then(Json::as_u64).unwrap_or(0);
         let (format, schema) = (version("format_version"), version("schema_version"));
-        if (format, schema) != (FORMAT_VERSION, SCHEMA_VERSION) {
+        if (format, schema) != (u64::from(FORMAT_VERSION), u64::from(SCHEMA_VERSION)) {
             return Err(RestoreError::Version { format, schema });
         }
-        backup.header = backup.parse(&first)?;
-        Ok(backup)
+        let header = lines.parse(&first)?;
+        Ok(Self { lines, header, hash: Sha256::new().chain_update(&first), rows: 0 })
     }
 
     /// The next line; none after a trailer that agrees with everything before it.
     fn next(&mut self) -> Result<Option<Line>, RestoreError> {
-        let line = self.read_line()?;
+        let line = self.lines.next()?;
         if line.starts_with(b"[") {
             self.hash.update(&line);
             self.rows += 1;
-            return self.parse(&line).map(|row| Some(Line::Row(row)));
+            return self.lines.parse(&line).map(|row| Some(Line::Row(row)));
         }
         if line.starts_with(b"{\"table\"") {
             self.hash.update(&line);
-            return self.parse(&line).map(|header| Some(Line::Table(header)));
+            return self.lines.parse(&line).map(|header| Some(Line::Table(header)));
         }
-        let trailer: Trailer = self.parse(&line)?;
+        let trailer: Trailer = self.lines.parse(&line)?;
         let sha256 = Hash::from_bytes(self.hash.clone().finalize().into()).to_string();
         if trailer != (Trailer { rows: self.rows, sha256 }) {
             return Err(self.damaged("the rows before it are not those that were written"));
         }
-        match self.lines.fill_buf() {
-            Ok([]) => Ok(None),
-            Ok(_) => Err(self.damaged("something follows the end")),
-            Err(source) => Err(self.unreadable(source)),
-        }
+        self.lines.end()?;
+        Ok(None)
     }
 
-    fn read_line(&mut self) -> Result<Vec<u8>, RestoreError> {
-        self.line += 1;
+    fn damaged(&self, what: impl Into<String>) -> RestoreError {
+        self.lines.damaged(what)
+    }
+}
+
+/// The lines of a file, with their numbers.
+struct Lines {
+    path: PathBuf,
+    reader: BufReader<File>,
+    number: u64,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, RestoreError> {
+        let file = File::open(path).map_err(|source| RestoreError::File { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), reader: BufReader::new(file), number: 0 })
+    }
+
+    /// The next line with its line feed.
+    fn next(&mut self) -> Result<Vec<u8>, RestoreError> {
+        self.number += 1;
         let mut line = Vec::new();
-        let read = (&mut self.lines).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        let read = (&mut self.reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
         read.map_err(|source| self.unreadable(source))?;
         if line.ends_with(b"\n") {
             Ok(line)
@@ -284,12 +287,21 @@ impl BackupFile {
         }
     }
 
+    /// Makes sure that nothing follows.
+    fn end(&mut self) -> Result<(), RestoreError> {
+        match self.reader.fill_buf() {
+            Ok([]) => Ok(()),
+            Ok(_) => Err(self.damaged("something follows the end")),
+            Err(source) => Err(self.unreadable(source)),
+        }
+    }
+
     fn parse<T: DeserializeOwned>(&self, line: &[u8]) -> Result<T, RestoreError> {
         serde_json::from_slice(line).map_err(|error| self.damaged(error.to_string()))
     }
 
     fn damaged(&self, what: impl Into<String>) -> RestoreError {
-        RestoreError::Damaged { path: self.path.clone(), line: self.line, what: what.into() }
+        RestoreError::Damaged { path: self.path.clone(), line: self.number, what: what.into() }
     }
 
     fn unreadable(&self, source: io::Error) -> RestoreError {

@@ -1,5 +1,7 @@
 //! A `SELECT` put together from optional conditions, with its placeholders numbered as they are mentioned.
 
+use std::time::Duration;
+
 use domain::Timestamp;
 
 use crate::database::{Database, Row, Value};
@@ -68,6 +70,11 @@ impl<'a> Select<'a> {
 /// An instant as it is stored.
 pub(crate) fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
+}
+
+/// A duration as instants are stored. None of ours reaches the end of a signed 64-bit column.
+pub(crate) fn duration_micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A count as it is stored. No count of ours reaches the end of a signed 64-bit column.

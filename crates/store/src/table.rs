@@ -154,6 +154,8 @@ pub(crate) const CHANGE_ROW: Table = Table {
         ("updated_at", Int),
         ("deadline", Int),
         ("version", Int),
+        ("outcome", Text),
+        ("closed_at", Int),
     ],
     order: "change_key",
     on_conflict: OnConflict::Replace { key: &["change_key"], constant: &["created_at"] },

@@ -16,6 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{PREPARED_STATEMENTS_MAX, Row, Value};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::open::OpenError;
 use crate::table::{Kind, Table};
 
 /// How long one attempt to connect may take.
@@ -32,6 +33,12 @@ const RECONNECT_WAITS: [Duration; 6] = [
     Duration::from_secs(4),
 ];
 
+/// What every connection is told first. A server that does not sync commits would break what the store promises; one that
+/// waits for ever, for a lock or for a peer that is gone, would stop all others with it.
+const SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+        WHERE current_setting('synchronous_commit') = 'off'; \
+    SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
+
 /// A connection to a server.
 #[derive(Debug)]
 pub(crate) struct Postgres {
@@ -46,8 +53,8 @@ struct Session {
 
 impl Postgres {
     /// Connects with the settings of a URL.
-    pub(crate) fn connect(url: &str) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(StoreError::unavailable)?;
+    pub(crate) fn connect(url: &str) -> Result<Self, OpenError> {
+        let mut config: Config = url.parse().map_err(|source| OpenError::Url { source })?;
         config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(ANSWER_TIMEOUT);
         if config.get_application_name().is_none() {
             config.application_name("cortex-change");
@@ -167,7 +174,9 @@ impl Session {
                 .map_err(|_| StoreError::unavailable(NoCertificates))?;
             config.connect(tls)
         };
-        Ok(Self { client: client.map_err(StoreError::unavailable)?, prepared: HashMap::new() })
+        let mut client = client.map_err(StoreError::unavailable)?;
+        client.batch_execute(SETTINGS).map_err(StoreError::unavailable)?;
+        Ok(Self { client, prepared: HashMap::new() })
     }
 
     fn prepare(&mut self, sql: &str) -> Result<Statement, postgres::Error> {

@@ -13,7 +13,8 @@ use domain::risk::Level;
 use crate::database::{Database, Value};
 use crate::error::StoreError;
 use crate::projection::{
-    ChangeRow, change_key, change_row, folded, number_of_key, priority_rank, year_begin,
+    CLOSED_CHANGE_COLUMNS, ChangeRow, ClosedChange, change_key, change_row, closed_change, folded,
+    number_of_key, priority_rank, year_begin,
 };
 use crate::query::cursor::ListBinding;
 use crate::query::{Cursor, FILTER_VALUES_MAX, PAGE_ROWS_MAX};
@@ -255,4 +256,12 @@ pub(crate) fn max_number(db: &mut Database, sql: &str, year: u16) -> Result<u32,
     let params = [Value::Int(year_begin(year)), Value::Int(year_begin(year + 1))];
     let key = db.query_one(sql, &params, |row| row.opt_int(0))?;
     key.map_or(Ok(0), number_of_key)
+}
+
+/// Every closed change, in the order of their ids.
+pub(crate) fn closed_changes(db: &mut Database) -> Result<Vec<ClosedChange>, StoreError> {
+    let sql = format!(
+        "SELECT {CLOSED_CHANGE_COLUMNS} FROM change_row WHERE closed_at IS NOT NULL ORDER BY change_key"
+    );
+    db.query(&sql, &[], closed_change)
 }

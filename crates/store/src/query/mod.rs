@@ -8,7 +8,7 @@ pub use change::{ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort}
 pub use cursor::Cursor;
 pub use incident::{IncidentFilter, IncidentPage, IncidentQuery};
 
-pub(crate) use change::{change, changes, count_changes_by_state, max_change_number};
+pub(crate) use change::{change, changes, closed_changes, count_changes_by_state, max_change_number};
 pub(crate) use incident::{incident, incidents, max_incident_number};
 
 /// Most rows in one page of a list.

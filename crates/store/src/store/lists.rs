@@ -7,7 +7,7 @@ use domain::id::{ChangeId, IncidentId};
 
 use super::Store;
 use crate::error::StoreError;
-use crate::projection::{ChangeRow, IncidentRow};
+use crate::projection::{ChangeRow, ClosedChange, IncidentRow};
 use crate::query::{self, ChangePage, ChangeQuery, IncidentPage, IncidentQuery};
 
 impl Store {
@@ -25,6 +25,14 @@ impl Store {
     /// When the database fails.
     pub async fn change(&self, id: ChangeId) -> Result<Option<ChangeRow>, StoreError> {
         self.read(move |db| query::change(db, id)).await
+    }
+
+    /// Reads every closed change, in the order of their ids: what assessments of later ones look back on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn closed_changes(&self) -> Result<Vec<ClosedChange>, StoreError> {
+        self.read(query::closed_changes).await
     }
 
     /// Counts all changes, by state.

@@ -151,6 +151,12 @@ async fn what_cannot_be_recorded_is_refused_and_named(database: TestDatabase) {
     let huge = NewEvent { body: json!({"at": when, "x": "y".repeat(70_000)}) };
     let refused = store.append(append_to("change/a", 0, vec![huge])).await;
     assert!(matches!(refused, Err(AppendError::InvalidEvent { source: EventError::TooLarge { .. }, .. })));
+    let texts = json!({"at": when, "x": {"$text": "y".repeat(5_000_000)}});
+    let refused = store.append(append_to("change/a", 0, vec![NewEvent { body: texts }])).await;
+    assert!(matches!(
+        refused,
+        Err(AppendError::InvalidEvent { source: EventError::TextTooLarge { .. }, .. })
+    ));
     assert_eq!(store.head().await.unwrap().size, 0);
     store.close().await;
 }

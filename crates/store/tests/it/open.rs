@@ -147,6 +147,10 @@ async fn an_unreachable_server_is_named_without_its_password() {
     database.location = Location::Url(url.into());
     let refused = Store::open(database.config()).await.unwrap_err();
     assert!(matches!(refused, OpenError::Store(StoreError::Unavailable(_))), "{refused:?}");
+    let not_a_url =
+        store::Config { location: Location::Url("postgresql://host:port/x".into()), ..database.config() };
+    let refused_url = Store::open(not_a_url).await.unwrap_err();
+    assert!(matches!(refused_url, OpenError::Url { .. }), "{refused_url:?}");
     let shown = format!("{refused:?} {:?} {}", database.config(), database.location);
     assert!(shown.contains("127.0.0.1:1/nothing") && !shown.contains("secret"), "{shown}");
 }
