@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// Short leases, so that a lost runner is noticed in seconds.
-const SETTINGS: &str = "[lease]\nseconds = 3\ngrace_seconds = 2\n";
+const SETTINGS: &str = "[lease]\nseconds = 3\ngrace_seconds = 6\n";
 /// Longest wait for a server to answer.
 const START_TIME: Duration = Duration::from_secs(30);
 const SCOPES: [&str; 5] = ["read", "request", "approve", "implement", "audit"];

@@ -81,7 +81,7 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     work.committed_at(appended.indexes.start);
     app.metrics.committed(&work.trail, appended.indexes);
     let has_closed = work.trail.last().is_some_and(|last| matches!(last.event, ChangeEvent::Closed { .. }));
-    if let Some(ending) = Ending::of(&work.change, &work.trail).filter(|_| has_closed) {
+    if let Some(ending) = Ending::of(&work.change).filter(|_| has_closed) {
         app.known_mut().endings.add(&ending);
     }
     Ok(())

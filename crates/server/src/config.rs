@@ -1,11 +1,12 @@
 //! Settings: a file `cortex-change.toml`, unknown keys refused, each overridable from the command line.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use api::run::{LEASE_GRACE_SECONDS, LEASE_SECONDS};
 use domain::approval::ApprovalSettings;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Address on which the server listens when nothing else is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8470";
@@ -40,10 +41,31 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lease {
-    /// How long a lease lives without a heartbeat, in seconds. A runner stops its steps when it could not renew in time.
+    /// How long a lease lives without a heartbeat, in seconds, 3 to 300. A runner stops its steps when it could not
+    /// renew in time.
+    #[serde(deserialize_with = "lease_seconds")]
     pub seconds: u64,
-    /// How long after its end a lease may be taken over, in seconds: time for its runner to stop by itself.
+    /// How long after its end a lease may be taken over, in seconds, 6 to 300: its runner needs up to 5 seconds to stop
+    /// its steps, and must have done so before another one begins.
+    #[serde(deserialize_with = "grace_seconds")]
     pub grace_seconds: u64,
+}
+
+fn lease_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    within(deserializer, 3..=300)
+}
+
+fn grace_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    within(deserializer, 6..=300)
+}
+
+fn within<'de, D: Deserializer<'de>>(deserializer: D, range: RangeInclusive<u64>) -> Result<u64, D::Error> {
+    let given = u64::deserialize(deserializer)?;
+    if range.contains(&given) {
+        return Ok(given);
+    }
+    let (first, last) = (range.start(), range.end());
+    Err(serde::de::Error::custom(format!("{given} is out of range: expected {first} to {last} seconds")))
 }
 
 impl Default for Lease {
@@ -128,6 +150,8 @@ mod tests {
         let error = Config::from_toml("listen = \"127.0.0.1:1\"\nlisten_port = 7\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("listen_port"), "{error}");
         assert!(Config::from_toml("listen = \"localhost\"").is_err());
+        let error = Config::from_toml("[lease]\ngrace_seconds = 2\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("expected 6 to 300 seconds"), "{error}");
     }
 
     #[test]

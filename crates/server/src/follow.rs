@@ -102,8 +102,8 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
         "actor" => load::refresh(app, &event.stream).await,
         "change" if is_end => {
             let id: ChangeId = name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
-            let (change, trail) = work::load(app, id).await?;
-            if let Some(ending) = Ending::of(&change, &trail) {
+            let (change, _) = work::load(app, id).await?;
+            if let Some(ending) = Ending::of(&change) {
                 app.known_mut().endings.add(&ending);
             }
             Ok(())

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use domain::Timestamp;
 use domain::actor::{Actor, ActorEvent, Directory};
 use domain::catalog::{Catalog, CatalogEvent};
-use domain::change::{Category, Change, ChangeEvent, ChangeType, Outcome};
+use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::id::{ActorId, ChangeId, ServiceName};
 use domain::risk::{Age, History, Record};
+use store::ClosedChange;
 
 use crate::failure::Failure;
 use crate::record::Recorded;
@@ -78,24 +79,39 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// The ending of a closed change; nothing for one that was never started.
-    pub(crate) fn of(change: &Change, trail: &[Recorded<ChangeEvent>]) -> Option<Self> {
-        let failed = match change.outcome()? {
-            Outcome::Successful => false,
-            Outcome::Partial | Outcome::Failed | Outcome::RolledBack => true,
-            Outcome::Cancelled => return None,
-        };
-        // Reviews and remarks may follow the end.
-        let closed = trail.iter().rfind(|recorded| matches!(recorded.event, ChangeEvent::Closed { .. }))?;
+    /// The ending of a closed change; nothing for one that is not closed or was never started.
+    pub(crate) fn of(change: &Change) -> Option<Self> {
+        let State::Closed(closed) = &change.state else { return None };
         Some(Self {
             change: change.id,
-            closed_at: closed.envelope.at,
+            closed_at: closed.at,
             change_type: change.content.change_type,
             category: change.content.category,
             services: change.content.affected_services.iter().cloned().collect(),
             requester: change.on_behalf_of.clone().unwrap_or_else(|| change.created_by.clone()),
-            failed,
+            failed: has_failed(closed.outcome),
         })
+    }
+
+    /// The ending that a row of the store tells of.
+    pub(crate) fn of_row(row: ClosedChange) -> Self {
+        Self {
+            change: row.change_id,
+            closed_at: row.ending.closed_at,
+            change_type: row.change_type,
+            category: row.category,
+            services: row.services,
+            requester: row.requester,
+            failed: has_failed(row.ending.outcome),
+        }
+    }
+}
+
+/// Anything but success counts as a failure. Cancelled changes were never started and are no closed ones.
+fn has_failed(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Successful => false,
+        Outcome::Partial | Outcome::Failed | Outcome::RolledBack | Outcome::Cancelled => true,
     }
 }
 

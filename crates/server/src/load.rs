@@ -2,18 +2,15 @@
 
 use domain::actor::ActorEvent;
 use domain::catalog::CatalogEvent;
-use domain::change::{ChangeEvent, StateName};
 use domain::id::{ActorId, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
-use store::{
-    ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort, PAGE_ROWS_MAX, STREAMS_PAGE_MAX, Store, StreamName,
-};
+use store::{STREAMS_PAGE_MAX, Store, StreamName};
 
 use crate::app::App;
 use crate::failure::Failure;
 use crate::known::{Ending, Known};
 use crate::record::{Recorded, decode};
-use crate::work::{catalog_stream, fold};
+use crate::work::catalog_stream;
 
 /// An incident and everything that ever happened to it.
 ///
@@ -60,7 +57,9 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
     for stored in store.read_stream(&catalog_stream()?, 1).await? {
         known.apply_catalog(&decode::<CatalogEvent>(stored)?);
     }
-    endings(store, &mut known).await?;
+    for closed in store.closed_changes().await? {
+        known.endings.add(&Ending::of_row(closed));
+    }
     Ok(known)
 }
 
@@ -93,30 +92,4 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
         }
     }
     Ok(())
-}
-
-/// Counts how closed changes have ended.
-async fn endings(store: &Store, known: &mut Known) -> Result<(), Failure> {
-    let mut query = ChangeQuery {
-        filter: ChangeFilter { states: vec![StateName::Closed], ..ChangeFilter::default() },
-        order: ChangeOrder { by: ChangeSort::Id, descending: false },
-        after: None,
-        limit: PAGE_ROWS_MAX,
-    };
-    loop {
-        let page = store.list_changes(query.clone()).await?;
-        for row in page.rows {
-            let stored = store.read_stream(&StreamName::change(row.change_id), 1).await?;
-            let trail: Vec<Recorded<ChangeEvent>> =
-                stored.into_iter().map(decode).collect::<Result<_, _>>()?;
-            let change = fold(row.change_id, &trail)?;
-            if let Some(ending) = change.and_then(|change| Ending::of(&change, &trail)) {
-                known.endings.add(&ending);
-            }
-        }
-        match page.next {
-            Some(next) => query.after = Some(next),
-            None => return Ok(()),
-        }
-    }
 }

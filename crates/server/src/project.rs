@@ -3,7 +3,9 @@
 use domain::change::{Change, Retrospective, State};
 use domain::incident::Incident;
 use domain::priority::{Magnitude, Priority};
-use store::{ChangeRow, IncidentRow, ProjectError, ProjectionRow, RiskRow, StoredEvent, StreamName};
+use store::{
+    ChangeRow, EndingRow, IncidentRow, ProjectError, ProjectionRow, RiskRow, StoredEvent, StreamName,
+};
 
 use crate::load::fold_incident;
 use crate::record::{Recorded, decode};
@@ -39,6 +41,7 @@ pub fn change(change: &Change) -> ProjectionRow {
         updated_at: change.updated_at,
         deadline: deadline(change),
         version: change.version,
+        ending: ending(change),
     }))
 }
 
@@ -48,6 +51,14 @@ fn deadline(change: &Change) -> Option<domain::Timestamp> {
         (State::AwaitingApproval(awaiting), _) => Some(awaiting.deadline),
         (State::Approved(_), _) => change.content.window.map(|window| window.end),
         (_, Retrospective::Due { by, .. }) => Some(*by),
+        _ => None,
+    }
+}
+
+/// How and when the change was closed.
+fn ending(change: &Change) -> Option<EndingRow> {
+    match &change.state {
+        State::Closed(closed) => Some(EndingRow { outcome: closed.outcome, closed_at: closed.at }),
         _ => None,
     }
 }

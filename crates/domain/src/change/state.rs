@@ -211,6 +211,8 @@ pub struct ValidationCheck {
 /// Data of `closed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
+    /// When; reviews and remarks may follow.
+    pub at: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
     /// The change that completes a partial one.

@@ -1,18 +1,25 @@
 //! What the end makes of a change: closed, reviewed, and deadlines that call for a person.
 
+use jiff::Timestamp;
+
 use super::{Misfit, Recorded};
 use crate::change::command::{Deadline, ReviewKind};
 use crate::change::state::{Change, Closed, Outcome, Retrospective, State};
 use crate::id::ChangeId;
 
-pub(super) fn closed(state: State, outcome: Outcome, follow_up: Option<ChangeId>) -> Result<State, Misfit> {
+pub(super) fn closed(
+    state: State,
+    at: Timestamp,
+    outcome: Outcome,
+    follow_up: Option<ChangeId>,
+) -> Result<State, Misfit> {
     let (State::Implemented(mut execution) | State::RolledBack(mut execution) | State::Failed(mut execution)) =
         state
     else {
         return Err(Misfit::State);
     };
     execution.deadlines.clear();
-    Ok(State::Closed(Closed { outcome, follow_up, execution }))
+    Ok(State::Closed(Closed { at, outcome, follow_up, execution }))
 }
 
 pub(super) fn reviewed(

@@ -130,7 +130,9 @@ fn next(
         }
         ChangeEvent::RolledBack => execution::rolled_back(state),
         ChangeEvent::RollbackFailed { .. } => execution::rollback_failed(state),
-        ChangeEvent::Closed { outcome, follow_up, .. } => closing::closed(state, *outcome, *follow_up),
+        ChangeEvent::Closed { outcome, follow_up, .. } => {
+            closing::closed(state, recorded.at, *outcome, *follow_up)
+        }
         ChangeEvent::Reviewed { kind, .. } => closing::reviewed(change, state, recorded, *kind),
         ChangeEvent::RetrospectiveOverdue => closing::overdue(change, state),
         ChangeEvent::AttentionNeeded { .. } => Ok(closing::attention_needed(state)),
