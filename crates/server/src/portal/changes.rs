@@ -163,7 +163,8 @@ async fn model(app: &App, frame: Frame, now: Timestamp, asked: Asked) -> Result<
     let query = ChangeQuery { filter, order: asked.order()?, after, limit: ROWS_MAX };
     let ChangePage { rows, next } = app.store.list_changes(query).await?;
     let counts = app.store.count_changes_by_state().await?;
-    let rows = rows.iter().map(|change| row(&app.known(), change)).collect();
+    let known = app.known();
+    let rows = rows.iter().map(|change| row(&known, change)).collect();
     Ok(Model { frame, now, asked, states, level, counts, rows, next: next.map(|next| next.to_string()) })
 }
 
@@ -420,11 +421,9 @@ fn table_row(row: &Row, now: Timestamp) -> Markup {
                 @if row.services.is_empty() { span.quiet { "None named" } }
             }
             td.by role="cell" { (mark::actor(&row.requester, row.requester_kind)) }
-            td.due role="cell" {
-                @match row.deadline {
-                    Some(deadline) => (format::due(deadline, now)),
-                    None => span.quiet { "–" },
-                }
+            @match row.deadline {
+                Some(deadline) => td.due role="cell" { (format::due(deadline, now)) },
+                None => td.no-due.quiet role="cell" { "–" },
             }
             td.age role="cell" { (format::age(row.updated_at, now)) " ago" }
         }

@@ -35,8 +35,10 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> Markup {
 /// When something is due, as a page element: `in 3 h 26 min`, `2 h late`.
 pub(super) fn due(at: Timestamp, now: Timestamp) -> Markup {
     let left = at.duration_since(now);
-    let text = if left.is_positive() { format!("in {}", span(left)) } else { format!("{} late", span(left)) };
-    instant(at, &text)
+    html! {
+        @if left.is_positive() { (instant(at, &format!("in {}", span(left)))) }
+        @else { span.bad { (instant(at, &format!("{} late", span(left)))) } }
+    }
 }
 
 /// A span of time in its two largest units, whichever way it points: `1 d 2 h`, `3 h 26 min`, `48 min`, `12 s`.
@@ -53,14 +55,15 @@ pub(super) fn span(span: SignedDuration) -> String {
     }
 }
 
-/// How long something took: `340 ms`, `2.4 s`, `3 min 5 s`.
+/// How long something took or lasts: `340 ms`, `2.4 s`, `10 s`, `3 min 5 s`, `2 h 1 min`.
 pub(super) fn took(millis: u64) -> String {
-    let (seconds, minutes) = (millis / 1_000, millis / 60_000);
-    match (minutes, seconds) {
-        (0, 0) => format!("{millis} ms"),
-        (0, _) => format!("{seconds}.{} s", millis % 1_000 / 100),
-        (1..60, _) => format!("{minutes} min {} s", seconds % 60),
-        (_, _) => format!("{} h {} min", minutes / 60, minutes % 60),
+    let tenths = millis % 1_000 / 100;
+    let whole = SignedDuration::from_secs(i64::try_from(millis / 1_000).unwrap_or(i64::MAX));
+    match (millis / 1_000, tenths) {
+        (0, _) => format!("{millis} ms"),
+        (seconds @ 1..10, 1..) => format!("{seconds}.{tenths} s"),
+        (minutes @ 60..3_600, _) if minutes % 60 > 0 => format!("{} min {} s", minutes / 60, minutes % 60),
+        (_, _) => span(whole),
     }
 }
 
@@ -91,6 +94,20 @@ pub(super) fn words(word: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// One of our sentences, with what stands between backticks set as code. An unpaired backtick stays as it is.
+pub(super) fn marked(text: &str) -> Markup {
+    let is_paired = text.matches('`').count().is_multiple_of(2);
+    html! {
+        @if is_paired {
+            @for (at, part) in text.split('`').enumerate() {
+                @if at.is_multiple_of(2) { (part) } @else { code { (part) } }
+            }
+        } @else {
+            (text)
+        }
+    }
+}
+
 /// A sentence with a capital letter and a full stop.
 pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.trim().chars();
@@ -112,7 +129,8 @@ mod tests {
         let shown = |seconds| span(SignedDuration::from_secs(seconds));
         let all = [12, 60, 2_880, 3_600, 12_360, 86_400, 93_600, -93_600, 0].map(shown);
         assert_eq!(all, ["12 s", "1 min", "48 min", "1 h", "3 h 26 min", "1 d", "1 d 2 h", "1 d 2 h", "0 s"]);
-        assert_eq!([340, 2_450, 185_000, 7_260_000].map(took), ["340 ms", "2.4 s", "3 min 5 s", "2 h 1 min"]);
+        assert_eq!([340, 1_000, 2_450, 41_300].map(took), ["340 ms", "1 s", "2.4 s", "41 s"]);
+        assert_eq!([60_000, 185_000, 7_260_000].map(took), ["1 min", "3 min 5 s", "2 h 1 min"]);
     }
 
     #[test]
@@ -137,5 +155,7 @@ mod tests {
         assert_eq!(words("awaiting_approval"), "Awaiting approval");
         assert_eq!(sentence("the risk is not known"), "The risk is not known.");
         assert_eq!(sentence(""), ".");
+        assert_eq!(marked("give `--plan <x>`").into_string(), "give <code>--plan &lt;x&gt;</code>");
+        assert_eq!(marked("a ` alone").into_string(), "a ` alone");
     }
 }

@@ -128,7 +128,7 @@ fn brand() -> Markup {
                 rect.brand-field width="24" height="24" rx="6" {}
                 path.brand-line d="M12 6.5l5.5 10h-11z" {}
             }
-            (PRODUCT)
+            span.brand-name { (PRODUCT) }
         }
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn actor(name: &str, kind: Option<ActorKind>) -> Markup {
         Some(ActorKind::Service) | None => (Icon::Service, "program"),
     };
     html! {
-        span.actor title=(word) { (icon.mark()) span { (name) span.sr { " (" (word) ")" } } }
+        span.actor title={ (name) ", " (word) } { (icon.mark()) span { (name) span.sr { " (" (word) ")" } } }
     }
 }
 

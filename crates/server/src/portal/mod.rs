@@ -64,5 +64,5 @@ pub(crate) fn router() -> Router<SharedApp> {
 }
 
 async fn start() -> Response {
-    respond::see_other("/changes")
+    respond::see_other(respond::START)
 }

@@ -51,11 +51,11 @@ fn view(model: &Model) -> Markup {
         section.card.notice aria-labelledby="problem" {
             (Icon::Warning.mark())
             h1 #problem { (heading) }
-            p { (format::sentence(&problem.detail)) }
+            p { (format::marked(&format::sentence(&problem.detail))) }
             @if problem.errors.len() > 1 {
-                ul.plain-list { @for error in &problem.errors { li { (format::sentence(&error.message)) } } }
+                ul.plain-list { @for error in &problem.errors { li { (format::marked(&format::sentence(&error.message))) } } }
             }
-            @if let Some(next_step) = &problem.next_step { p { "Next: " (next_step) "." } }
+            @if let Some(next_step) = &problem.next_step { p { "Next: " (format::marked(next_step)) "." } }
             @if let Some(rule) = &problem.rule { p.quiet { "Rule: " code { (rule) } } }
             @if let Some(id) = problem.request_id.as_ref().filter(|_| problem.status >= 500) {
                 p.quiet { "Request: " code { (id) } }
@@ -97,8 +97,8 @@ mod tests {
         let html = view(&Model { frame: fixture::frame("/changes"), problem }).into_string();
         for part in [
             "<h1 id=\"problem\">You may not do this</h1>",
-            "Reading needs a token with the scope `read`.",
-            "Next: use a token with the scope `read`.",
+            "Reading needs a token with the scope <code>read</code>.",
+            "Next: use a token with the scope <code>read</code>.",
             "<code>token-scope-read</code>",
         ] {
             assert!(html.contains(part), "{part}: {html}");

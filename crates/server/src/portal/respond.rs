@@ -51,8 +51,8 @@ fn protected(mut response: Response) -> Response {
 
 /// Longest address that a form may lead back to, in bytes.
 const LOCATION_BYTES_MAX: usize = 1024;
-/// Where a form leads that does not say, or says something that is not one of our addresses.
-const START: &str = "/changes";
+/// The page that everything begins with; where a form leads that names no address of ours.
+pub(super) const START: &str = "/changes";
 
 /// `location` when it is an address on this server, otherwise the start page: nobody is led elsewhere.
 pub(super) fn local(location: &str) -> &str {

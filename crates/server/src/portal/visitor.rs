@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 use domain::Timestamp;
@@ -26,7 +27,7 @@ pub(super) struct Visitor {
     pub(super) caller: Option<Caller>,
     /// In which colours pages are shown.
     pub(super) theme: Theme,
-    /// Path and query of what is asked for.
+    /// Path and query of the page that is asked for; of the start page when a form was sent.
     pub(super) address: String,
     /// The address that the connection comes from, where it is known.
     pub(super) from: Option<IpAddr>,
@@ -64,12 +65,17 @@ impl FromRequestParts<SharedApp> for Visitor {
         Ok(Self {
             caller,
             theme: Theme::of(&parts.headers),
-            address: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            address: address(parts),
             from: connection.map(|ConnectInfo(address)| address.ip()),
             request_id: request_id.map(ToOwned::to_owned),
             now,
         })
     }
+}
+
+fn address(parts: &Parts) -> String {
+    let page = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+    page.map_or_else(|| respond::START.to_owned(), ToString::to_string)
 }
 
 /// Somebody who is signed in; everybody else is led to the page where one does so.

@@ -144,7 +144,7 @@ pub(super) fn card(header: &Header, now: Timestamp) -> Markup {
                 }
             }
             h1 #title { (title) }
-            p.answer { (header.answer) }
+            p.answer { (format::marked(&header.answer)) }
             ul.facts aria-label="Facts" {
                 @if let Some((score, level)) = header.risk { li { (mark::risk(score, level, Size::Head)) } }
                 li { (Told::state(*state, *outcome).mark()) }

@@ -39,7 +39,7 @@ pub(super) fn card(missing: &Missing, now: Timestamp) -> Markup {
                     li {
                         (Icon::Await.mark())
                         div {
-                            b { (format::sentence(missing)) }
+                            b { (format::marked(&format::sentence(missing))) }
                             p { "Cleared by " (cleared_by) "." }
                             @if let Some(deadline) = deadline { (until(deadline, now)) }
                         }
@@ -49,7 +49,7 @@ pub(super) fn card(missing: &Missing, now: Timestamp) -> Markup {
                     li {
                         (Icon::Await.mark())
                         div {
-                            b { (format::sentence(question)) }
+                            b { (format::marked(&format::sentence(question))) }
                             p {
                                 "Cleared by the requester's side, a technical lead, an e-CAB member or a change "
                                 "manager, with " code { "cortex-change confirm" } "."

@@ -263,7 +263,7 @@ mod tests {
         check(
             &html,
             &[
-                "In progress: 1 of 2 steps done, now step `smoke test`, run by cortex-deployer.",
+                "In progress: 1 of 2 steps done, now step <code>smoke test</code>, run by cortex-deployer.",
                 "1 of 2 steps done",
                 "Attempt 1 took 2.4 s.",
                 "deploy: done &lt;b&gt;quickly&lt;/b&gt;",
@@ -271,7 +271,7 @@ mod tests {
                 "Undo: Runs make undeploy",
                 "staging tests required",
                 "Met: run 9127 passed",
-                "over 2x_baseline for 10 min 0 s",
+                "over 2x_baseline for 10 min",
             ],
         );
         assert!(!html.contains("What is missing"), "{html}");
@@ -296,7 +296,7 @@ mod tests {
         check(
             &html,
             &[
-                "Everything was taken back: step `deploy` failed.",
+                "Everything was taken back: step <code>deploy</code> failed.",
                 "ended with status 2",
                 "Undone",
                 "Undo 1 took 2.4 s.",
@@ -331,7 +331,10 @@ mod tests {
         let html = shown(&lost, at(700), Asked::default());
         check(
             &html,
-            &["What is missing", "Nobody saw step `deploy` end, attempt 1: say whether it has taken effect."],
+            &[
+                "What is missing",
+                "Nobody saw step <code>deploy</code> end, attempt 1: say whether it has taken effect.",
+            ],
         );
     }
 

@@ -4,7 +4,6 @@ use api::change::{self as wire, Factor, Term};
 use domain::risk::{Assessment, Level};
 use maud::{Markup, html};
 
-use crate::portal::mark::{self, Size};
 use crate::portal::{format, icon::Icon};
 use crate::view;
 
@@ -143,10 +142,9 @@ fn level(risk: &Risk) -> Markup {
     let told = &risk.told;
     html! {
         p.level {
-            (mark::risk(told.score, risk.level, Size::Head))
-            " By the score alone it would be " (told.band_level) ", by blast radius and probability "
-            (told.matrix_level) "; the higher counts."
-            @for floor in &told.level_floors { " " (format::sentence(floor)) }
+            b { (risk.level.title()) " risk." } " By the score alone it would be " (told.band_level)
+            ", by blast radius and probability " (told.matrix_level) "; the higher counts."
+            @for floor in &told.level_floors { " " (format::marked(&format::sentence(floor))) }
         }
     }
 }
@@ -179,7 +177,7 @@ fn facts(told: &wire::Risk) -> Markup {
             }
             @if !told.missing.is_empty() {
                 dt { "Not known" }
-                dd { ul.plain-list { @for missing in &told.missing { li { (format::sentence(missing)) } } } }
+                dd { ul.plain-list { @for missing in &told.missing { li { (format::marked(&format::sentence(missing))) } } } }
             }
         }
     }
@@ -194,8 +192,8 @@ fn findings(told: &wire::Risk) -> Markup {
                     li {
                         (Icon::Warning.mark())
                         div {
-                            b { (format::sentence(&finding.sentence)) }
-                            p { "Next: " (finding.next_step) "." }
+                            b { (format::marked(&format::sentence(&finding.sentence))) }
+                            p { "Next: " (format::marked(&finding.next_step)) "." }
                             p.quiet {
                                 code { (finding.rule) }
                                 @if let Some(control) = &finding.control { " " (control) }
@@ -214,7 +212,7 @@ fn factor_parts(factor: &Factor) -> Markup {
         dd {
             ul.plain-list {
                 @for part in &factor.contributions {
-                    li { (signed(part.value)) " " (format::sentence(&part.sentence)) }
+                    li { (signed(part.value)) " " (format::marked(&format::sentence(&part.sentence))) }
                 }
             }
         }

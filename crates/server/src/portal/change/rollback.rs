@@ -86,7 +86,7 @@ pub(super) fn card(rollback: &Rollback) -> Markup {
     html! {
         section.card aria-labelledby="rollback" {
             h2 #rollback { "Rollback" }
-            @if let Some(cause) = &rollback.cause { p { b { "Begun because " } (cause) "." } }
+            @if let Some(cause) = &rollback.cause { p { b { "Begun because " } (format::marked(cause)) "." } }
             @if !rollback.not_undone.is_empty() {
                 p.bad { "Not undone: " (rollback.not_undone.join(", ")) "." }
             }

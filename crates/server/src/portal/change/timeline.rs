@@ -124,7 +124,7 @@ fn row(entry: &Entry, kinds: &Kinds, now: Timestamp) -> Markup {
                     (mark::actor(&told.actor, kinds.get(&told.actor)))
                     @if let Some(other) = &told.on_behalf_of { span.quiet { " for " (other) } }
                 }
-                p.prose { (told.details) }
+                p.prose { (format::marked(&told.details)) }
                 @if !told.policies.is_empty() {
                     p.quiet { "Decided by " (told.policies.join(", ")) }
                 }

@@ -108,11 +108,12 @@ impl Browser {
         Ok(self.page.execute(script, Vec::new()).await?.json().clone())
     }
 
-    /// What the browser complained about since the last time.
-    pub(super) async fn complaints(&self) -> Result<Vec<String>> {
+    /// Errors that the browser noted since the last time.
+    pub(super) async fn errors(&self) -> Result<Vec<String>> {
         let answer = self.page.handle().cmd(DriverCommand::ExtensionCommand(Box::new(ReadLog))).await?;
         let entries: Vec<Value> = answer.value()?;
-        Ok(entries.iter().filter_map(|entry| entry.get("message")).map(Value::to_string).collect())
+        let errors = entries.iter().filter(|entry| entry.get("level") == Some(&json!("SEVERE")));
+        Ok(errors.filter_map(|entry| entry.get("message")).map(Value::to_string).collect())
     }
 
     /// Keeps a picture of the whole page beside the build's other files, for whoever wants to look at it.

@@ -5,7 +5,7 @@ use api::change::{ApproveRequest, CommentRequest};
 use api::request::ChangeRequest;
 use api::run::{ProgressRequest, StartRequest};
 use client::Client;
-use domain::plan::{Observation, Outcome, Part, Task};
+use domain::plan::{Failure, Observation, Outcome, Part, Task};
 use domain::text::FreeText;
 use serde_json::json;
 use thirtyfour::prelude::*;
@@ -16,10 +16,17 @@ use crate::harness::{TestApp, small_change};
 /// Widths at which both pages are looked at, in CSS pixels.
 const WIDTHS: [u32; 4] = [360, 768, 1024, 1440];
 
-/// Changes in several states: the numbers of one that waits and of one that is under way.
-async fn seed(app: &TestApp) -> Result<(String, String)> {
+/// Changes in several states, and their numbers.
+struct Seeded {
+    waiting: String,
+    running: String,
+    rolled_back: String,
+}
+
+async fn seed(app: &TestApp) -> Result<Seeded> {
     let catalogue = json!({ "services": [
         { "name": "greeter", "tier": 2 },
+        { "name": "chat-backend", "tier": 0 },
         { "name": "identity", "tier": 0 },
         { "name": "billing", "tier": 1, "depends_on": ["identity"] },
         { "name": "a-service-with-quite-a-long-name-for-narrow-screens", "tier": 3, "depends_on": ["identity"] },
@@ -34,8 +41,24 @@ async fn seed(app: &TestApp) -> Result<(String, String)> {
     let remark =
         "Rotating the keys of every tenant at once worries me: <b>please</b> say how long tokens stay valid.";
     lead.comment(&waiting, &CommentRequest { text: remark.to_owned() }).await?;
-    let running = running(&agent, &lead, &deployer).await?;
-    Ok((waiting, running))
+    let team = Team { agent: &agent, lead: &lead, deployer: &deployer };
+    let smoke_test = Task::new(Part::Step, "smoke test".parse()?);
+    let runs = [Observation::Started { task: smoke_test, attempt: 1 }];
+    let running = team.run("Deploy the chat backend 4.12", Outcome::Succeeded, &runs).await?;
+    let undo = Task::new(Part::Undo, "deploy".parse()?);
+    let undone = [
+        Observation::Started { task: undo.clone(), attempt: 1 },
+        Observation::Ended {
+            task: undo,
+            attempt: 1,
+            outcome: Outcome::Succeeded,
+            duration_millis: 8_100,
+            log: None,
+        },
+    ];
+    let failed = Outcome::Failed { failure: Failure::ExitStatus { status: 2 } };
+    let rolled_back = team.run("Deploy the chat backend 4.13", failed, &undone).await?;
+    Ok(Seeded { waiting, running, rolled_back })
 }
 
 /// A change that reaches Tier 0, about which little is known.
@@ -54,45 +77,45 @@ fn wide_change() -> ChangeRequest {
     }
 }
 
-/// A change whose first step is done and whose second one runs.
-async fn running(agent: &Client, lead: &Client, deployer: &Client) -> Result<String> {
-    let plan = json!({ "steps": [
-        { "name": "deploy", "run": "make deploy VERSION=4.12", "undo": "make deploy VERSION=4.11" },
-        { "name": "smoke test", "check": { "http": "http://greeter.internal/health" }, "timeout": "2m" },
-    ]});
-    let request = ChangeRequest {
-        title: "Deploy the chat backend 4.12".to_owned(),
-        implementation_plan: Some(serde_json::from_value(plan)?),
-        ..small_change("identity")
-    };
-    let change = agent.create_change(&request, "running").await?;
-    let approval = ApproveRequest { digest: change.digest.clone(), ..ApproveRequest::default() };
-    let change = lead.approve(&change.change_id, &approval).await?;
-    let id = change.change_id;
-    let start = StartRequest {
-        holder: "runner-1".to_owned(),
-        digest: change.digest.parse()?,
-        commit: None,
-        auto_rollback: true,
-    };
-    let fencing_token = deployer.start(&id, &start).await?.fencing_token;
-    let task = |step: &str| -> Result<Task> { Ok(Task::new(Part::Step, step.parse()?)) };
-    let log = Some(FreeText::new("pulling image\nrolling out 3 replicas\n3 of 3 ready")?);
-    let observations = [
-        Observation::Started { task: task("deploy")?, attempt: 1 },
-        Observation::Ended {
-            task: task("deploy")?,
-            attempt: 1,
-            outcome: Outcome::Succeeded,
-            duration_millis: 41_300,
-            log,
-        },
-        Observation::Started { task: task("smoke test")?, attempt: 1 },
-    ];
-    for observation in observations {
-        deployer.progress(&id, &ProgressRequest { fencing_token, observation }).await?;
+/// Who asks, who approves and who implements.
+struct Team<'a> {
+    agent: &'a Client,
+    lead: &'a Client,
+    deployer: &'a Client,
+}
+
+impl Team<'_> {
+    /// Runs a change whose first step ends as `outcome` says, followed by what is observed `then`.
+    async fn run(&self, title: &str, outcome: Outcome, then: &[Observation]) -> Result<String> {
+        let plan = json!({ "steps": [
+            { "name": "deploy", "run": "make deploy VERSION=4.12", "undo": "make deploy VERSION=4.11" },
+            { "name": "smoke test", "check": { "http": "http://greeter.internal/health" }, "timeout": "2m" },
+        ]});
+        let request = ChangeRequest {
+            title: title.to_owned(),
+            implementation_plan: Some(serde_json::from_value(plan)?),
+            ..small_change("chat-backend")
+        };
+        let change = self.agent.create_change(&request, &title.replace(" ", "-")).await?;
+        let approval = ApproveRequest { digest: change.digest.clone(), ..ApproveRequest::default() };
+        let change = self.lead.approve(&change.change_id, &approval).await?;
+        let start = StartRequest {
+            holder: "runner-1".to_owned(),
+            digest: change.digest.parse()?,
+            commit: None,
+            auto_rollback: true,
+        };
+        let fencing_token = self.deployer.start(&change.change_id, &start).await?.fencing_token;
+        let task = Task::new(Part::Step, "deploy".parse()?);
+        let log = Some(FreeText::new("pulling image\nrolling out 3 replicas\n3 of 3 ready")?);
+        let started = Observation::Started { task: task.clone(), attempt: 1 };
+        let ended = Observation::Ended { task, attempt: 1, outcome, duration_millis: 41_300, log };
+        for observation in [started, ended].iter().chain(then) {
+            let report = ProgressRequest { fencing_token, observation: observation.clone() };
+            self.deployer.progress(&change.change_id, &report).await?;
+        }
+        Ok(change.change_id)
     }
-    Ok(id)
 }
 
 /// What every page must be, whatever it shows.
@@ -117,12 +140,13 @@ async fn check_page(browser: &Browser, title: &str) -> Result<()> {
                styled: all('[style]').length,
                scripts: all('script').length,
                wide: document.documentElement.scrollWidth - innerWidth,
+               spilling: all('.card, .side').filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.className),
              };",
         )
         .await?;
     let expected = json!({
         "language": "en", "mains": 1, "heads": 1, "navigations": 0, "unnamed": [], "headless": [], "doubled": [],
-        "dangling": [], "styled": 0, "scripts": 0, "wide": 0,
+        "dangling": [], "styled": 0, "scripts": 0, "wide": 0, "spilling": [],
     });
     assert_eq!(facts, expected, "{title}");
     Ok(())
@@ -133,9 +157,13 @@ async fn check_contrast(browser: &Browser) -> Result<()> {
     let poor = browser
         .eval(
             "const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+             const seen = new Map();
              const rgba = (colour) => {
-               canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-               return [...canvas.getImageData(0, 0, 1, 1).data];
+               if (!seen.has(colour)) {
+                 canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+                 seen.set(colour, [...canvas.getImageData(0, 0, 1, 1).data]);
+               }
+               return seen.get(colour);
              };
              const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
                .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -165,16 +193,16 @@ async fn check_contrast(browser: &Browser) -> Result<()> {
 
 /// Looks at a page at every width and in both colours.
 async fn look_at(browser: &Browser, address: &str, title: &str, name: &str) -> Result<()> {
+    browser.page.goto(address).await?;
     for width in WIDTHS {
         browser.be_wide(width).await?;
-        browser.page.goto(address).await?;
         check_page(browser, title).await?;
-        for scheme in ["light", "dark"] {
-            browser.prefer(scheme).await?;
-            check_contrast(browser).await?;
-            browser.keep_picture(&format!("{name}-{width}-{scheme}")).await?;
-            browser.be_wide(width).await?;
-        }
+    }
+    for (width, scheme) in [(1440, "dark"), (1440, "light"), (360, "light")] {
+        browser.be_wide(width).await?;
+        browser.prefer(scheme).await?;
+        check_contrast(browser).await?;
+        browser.keep_picture(&format!("{name}-{width}-{scheme}")).await?;
     }
     Ok(())
 }
@@ -182,7 +210,7 @@ async fn look_at(browser: &Browser, address: &str, title: &str, name: &str) -> R
 #[tokio::test]
 async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     let app = TestApp::start().await?;
-    let (waiting, running) = seed(&app).await?;
+    let Seeded { waiting, running, rolled_back } = seed(&app).await?;
     let Some(browser) = Browser::start().await? else { return app.stop().await };
     let url = app.url();
     look_at(&browser, &format!("{url}/changes"), "Sign in", "sign-in").await?;
@@ -197,11 +225,13 @@ async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     look_at(&browser, &format!("{url}/changes/{waiting}"), &wide, "change-waiting").await?;
     let title = format!("{running} Deploy the chat backend 4.12");
     look_at(&browser, &format!("{url}/changes/{running}"), &title, "change-running").await?;
+    let title = format!("{rolled_back} Deploy the chat backend 4.13");
+    look_at(&browser, &format!("{url}/changes/{rolled_back}"), &title, "change-rolled-back").await?;
     let title = "There is nothing here";
     look_at(&browser, &format!("{url}/changes/CHG-1999-000001"), title, "not-found").await?;
 
-    let complaints = browser.complaints().await?;
-    let others: Vec<_> = complaints.iter().filter(|text| !text.contains("CHG-1999-000001")).collect();
+    let errors = browser.errors().await?;
+    let others: Vec<_> = errors.iter().filter(|text| !text.contains("CHG-1999-000001")).collect();
     assert!(others.is_empty(), "{others:?}");
     browser.quit().await?;
     app.stop().await
@@ -210,7 +240,7 @@ async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
 #[tokio::test]
 async fn the_list_is_searched_sorted_and_left_with_the_keyboard_and_without_a_script() -> Result<()> {
     let app = TestApp::start().await?;
-    let (waiting, _) = seed(&app).await?;
+    let Seeded { waiting, .. } = seed(&app).await?;
     let Some(browser) = Browser::start().await? else { return app.stop().await };
     browser.be_wide(1440).await?;
     browser.page.cdp().send_raw("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await?;

@@ -1,28 +1,32 @@
 //! Who gets in, how long they stay, and what a browser is told.
 
 use anyhow::Result;
-use api::actor::IssueToken;
 use jiff::SignedDuration;
 
-use super::raw::{Answer, Ask};
+use super::asking::{answer, form, own_form, page, session, sign_in};
 use crate::harness::TestApp;
-
-async fn sign_in(app: &TestApp, token: &str) -> Result<Answer> {
-    Ask::form(&format!("token={token}&next=%2Fchanges%3Flevel%3Dhigh")).send(app, "/login").await
-}
+use crate::http::{Answer, Ask};
 
 /// Whether the answer leads to where one signs in.
 fn is_turned_away(answer: &Answer) -> bool {
     answer.status == 303 && answer.header("location").is_some_and(|location| location.starts_with("/login"))
 }
 
+fn check(answer: &Answer, status: u16, parts: &[&str]) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    let text = answer.text();
+    for part in parts {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_visitor_is_led_through_the_sign_in_to_the_wanted_page() -> Result<()> {
     let app = TestApp::start().await?;
-    let turned_away = Ask::new().send(&app, "/changes?level=high").await?;
+    let turned_away = answer(&app, Ask::get("/changes?level=high")).await?;
     assert_eq!(turned_away.header("location"), Some("/login?next=%2Fchanges%3Flevel%3Dhigh"));
-    let form = Ask::new().send(&app, "/login?next=%2Fchanges%3Flevel%3Dhigh").await?;
-    assert!(form.body.contains("value=\"/changes?level=high\""), "{}", form.body);
+    let empty = answer(&app, Ask::get("/login?next=%2Fchanges%3Flevel%3Dhigh")).await?;
+    check(&empty, 200, &["value=\"/changes?level=high\""]);
 
     let signed_in = sign_in(&app, &app.admin_token).await?;
     assert_eq!((signed_in.status, signed_in.header("location")), (303, Some("/changes?level=high")));
@@ -30,13 +34,12 @@ async fn a_visitor_is_led_through_the_sign_in_to_the_wanted_page() -> Result<()>
     assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Strict"), "{cookie}");
     assert!(!cookie.contains(&app.admin_token), "{cookie}");
 
-    let page = Ask::new().with_cookie_of(&signed_in)?.send(&app, "/changes?level=high").await?;
-    assert_eq!(page.status, 200, "{}", page.body);
-    assert!(
-        page.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'"))
-    );
-    assert_eq!(page.header("cache-control"), Some("no-store"));
-    assert!(!page.body.contains(&app.admin_token));
+    let list = page(&app, &session(&signed_in)?, "/changes?level=high").await?;
+    check(&list, 200, &["bootstrap-admin"]);
+    let policy = list.header("content-security-policy").unwrap_or_default();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(list.header("cache-control"), Some("no-store"));
+    assert!(!list.text().contains(&app.admin_token));
     app.stop().await
 }
 
@@ -44,61 +47,53 @@ async fn a_visitor_is_led_through_the_sign_in_to_the_wanted_page() -> Result<()>
 async fn only_a_good_token_from_one_of_our_own_pages_lets_anybody_in() -> Result<()> {
     let app = TestApp::start().await?;
     let unknown = sign_in(&app, "cct_unknown").await?;
-    assert_eq!((unknown.status, unknown.header("set-cookie")), (401, None));
-    assert!(
-        unknown.body.contains("the token is unknown") && !unknown.body.contains("cct_unknown"),
-        "{}",
-        unknown.body
-    );
+    check(&unknown, 401, &["the token is unknown"]);
+    assert!(unknown.header("set-cookie").is_none() && !unknown.text().contains("cct_unknown"), "{unknown:?}");
     let body = format!("token={}&next=", app.admin_token);
     for foreign in [
-        Ask::foreign_form(&body),
-        Ask::foreign_form(&body).header("Sec-Fetch-Site", "cross-site"),
-        Ask::foreign_form(&body).header("Origin", "http://evil.example.org"),
-        Ask::foreign_form(&body).header("Origin", "null"),
+        form("/login", &body),
+        form("/login", &body).header("sec-fetch-site", "cross-site"),
+        form("/login", &body).header("origin", "http://evil.example.org"),
+        form("/login", &body).header("origin", "null"),
     ] {
-        let answer = foreign.send(&app, "/login").await?;
-        assert_eq!((answer.status, answer.header("set-cookie")), (403, None), "{foreign:?}");
+        let refused = answer(&app, foreign).await?;
+        check(&refused, 403, &["The form was not sent from a page of this server", "same-origin"]);
+        assert!(refused.header("set-cookie").is_none(), "{refused:?}");
     }
-    let origin = app.url();
-    let own = Ask::foreign_form(&body).header("Origin", &origin).send(&app, "/login").await?;
+    let own = answer(&app, form("/login", &body).header("origin", &app.url())).await?;
     assert_eq!((own.status, own.header("location")), (303, Some("/changes")));
-    let elsewhere = Ask::form(&format!("token={}&next=%2F%2Fevil.example.org", app.admin_token));
-    assert_eq!(elsewhere.send(&app, "/login").await?.header("location"), Some("/changes"));
-    let empty = Ask::form("").send(&app, "/login").await?;
-    assert_eq!(empty.status, 400, "{}", empty.body);
+    let elsewhere = format!("token={}&next=%2F%2Fevil.example.org", app.admin_token);
+    let kept_here = answer(&app, own_form("/login", &elsewhere)).await?;
+    assert_eq!(kept_here.header("location"), Some("/changes"));
+    check(&answer(&app, own_form("/login", "")).await?, 400, &["Paste one access token"]);
     app.stop().await
 }
 
 #[tokio::test]
 async fn a_session_ends_with_its_token_its_time_or_a_click() -> Result<()> {
     let app = TestApp::start().await?;
-    app.human("reader", &[]).await?;
-    let request = IssueToken {
-        scopes: vec!["read".to_owned()],
-        expires_in: Some("30d".to_owned()),
-        label: "portal".to_owned(),
-    };
-    let issued = app.admin.issue_token("reader", &request).await?;
-    let first = Ask::new().with_cookie_of(&sign_in(&app, &issued.token).await?)?;
-    assert_eq!(first.send(&app, "/changes").await?.status, 200);
-    app.admin.revoke_token("reader", &issued.token_id).await?;
-    assert!(is_turned_away(&first.send(&app, "/changes").await?));
+    let reader = app.person("reader", &[]).await?;
+    let issued = app.admin.list_tokens("reader").await?.items;
+    let first = session(&sign_in(&app, &reader.token).await?)?;
+    assert_eq!(page(&app, &first, "/changes").await?.status, 200);
+    for token in issued {
+        app.admin.revoke_token("reader", &token.token_id).await?;
+    }
+    assert!(is_turned_away(&page(&app, &first, "/changes").await?));
 
-    let second = sign_in(&app, &app.admin_token).await?;
-    let session = Ask::new().with_cookie_of(&second)?;
-    let foreign = Ask::foreign_form("").with_cookie_of(&second)?.send(&app, "/logout").await?;
+    let second = session(&sign_in(&app, &app.admin_token).await?)?;
+    let foreign = answer(&app, form("/logout", "").header("cookie", &second)).await?;
     assert_eq!(foreign.status, 403);
-    assert_eq!(session.send(&app, "/changes").await?.status, 200);
-    let gone = Ask::form("").with_cookie_of(&second)?.send(&app, "/logout").await?;
+    assert_eq!(page(&app, &second, "/changes").await?.status, 200);
+    let gone = answer(&app, own_form("/logout", "").header("cookie", &second)).await?;
     assert!(gone.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")), "{gone:?}");
-    assert!(is_turned_away(&session.send(&app, "/changes").await?));
+    assert!(is_turned_away(&page(&app, &second, "/changes").await?));
 
-    let third = Ask::new().with_cookie_of(&sign_in(&app, &app.admin_token).await?)?;
+    let third = session(&sign_in(&app, &app.admin_token).await?)?;
     app.pass(SignedDuration::from_hours(12) - SignedDuration::from_secs(1));
-    assert_eq!(third.send(&app, "/changes").await?.status, 200);
+    assert_eq!(page(&app, &third, "/changes").await?.status, 200);
     app.pass(SignedDuration::from_secs(1));
-    assert!(is_turned_away(&third.send(&app, "/changes").await?));
+    assert!(is_turned_away(&page(&app, &third, "/changes").await?));
     app.stop().await
 }
 
@@ -118,54 +113,40 @@ async fn whoever_guesses_has_to_wait() -> Result<()> {
 #[tokio::test]
 async fn a_token_that_may_not_read_is_refused_with_rule_and_next_step() -> Result<()> {
     let app = TestApp::start().await?;
-    app.human("approver", &["technical_lead"]).await?;
-    let request = IssueToken {
-        scopes: vec!["approve".to_owned()],
-        expires_in: Some("30d".to_owned()),
-        label: "approve only".to_owned(),
-    };
-    let issued = app.admin.issue_token("approver", &request).await?;
-    let session = Ask::new().with_cookie_of(&sign_in(&app, &issued.token).await?)?;
-    let page = session.send(&app, "/changes").await?;
-    assert_eq!(page.status, 403);
-    for part in ["You may not do this", "token-scope-read", "Next: use a token with the scope"] {
-        assert!(page.body.contains(part), "{part}: {}", page.body);
-    }
+    app.person("approver", &["technical_lead"]).await?;
+    let approver = app.token("approver", &["approve"]).await?;
+    let session = session(&sign_in(&app, &approver.token).await?)?;
+    let refused = page(&app, &session, "/changes").await?;
+    check(&refused, 403, &["You may not do this", "token-scope-read", "Next: use a token with the scope"]);
     app.stop().await
 }
 
 #[tokio::test]
 async fn an_address_that_is_none_answers_each_in_its_own_way() -> Result<()> {
     let app = TestApp::start().await?;
-    let browser = Ask::new().header("Accept", "text/html,*/*;q=0.8");
-    let page = browser.send(&app, "/changs").await?;
-    assert_eq!(page.status, 404);
-    assert!(page.body.contains("<h1 id=\"problem\">There is nothing here</h1>"), "{}", page.body);
-    assert_eq!(
-        Ask::new().send(&app, "/changs").await?.header("content-type"),
-        Some("application/problem+json")
-    );
-    let api = browser.send(&app, "/api/v1/changs").await?;
-    assert_eq!((api.status, api.header("content-type")), (404, Some("application/problem+json")));
-    let session = Ask::new().with_cookie_of(&sign_in(&app, &app.admin_token).await?)?;
+    let browser = |path| Ask::get(path).header("accept", "text/html,*/*;q=0.8");
+    let problem = Some("application/problem+json");
+    let missing = answer(&app, browser("/changs")).await?;
+    check(&missing, 404, &["<h1 id=\"problem\">There is nothing here</h1>"]);
+    assert_eq!(answer(&app, Ask::get("/changs")).await?.header("content-type"), problem);
+    let api = answer(&app, browser("/api/v1/changs")).await?;
+    assert_eq!((api.status, api.header("content-type")), (404, problem));
+
+    let session = session(&sign_in(&app, &app.admin_token).await?)?;
     for (path, part) in [
-        ("/changes/CHG-2026-000099", "There is no change `CHG-2026-000099`."),
-        ("/changes/nonsense", "There is no change `nonsense`."),
-        ("/assets/portal.css", "There is no page `/assets/portal.css`."),
+        ("/changes/CHG-2026-000099", "There is no change <code>CHG-2026-000099</code>."),
+        ("/changes/nonsense", "There is no change <code>nonsense</code>."),
+        ("/assets/portal.css", "There is no page <code>/assets/portal.css</code>."),
     ] {
-        let page = session.send(&app, path).await?;
-        assert_eq!(page.status, 404, "{path}");
-        assert!(page.body.contains(part), "{path}: {}", page.body);
+        check(&page(&app, &session, path).await?, 404, &[part]);
     }
     for (path, part) in [
-        ("/changes?levle=high", "unknown field `levle`"),
+        ("/changes?levle=high", "unknown field <code>levle</code>"),
         ("/changes?level=urgent", "is not a risk level"),
         ("/changes?cursor=x", "cursor"),
         ("/changes/CHG-2026-000001?before=x", "before"),
     ] {
-        let page = session.send(&app, path).await?;
-        assert!((400..500).contains(&page.status), "{path}: {}", page.status);
-        assert!(page.body.contains(part), "{path}: {}", page.body);
+        check(&page(&app, &session, path).await?, 422, &[part]);
     }
     app.stop().await
 }
@@ -173,10 +154,10 @@ async fn an_address_that_is_none_answers_each_in_its_own_way() -> Result<()> {
 #[tokio::test]
 async fn the_style_sheet_may_be_kept_for_ever() -> Result<()> {
     let app = TestApp::start().await?;
-    let page = Ask::new().send(&app, "/login").await?;
-    let style = page.body.split('"').find(|part| part.starts_with("/assets/portal-")).unwrap_or_default();
-    let answer = Ask::new().send(&app, style).await?;
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/css; charset=utf-8")));
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    let text = answer(&app, Ask::get("/login")).await?.text();
+    let style = text.split('"').find(|part| part.starts_with("/assets/portal-")).unwrap_or_default();
+    let sheet = answer(&app, Ask::get(style)).await?;
+    assert_eq!((sheet.status, sheet.header("content-type")), (200, Some("text/css; charset=utf-8")));
+    assert_eq!(sheet.header("cache-control"), Some("public, max-age=31536000, immutable"));
     app.stop().await
 }
