@@ -77,7 +77,10 @@ impl Patient {
 
     /// What is not as it must be after everything was taken back.
     pub(crate) fn faults_when_undone(&self) -> Vec<String> {
-        let left: Vec<_> = ["prepared", "charge", "migrate"].into_iter().filter(|file| self.folder.join(file).exists()).collect();
+        let left: Vec<_> = ["prepared", "charge", "migrate"]
+            .into_iter()
+            .filter(|file| self.folder.join(file).exists())
+            .collect();
         let mut faults: Vec<String> = left.iter().map(|file| format!("`{file}` was left behind")).collect();
         if self.current() != "old\n" {
             faults.push(format!("`current` is {:?}, not what it was before", self.current()));

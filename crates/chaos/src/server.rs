@@ -62,14 +62,17 @@ impl Server {
     /// Starts it and waits until it answers.
     pub(crate) async fn start(&mut self) -> Result<()> {
         let mut command = Command::new(&self.program);
-        command.args(["serve", "--listen", &self.listen, "--config"]).arg(self.folder.join("cortex-change.toml"));
+        command
+            .args(["serve", "--listen", &self.listen, "--config"])
+            .arg(self.folder.join("cortex-change.toml"));
         command.arg("--data").arg(self.folder.join("server"));
         if let Some(url) = &self.database_url {
             command.args(["--database-url", url]);
         }
         let log = std::fs::File::options().create(true).append(true).open(self.folder.join("server.log"))?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("`{}` cannot be run", self.program.display()))?;
+        let mut child =
+            command.spawn().with_context(|| format!("`{}` cannot be run", self.program.display()))?;
         let stdout = child.stdout.take().context("no standard output")?;
         self.child = Some(child);
         if self.bootstrap_token.is_none() {
@@ -82,7 +85,11 @@ impl Server {
         let began = Instant::now();
         while began.elapsed() < START_TIME {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().transpose()) {
-                bail!("the server ended at its start with {}: see {}", status?, self.folder.join("server.log").display());
+                bail!(
+                    "the server ended at its start with {}: see {}",
+                    status?,
+                    self.folder.join("server.log").display()
+                );
             }
             if tokio::net::TcpStream::connect(&self.listen).await.is_ok() {
                 return Ok(());

@@ -71,7 +71,8 @@ impl<'a> Trial<'a> {
                 runner.kill().await?;
             }
         }
-        tally.killed_at_work += u32::from(acknowledged.state == "implementing" || acknowledged.state == "rolling_back");
+        tally.killed_at_work +=
+            u32::from(acknowledged.state == "implementing" || acknowledged.state == "rolling_back");
         let ended = self.recover(&id, runner, tally).await?;
         self.judge(&id, &acknowledged, ended, tally).await
     }
@@ -87,7 +88,10 @@ impl<'a> Trial<'a> {
     }
 
     fn implement(&self, id: &str) -> Result<Child> {
-        let log = std::fs::File::options().create(true).append(true).open(self.patient.folder().join("runner.log"))?;
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.patient.folder().join("runner.log"))?;
         Command::new(&self.stage.program)
             .args(["implement", id, "--auto-rollback"])
             .current_dir(self.patient.folder())
@@ -128,7 +132,8 @@ impl<'a> Trial<'a> {
 
     /// Answers the question about a step whose end nobody saw, after looking it up.
     async fn answer(&self, id: &str, change: &Change, tally: &mut Tally) -> Result<()> {
-        let waits = change.implementation.as_ref().is_some_and(|implementation| implementation.waiting_for.is_some());
+        let waits =
+            change.implementation.as_ref().is_some_and(|implementation| implementation.waiting_for.is_some());
         let unknown = change.implementation.as_ref().and_then(|implementation| {
             implementation.steps.iter().find(|step| step.status == "unknown").map(|step| step.name.clone())
         });
@@ -175,5 +180,7 @@ impl<'a> Trial<'a> {
 }
 
 fn contains(trail: &[TrailEntry], entry: &TrailEntry) -> bool {
-    trail.iter().any(|other| other.version == entry.version && other.action == entry.action && other.data == entry.data)
+    trail.iter().any(|other| {
+        other.version == entry.version && other.action == entry.action && other.data == entry.data
+    })
 }

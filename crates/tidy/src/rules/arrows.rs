@@ -34,7 +34,11 @@ const ARROWS: [Arrow; 14] = [
     Arrow { from: "policy", to: &["domain"], tests_to: &[] },
     Arrow { from: "runner", to: &["adapters", "api", "client", "domain"], tests_to: &[] },
     // The server's tests call it as its users do, through the client.
-    Arrow { from: "server", to: &["adapters", "api", "audit", "domain", "policy", "store"], tests_to: &["client", "testkit"] },
+    Arrow {
+        from: "server",
+        to: &["adapters", "api", "audit", "domain", "policy", "store"],
+        tests_to: &["client", "testkit"],
+    },
     Arrow { from: "store", to: &["audit", "domain"], tests_to: &["testkit"] },
     Arrow { from: "testkit", to: &[], tests_to: &[] },
     Arrow { from: "tidy", to: &[], tests_to: &[] },
