@@ -126,7 +126,6 @@ pub(super) fn rejected(reason: RejectionReason, text: FreeText) -> Decision {
         vec![ChangeEvent::Rejected { reason, text }],
         vec![
             Action::CancelTimer { deadline: Deadline::Approval },
-            Action::CancelTimer { deadline: Deadline::Window },
             Action::Notify { notice: Notice::Rejected },
         ],
     )

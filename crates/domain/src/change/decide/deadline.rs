@@ -1,6 +1,6 @@
 //! What the passing of a deadline does. A timer that has been overtaken by events, or is early, does nothing.
 
-use super::{Decision, approval, closing, rollback};
+use super::{Decision, approval, closing, implementation, rollback};
 use crate::change::action::{Action, Notice};
 use crate::change::command::{Deadline, Facts};
 use crate::change::event::ChangeEvent;
@@ -14,12 +14,8 @@ use crate::text::FreeText;
 const TEXT_BYTES_MAX: usize = 256;
 
 pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    if deadline == Deadline::Assessment {
-        return assessment(change);
-    }
-    let Some(due_at) = change.due_at(deadline) else { return Err(overtaken(change)) };
-    if facts.now < due_at {
-        return Err(Refusal::DeadlineNotPassed);
+    if deadline != Deadline::Assessment {
+        require_passed(change, deadline, facts)?;
     }
     match deadline {
         Deadline::Assessment => assessment(change),
@@ -40,30 +36,21 @@ pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> 
 }
 
 fn assessment(change: &Change) -> Result<Decision, Refusal> {
-    match &change.state {
-        State::Assessing(_) => Ok(attention("The assessment did not end in time")),
-        State::Draft
-        | State::AwaitingApproval(_)
-        | State::Approved(_)
-        | State::Implementing(_)
-        | State::Interrupted(_)
-        | State::Validating(_)
-        | State::Implemented(_)
-        | State::RollingBack(_)
-        | State::RolledBack(_)
-        | State::Failed(_)
-        | State::Closed(_)
-        | State::Rejected(_)
-        | State::Cancelled => Err(overtaken(change)),
-    }
+    let State::Assessing(_) = change.state else { return Err(overtaken(change)) };
+    Ok(attention("The assessment did not end in time"))
 }
 
 /// Nobody has taken over. What was going forward is taken back; a rollback cannot be taken back, so a person is called.
 fn interruption(change: &Change, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    if super::implementation::execution(change)?.run.is_rolling_back() {
+    if implementation::execution(change)?.run.is_rolling_back() {
         return Ok(attention("Nobody has taken over the interrupted rollback"));
     }
     Ok(rollback::started(change, &Cause::RunnerLost, facts))
+}
+
+fn require_passed(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> Result<(), Refusal> {
+    let due_at = change.due_at(deadline).ok_or_else(|| overtaken(change))?;
+    if facts.now >= due_at { Ok(()) } else { Err(Refusal::DeadlineNotPassed) }
 }
 
 fn attention(text: &str) -> Decision {

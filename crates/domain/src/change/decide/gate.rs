@@ -1,8 +1,6 @@
 //! Gates that no policy file can take away. Policy says the same in its core controls; these are the domain's own
 //! invariants, so that an added or erring policy cannot open them.
 
-use std::collections::BTreeSet;
-
 use crate::actor::{ActorKind, Role};
 use crate::change::command::{ActingActor, Facts};
 use crate::change::refusal::Refusal;
@@ -37,10 +35,9 @@ pub(super) fn independent_human<'a>(change: &Change, facts: &Facts<'a>) -> Resul
 /// The actor, when it is a human outside the requester's side who holds the role exercised.
 pub(super) fn authority<'a>(change: &Change, role: Role, facts: &Facts<'a>) -> Result<&'a ActorId, Refusal> {
     let id = independent_human(change, facts)?;
-    let no_roles = BTreeSet::new();
-    let roles = match facts.actor {
-        ActingActor::Registered { roles, .. } => roles,
-        ActingActor::System => &no_roles,
+    let is_held = match facts.actor {
+        ActingActor::Registered { roles, .. } => roles.contains(&role),
+        ActingActor::System => false,
     };
-    if roles.contains(&role) { Ok(id) } else { Err(Refusal::RoleNotHeld { role }) }
+    if is_held { Ok(id) } else { Err(Refusal::RoleNotHeld { role }) }
 }

@@ -121,7 +121,7 @@ pub(super) fn withdrawn(
 pub(super) fn window_missed(change: &mut Change, state: State, deadline: Timestamp) -> Result<State, Misfit> {
     let State::Approved(authorization) = state else { return Err(Misfit::State) };
     let awaiting = awaiting_again(change, authorization, deadline);
-    Ok(State::AwaitingApproval(awaiting))
+    Ok(State::AwaitingApproval(Awaiting { approvals: Vec::new(), ..awaiting }))
 }
 
 /// The change is allowed no longer and has not been begun, so there is nothing to review either.

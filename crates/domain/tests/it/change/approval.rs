@@ -374,6 +374,8 @@ fn a_window_is_kept_to_and_one_that_is_missed_must_be_replaced() {
             "window: the window is open from 2026-03-02T10:00:00Z to 2026-03-02T12:00:00Z; \
              it is now 2026-03-02T12:01:00Z; name a later window and have it approved",
         );
+    let State::AwaitingApproval(awaiting) = &story.change.state else { panic!("not awaiting approval") };
+    assert_eq!(awaiting.approvals, [], "what was approved can no longer be done");
     story.when(amend(super::fixture::content())).by(ada()).then("amended -> assessing");
 }
 

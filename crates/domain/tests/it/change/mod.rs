@@ -4,14 +4,19 @@
 #![expect(clippy::panic, reason = "helpers of tests stop the test that calls them")]
 
 mod fixture;
+mod honest;
 mod people;
+mod world;
 
 mod approval;
 mod closing;
 mod emergency;
 mod implementation;
 mod interrupted;
+mod page;
+mod properties;
 mod rollback;
+mod table;
 
 use std::collections::BTreeSet;
 
@@ -152,13 +157,22 @@ impl Step {
     /// The step is accepted: the actions it adds to the audit trail, and the state it leads to.
     #[track_caller]
     fn then(self, expected: &str) -> Story {
+        let before = self.story.log.len();
+        let story = self.accepted();
+        let words: Vec<_> = story.log[before..].iter().map(|entry| trail::action(&entry.event)).collect();
+        let words = if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
+        assert_eq!(format!("{words} -> {}", story.state()), expected);
+        story
+    }
+
+    /// The step is accepted, whatever it leads to.
+    #[track_caller]
+    fn accepted(self) -> Story {
         let decision = self.decided();
         let Decision { events, actions } = decision.unwrap_or_else(|refusal| {
             panic!("`{}` is refused by `{}`: {refusal}", self.command.name(), refusal.rule())
         });
         let Self { mut story, actor, .. } = self;
-        let words: Vec<_> = events.iter().map(trail::action).collect();
-        let words = if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
         let entry = |event| Entry {
             at: story.now,
             by: actor.id(),
@@ -168,7 +182,6 @@ impl Step {
         story.log.extend(events.into_iter().map(entry));
         story.change = replay(&story.log);
         story.effects = actions;
-        assert_eq!(format!("{words} -> {}", story.state()), expected);
         story
     }
 
