@@ -170,6 +170,8 @@ impl Session {
         let client = if config.get_ssl_mode() == SslMode::Disable || only_sockets {
             config.connect(NoTls)
         } else {
+            // Which cryptography is used must not depend on what else the process links; the first one to say so wins.
+            let _said_already = rustls::crypto::ring::default_provider().install_default();
             let (tls, _unreadable) = MakeRustlsConnect::with_native_certs()
                 .map_err(|_| StoreError::unavailable(NoCertificates))?;
             config.connect(tls)
