@@ -31,7 +31,10 @@ pub(crate) enum Body {
     /// Without a length, in chunks.
     Chunked(Vec<Vec<u8>>),
     /// Less than the announced length; then the connection is closed for writing.
-    Part { announced: usize, sent: Vec<u8> },
+    Part {
+        announced: usize,
+        sent: Vec<u8>,
+    },
 }
 
 impl Ask {
@@ -65,6 +68,16 @@ impl Ask {
         self.header("content-type", media_type)
     }
 
+    /// The request in short, for the one whose test it stops.
+    pub(crate) fn shown(&self) -> String {
+        let body = match &self.body {
+            Body::Nothing => String::new(),
+            Body::Whole(bytes) => String::from_utf8_lossy(bytes).chars().take(400).collect(),
+            Body::Chunked(_) | Body::Part { .. } => "…".to_owned(),
+        };
+        format!("{} {} {body}", self.method, self.path)
+    }
+
     /// Sends it and reads the whole answer, which must be one that the document describes.
     pub(crate) async fn send(&self, address: SocketAddr) -> Result<Answer> {
         let answer = self.clone().send_unchecked(address).await?;
@@ -89,7 +102,8 @@ impl Ask {
     /// Sends it and reads the head of the answer.
     pub(crate) async fn open(self, address: SocketAddr) -> Result<Opened> {
         let mut connection = TcpStream::connect(address).await?;
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n", self.method, self.path);
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
