@@ -50,7 +50,7 @@ impl Plan {
         let statuses: BTreeMap<_, _> = run.into_iter().flat_map(|run| run.step_statuses()).collect();
         let steps = plan.steps.iter().map(|step| {
             let status = statuses.get(&step.name).copied();
-            Step::of(step, status, &ends, [Part::Step, Part::Undo])
+            Step::of(step, status, &ends, &[Part::Step, Part::Undo])
         });
         Self {
             facts: facts(plan, change),
@@ -62,15 +62,9 @@ impl Plan {
 
 impl Step {
     /// A step with what happened to it in `parts` of the run.
-    pub(super) fn of(
-        step: &plan::Step,
-        status: Option<StepStatus>,
-        ends: &Ends<'_>,
-        parts: [Part; 2],
-    ) -> Self {
-        let tasks = parts.map(|part| Task::new(part, step.name.clone()));
-        let ends =
-            tasks.iter().filter_map(|task| ends.0.get(task).map(|observation| (task.part, *observation)));
+    pub(super) fn of(step: &plan::Step, status: Option<StepStatus>, ends: &Ends<'_>, parts: &[Part]) -> Self {
+        let tasks = parts.iter().map(|part| Task::new(*part, step.name.clone()));
+        let ends = tasks.filter_map(|task| ends.0.get(&task).map(|observation| (task.part, *observation)));
         Self {
             name: step.name.to_string(),
             does: does(&step.kind),

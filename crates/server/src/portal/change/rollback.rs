@@ -36,7 +36,7 @@ impl Rollback {
         let planned = content.rollback_plan.iter().flat_map(|plan| &plan.steps);
         let steps = planned.map(|step| {
             let status: Option<StepStatus> = statuses.get(&step.name).copied();
-            Step::of(step, status, &ends, [Part::RollbackStep, Part::RollbackStep])
+            Step::of(step, status, &ends, &[Part::RollbackStep])
         });
         let mut undos = content.plan.iter().flat_map(|plan| &plan.steps);
         Self {

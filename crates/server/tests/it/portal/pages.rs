@@ -14,7 +14,7 @@ use super::browser::Browser;
 use crate::harness::{TestApp, small_change};
 
 /// Widths at which both pages are looked at, in CSS pixels.
-const WIDTHS: [u32; 4] = [360, 768, 1024, 1440];
+const WIDTHS: [u32; 5] = [360, 768, 1024, 1200, 1440];
 
 /// Changes in several states, and their numbers.
 struct Seeded {
@@ -55,6 +55,7 @@ async fn seed(app: &TestApp) -> Result<Seeded> {
             duration_millis: 8_100,
             log: None,
         },
+        Observation::RollbackEnded,
     ];
     let failed = Outcome::Failed { failure: Failure::ExitStatus { status: 2 } };
     let rolled_back = team.run("Deploy the chat backend 4.13", failed, &undone).await?;
@@ -229,6 +230,12 @@ async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     look_at(&browser, &format!("{url}/changes/{rolled_back}"), &title, "change-rolled-back").await?;
     let title = "There is nothing here";
     look_at(&browser, &format!("{url}/changes/CHG-1999-000001"), title, "not-found").await?;
+
+    browser.page.goto(format!("{url}/changes")).await?;
+    browser.page.find(By::Tag("body")).await?.send_keys(Key::Tab).await?;
+    let focused = "const e = document.activeElement, box = e.getBoundingClientRect();
+                   return [e.textContent, box.left >= 0, getComputedStyle(e).outlineStyle]";
+    assert_eq!(browser.eval(focused).await?, json!(["Skip to content", true, "solid"]));
 
     let errors = browser.errors().await?;
     let others: Vec<_> = errors.iter().filter(|text| !text.contains("CHG-1999-000001")).collect();

@@ -1,5 +1,7 @@
 //! `/changes`: which changes match, where each is, whose it is.
 
+mod asked;
+
 use std::collections::BTreeMap;
 
 use axum::extract::rejection::QueryRejection;
@@ -13,10 +15,9 @@ use domain::id::ChangeId;
 use domain::risk::Level;
 use maud::{Markup, html};
 use policy::{Action, Resource};
-use serde::Deserialize;
-use store::{ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeRow, ChangeSort};
-use url::form_urlencoded::Serializer;
+use store::{ChangeFilter, ChangePage, ChangeQuery, ChangeRow};
 
+use self::asked::{Asked, NEWEST_EVENT_FIRST, ORDERS, unreadable, written};
 use super::frame::{Frame, SignedLog, document};
 use super::icon::Icon;
 use super::mark::{self, Size, Told};
@@ -51,37 +52,6 @@ const VIEWS: &[(&str, &[StateName])] = &[
     ("In progress", ACTIVE),
     ("Ended", ENDED),
 ];
-/// Orders that the form offers: how they are written in the address, and how they are called.
-const ORDERS: &[(&str, &str)] = &[
-    (NEWEST_EVENT_FIRST, "Last event first"),
-    ("-created", "Newest first"),
-    ("created", "Oldest first"),
-    ("-risk", "Highest risk first"),
-    ("risk", "Lowest risk first"),
-    ("priority", "Most urgent first"),
-    ("-priority", "Least urgent first"),
-    ("updated", "Longest without an event first"),
-    ("-id", "Highest number first"),
-    ("id", "Lowest number first"),
-];
-const NEWEST_EVENT_FIRST: &str = "-updated";
-
-/// The address's query, as it came.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Asked {
-    /// A part of the title, or a whole number.
-    q: String,
-    /// States, separated by commas.
-    state: String,
-    /// A risk level.
-    level: String,
-    /// One of [`ORDERS`].
-    sort: String,
-    /// Where the page begins.
-    cursor: String,
-}
-
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq)]
 struct Model {
@@ -133,11 +103,6 @@ pub(super) async fn show(
     read.await.unwrap_or_else(|failure: Failure| problem::page(&visitor, &failure))
 }
 
-fn unreadable(error: &QueryRejection) -> Failure {
-    let source = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    api::FieldError::new("query", source).into()
-}
-
 /// The change whose whole number was searched for, where there is one.
 async fn named(app: &App, asked: &Asked) -> Result<Option<ChangeId>, Failure> {
     match asked.q.trim().to_uppercase().parse::<ChangeId>() {
@@ -183,67 +148,6 @@ fn row(known: &Known, row: &ChangeRow) -> Row {
         deadline: row.deadline,
         updated_at: row.updated_at,
     }
-}
-
-impl Asked {
-    fn states(&self) -> Result<Vec<StateName>, Failure> {
-        let words = self.state.split(',').filter(|word| !word.is_empty());
-        let states =
-            words.map(|word| word.parse().map_err(|error| api::FieldError::new("state", error).into()));
-        states.collect()
-    }
-
-    fn level(&self) -> Result<Option<Level>, Failure> {
-        match self.level.as_str() {
-            "" => Ok(None),
-            word => Ok(Some(word.parse().map_err(|error| api::FieldError::new("level", error))?)),
-        }
-    }
-
-    fn sort(&self) -> &str {
-        if self.sort.is_empty() { NEWEST_EVENT_FIRST } else { &self.sort }
-    }
-
-    fn order(&self) -> Result<ChangeOrder, Failure> {
-        let (descending, word) =
-            self.sort().strip_prefix('-').map_or((false, self.sort()), |word| (true, word));
-        let by = match word {
-            "created" => ChangeSort::Created,
-            "updated" => ChangeSort::Updated,
-            "risk" => ChangeSort::Risk,
-            "priority" => ChangeSort::Priority,
-            "id" => ChangeSort::Id,
-            _ => {
-                let words = ORDERS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-                let message = format!("the order is unknown: expected one of {words}");
-                return Err(api::FieldError::new("sort", message).into());
-            }
-        };
-        Ok(ChangeOrder { by, descending })
-    }
-
-    /// Whether anything narrows the list.
-    fn narrows(&self) -> bool {
-        !(self.q.trim().is_empty() && self.state.is_empty() && self.level.is_empty())
-    }
-
-    /// The address of this list.
-    fn address(&self) -> String {
-        let fields = [
-            ("q", &self.q),
-            ("state", &self.state),
-            ("level", &self.level),
-            ("sort", &self.sort),
-            ("cursor", &self.cursor),
-        ];
-        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        let query = Serializer::new(String::new()).extend_pairs(given).finish();
-        if query.is_empty() { "/changes".to_owned() } else { format!("/changes?{query}") }
-    }
-}
-
-fn written(states: &[StateName]) -> String {
-    states.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(",")
 }
 
 impl Model {
@@ -591,25 +495,5 @@ mod tests {
         assert!(!html.contains(">Several<"), "{html}");
         let html = view(&model(asked(&[("state", "draft,closed")]), vec![row(7, "x")])).into_string();
         check(&html, &["<option value=\"draft,closed\" selected>Several</option>"]);
-    }
-
-    #[test]
-    fn words_that_are_none_are_refused_with_the_accepted_ones() {
-        let refusal = |asked: Asked| {
-            let failure =
-                asked.states().err().or_else(|| asked.level().err()).or_else(|| asked.order().err());
-            failure.unwrap().to_string()
-        };
-        for (fields, expected) in [
-            (("state", "approvd"), "`approvd` is not a state: expected one of draft"),
-            (("level", "urgent"), "`urgent` is not a risk level: expected one of low"),
-            (("sort", "name"), "expected one of -updated, -created"),
-        ] {
-            let text = refusal(asked(&[fields]));
-            assert!(text.contains(expected), "{text}");
-        }
-        for (word, _) in ORDERS {
-            assert!(asked(&[("sort", word)]).order().is_ok(), "{word}");
-        }
     }
 }
