@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::change::{Category, ChangeType, StateName};
+use domain::change::{Category, ChangeType, Outcome, StateName};
 use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
 use domain::priority::Priority;
 use domain::risk::Level;
 use store::{
-    Append, ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, ChangeSort, IncidentFilter, IncidentQuery,
-    IncidentRow, ProjectionRow, RiskRow, Store, StoreError,
+    Append, ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, ChangeSort, EndingRow, IncidentFilter,
+    IncidentQuery, IncidentRow, ProjectionRow, RiskRow, Store, StoreError,
 };
 
 use crate::harness::{TestDatabase, actor, at, change_row, incident_row, on_both_databases};
@@ -21,6 +21,7 @@ on_both_databases!(
     a_row_moves_through_lists_as_it_changes,
     a_cursor_of_another_list_is_refused,
     counts_and_highest_numbers,
+    closed_changes_tell_how_they_ended_and_for_whom,
     incidents_are_listed_the_last_first,
 );
 
@@ -228,6 +229,27 @@ async fn counts_and_highest_numbers(database: TestDatabase) {
     assert_eq!(store.max_change_number(2025).await.unwrap(), u32::MAX);
     assert_eq!(store.max_change_number(2027).await.unwrap(), 0);
     assert_eq!(store.max_incident_number(2026).await.unwrap(), 0);
+    store.close().await;
+}
+
+async fn closed_changes_tell_how_they_ended_and_for_whom(database: TestDatabase) {
+    let store = database.open().await;
+    let ending = EndingRow { outcome: Outcome::RolledBack, closed_at: at(99) };
+    let closed = ChangeRow {
+        state: StateName::Closed,
+        on_behalf_of: Some(actor(7)),
+        ending: Some(ending),
+        version: 9,
+        ..change_row(2)
+    };
+    store.append(write(&[change_row(1), change_row(2)])).await.unwrap();
+    assert_eq!(store.closed_changes().await.unwrap(), []);
+    store.append(write(std::slice::from_ref(&closed))).await.unwrap();
+    assert_eq!(store.change(closed.change_id).await.unwrap(), Some(closed.clone()));
+    let found = store.closed_changes().await.unwrap();
+    let [found] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((found.change_id, found.ending, &found.requester), (closed.change_id, ending, &actor(7)));
+    assert_eq!(found.services, closed.services);
     store.close().await;
 }
 
