@@ -207,14 +207,17 @@ impl TestApp {
         Ok(Self { clock, admin, admin_token, address, config, running: Some(running), database })
     }
 
-    /// Stops the server, does something to its database, and starts it again at the same address.
-    pub(crate) async fn restart_after(&mut self, work: impl FnOnce(&Database) -> Result<()>) -> Result<()> {
-        self.halt().await?;
-        work(&self.database)?;
+    /// Starts the server again at the same address, after [`TestApp::halt`].
+    pub(crate) async fn revive(&mut self) -> Result<()> {
         let running = server::start_with_clock(self.config.clone(), self.clock.clone()).await?;
         anyhow::ensure!(running.bootstrap_token().is_none(), "only a first start has a bootstrap token");
         self.running = Some(running);
         Ok(())
+    }
+
+    /// Opens the store of the halted server.
+    pub(crate) async fn store(&self) -> Result<store::Store> {
+        Ok(store::Store::open(server::store_config(&self.config)?).await?)
     }
 
     /// Stops the server and waits until it has.
