@@ -5,6 +5,7 @@
     reason = "helpers of tests stop the test that calls them"
 )]
 
+mod actor;
 mod approval;
 mod catalog;
 mod change;

@@ -64,9 +64,7 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
         return Err(illegal());
     }
     require_policy(facts)?;
-    if facts.now < change.updated_at {
-        return Err(Refusal::ClockWentBack { now: facts.now, last: change.updated_at });
-    }
+    require_clock(change, facts)?;
     match (command, &change.state) {
         (Command::Submit, _) => request::submit(change, facts),
         (Command::Amend { content }, _) => request::amend(change, content, facts),
@@ -136,4 +134,10 @@ fn require_policy(facts: &Facts<'_>) -> Result<(), Refusal> {
         Answer::Allowed { .. } => Ok(()),
         Answer::Denied { violations } => Err(Refusal::Policy { violations: violations.clone() }),
     }
+}
+
+/// Event time never runs backwards within a change.
+fn require_clock(change: &Change, facts: &Facts<'_>) -> Result<(), Refusal> {
+    let (now, last) = (facts.now, change.updated_at);
+    if now < last { Err(Refusal::ClockWentBack { now, last }) } else { Ok(()) }
 }

@@ -9,8 +9,11 @@ mod people;
 mod world;
 
 mod approval;
+mod audit_trail;
 mod closing;
+mod digest;
 mod emergency;
+mod events;
 mod implementation;
 mod interrupted;
 mod page;

@@ -1,0 +1,196 @@
+//! Stored events: one fixture for every kind of event and version. A fixture is never edited, only added to.
+//!
+//! After a new variant the compiler leads here: name its fixture below and write `fixtures/event/<type>.v1.json`.
+//! `<type>.<case>.v1.json` shows another form of the same event.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::path::Path;
+
+use domain::actor::ActorEvent;
+use domain::catalog::CatalogEvent;
+use domain::change::{ChangeEvent, Content, trail};
+use domain::incident::IncidentEvent;
+use domain::security::SecurityEvent;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Lists the kinds of an event: a name for each variant, in a `match` that the compiler holds complete.
+macro_rules! kinds {
+    ($event:ident, $all:ident, $kind_of:ident, { $($variant:ident = $kind:literal,)+ }) => {
+        const $all: &[&str] = &[$($kind),+];
+
+        fn $kind_of(event: &$event) -> &'static str {
+            match event {
+                $($event::$variant { .. } => $kind,)+
+            }
+        }
+    };
+}
+
+kinds!(ChangeEvent, CHANGE_KINDS, kind_of_change_event, {
+    Created = "change.created",
+    Submitted = "change.submitted",
+    Amended = "change.amended",
+    Commented = "change.commented",
+    RiskAssessed = "change.risk_assessed",
+    ApprovalRequested = "change.approval_requested",
+    Approved = "change.approved",
+    Rejected = "change.rejected",
+    ApprovalWithdrawn = "change.approval_withdrawn",
+    ConditionSatisfied = "change.condition_satisfied",
+    Cancelled = "change.cancelled",
+    ImplementationStarted = "change.implementation_started",
+    TakenOver = "change.taken_over",
+    Progressed = "change.progressed",
+    Interrupted = "change.interrupted",
+    Implemented = "change.implemented",
+    Validated = "change.validated",
+    ValidationFailed = "change.validation_failed",
+    RollbackStarted = "change.rollback_started",
+    RolledBack = "change.rolled_back",
+    RollbackFailed = "change.rollback_failed",
+    Closed = "change.closed",
+    Reviewed = "change.reviewed",
+    RetrospectiveOverdue = "change.retrospective_overdue",
+    WindowMissed = "change.window_missed",
+    AttentionNeeded = "change.attention_needed",
+    IncidentLinked = "change.incident_linked",
+});
+
+kinds!(IncidentEvent, INCIDENT_KINDS, kind_of_incident_event, {
+    Opened = "incident.opened",
+    Noted = "incident.noted",
+    SeverityChanged = "incident.severity_changed",
+    StateChanged = "incident.state_changed",
+    RootCauseRecorded = "incident.root_cause_recorded",
+});
+
+kinds!(ActorEvent, ACTOR_KINDS, kind_of_actor_event, {
+    Registered = "actor.registered",
+    RightsChanged = "actor.rights_changed",
+    Deactivated = "actor.deactivated",
+    Reactivated = "actor.reactivated",
+    TokenIssued = "actor.token_issued",
+    TokenRevoked = "actor.token_revoked",
+});
+
+kinds!(CatalogEvent, CATALOG_KINDS, kind_of_catalog_event, {
+    ServiceDeclared = "catalog.service_declared",
+    ServiceRetired = "catalog.service_retired",
+});
+
+kinds!(SecurityEvent, SECURITY_KINDS, kind_of_security_event, {
+    Refused = "security.refused",
+});
+
+/// Every fixture by its file name without the ending.
+fn fixtures() -> BTreeMap<String, Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/event");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+            (path.file_stem().unwrap().to_str().unwrap().to_owned(), value)
+        })
+        .collect()
+}
+
+/// The fixtures of one kind of stream: each reads as an event, is written as it was, and every kind has one.
+#[track_caller]
+fn check<E: Serialize + DeserializeOwned + Debug>(
+    stream: &str,
+    kinds: &[&str],
+    kind_of: fn(&E) -> &'static str,
+) {
+    let mut seen = BTreeSet::new();
+    for (name, stored) in fixtures().into_iter().filter(|(name, _)| name.starts_with(&format!("{stream}."))) {
+        let event: E =
+            serde_json::from_value(stored.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let kind = kind_of(&event);
+        assert_eq!(stored["type"], kind, "{name}");
+        assert!(
+            name.starts_with(&format!("{kind}.")) && name.ends_with(".v1"),
+            "{name} is named after {kind}"
+        );
+        let canonical = |value: &Value| serde_json_canonicalizer::to_string(value).unwrap();
+        assert_eq!(canonical(&serde_json::to_value(&event).unwrap()), canonical(&stored), "{name}");
+        if let Some(data) = stored.get("data") {
+            let mut extended = stored.clone();
+            extended["data"]["unheard_of"] = Value::from(1);
+            assert!(
+                serde_json::from_value::<E>(extended).is_err(),
+                "{name} reads with an unknown field: {data}"
+            );
+        }
+        seen.insert(kind);
+    }
+    let missing: Vec<_> = kinds.iter().filter(|kind| !seen.contains(*kind)).collect();
+    assert!(missing.is_empty(), "no fixture shows {missing:?}");
+}
+
+#[test]
+fn stored_events_of_changes_read_back() {
+    check("change", CHANGE_KINDS, kind_of_change_event);
+    for stored in fixtures().into_values() {
+        if let Ok(event) = serde_json::from_value::<ChangeEvent>(stored.clone()) {
+            assert_eq!(stored["type"], format!("change.{}", trail::action(&event)));
+        }
+    }
+}
+
+#[test]
+fn stored_events_of_incidents_read_back() {
+    check("incident", INCIDENT_KINDS, kind_of_incident_event);
+}
+
+#[test]
+fn stored_events_of_actors_read_back() {
+    check("actor", ACTOR_KINDS, kind_of_actor_event);
+}
+
+#[test]
+fn stored_events_of_the_catalogue_read_back() {
+    check("catalog", CATALOG_KINDS, kind_of_catalog_event);
+}
+
+#[test]
+fn stored_events_of_refused_attempts_read_back() {
+    check("security", SECURITY_KINDS, kind_of_security_event);
+}
+
+#[test]
+fn every_fixture_belongs_to_a_stream() {
+    let streams = ["change", "incident", "actor", "catalog", "security"];
+    for name in fixtures().keys() {
+        assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");
+    }
+}
+
+/// The event of a fixture.
+pub(super) fn stored_change_event(name: &str) -> ChangeEvent {
+    serde_json::from_value(fixtures().remove(name).unwrap()).unwrap()
+}
+
+/// The content of the fixture in which everything is said.
+pub(super) fn stored_content() -> Content {
+    let ChangeEvent::Created { content, .. } = stored_change_event("change.created.v1") else {
+        panic!("not a creation")
+    };
+    *content
+}
+
+/// How the audit trail words every stored event.
+#[test]
+fn the_audit_trail_in_words() {
+    let changes = fixtures().into_iter().filter(|(name, _)| name.starts_with("change."));
+    let lines: Vec<_> = changes
+        .map(|(_, stored)| {
+            let trail::Entry { action, details } = trail::entry(&serde_json::from_value(stored).unwrap());
+            format!("{action}: {details}")
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
