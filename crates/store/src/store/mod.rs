@@ -88,24 +88,18 @@ impl Store {
 
     /// Writes what was requested so far, ends the threads and lets go of the database. Later calls are refused.
     pub async fn close(&self) {
-        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut threads =
+            std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let writer = threads.pop();
         self.inner.stop.store(true, Ordering::Relaxed);
-        let _stopped = self.inner.requests.send(Request::Stop).await;
-        self.inner.requests.closed().await;
         for _ in 0..self.inner.config.readers {
             let _stopped = self.inner.reads.send(None).await;
         }
-        let joined = thread::run("store-close", move || {
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the store panicked");
-                }
-            }
-            Ok::<(), StoreError>(())
-        });
-        if let Err(error) = joined.await {
-            tracing::error!(%error, "could not wait for the store's threads");
-        }
+        join(threads).await;
+        // The last to let go is the one that may write: SQLite then copies its write-ahead log back into the file.
+        let _stopped = self.inner.requests.send(Request::Stop).await;
+        self.inner.requests.closed().await;
+        join(writer.into_iter().collect()).await;
     }
 
     /// Resolves when the writer has ended, be it closed or failed. A server watches this and ends as well.
@@ -168,6 +162,21 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("location", &self.inner.config.location).finish_non_exhaustive()
+    }
+}
+
+/// Waits for threads without blocking.
+async fn join(threads: Vec<JoinHandle<()>>) {
+    let joined = thread::run("store-close", move || {
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+        Ok::<(), StoreError>(())
+    });
+    if let Err(error) = joined.await {
+        tracing::error!(%error, "could not wait for the store's threads");
     }
 }
 

@@ -1,4 +1,4 @@
-//! `kill -9` at any instant: nothing that was acknowledged is missing.
+//! However the process ends, `kill -9` at any instant included: nothing that was acknowledged is missing.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use store::Location;
 
-use crate::harness::{TestDatabase, on_both_databases, stream};
+use crate::harness::{TestDatabase, append_one, on_both_databases, stream};
 
 on_both_databases!(what_was_acknowledged_survives_kill);
 
@@ -34,6 +34,19 @@ async fn what_was_acknowledged_survives_kill(database: TestDatabase) {
         store.close().await;
     }
     assert!(acknowledged.len() > 1, "several callers were under way");
+}
+
+#[tokio::test]
+async fn a_closed_store_is_whole_in_its_one_file() {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    append_one(&store, "change/a", 0).await.unwrap();
+    store.close().await;
+    let Location::Folder(folder) = &database.location else { unreachable!("a folder") };
+    let files =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let logs: Vec<_> = files.filter(|name| name.ends_with("-wal")).collect();
+    assert!(logs.is_empty(), "{logs:?} were not copied back");
 }
 
 /// Starts a process that appends, kills it after some acknowledgements and gives all that it printed.
