@@ -6,9 +6,11 @@
     reason = "helpers of tests stop the test that calls them"
 )]
 
+mod audit;
 mod authorization;
 mod bad_input;
 mod contract;
+mod events;
 mod harness;
 mod http;
 mod life;
