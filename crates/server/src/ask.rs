@@ -113,7 +113,7 @@ fn change_resource(
         has_test_evidence: tests.is_some(),
         tests_passed: tests.is_some_and(domain::change::TestResults::all_passed),
         has_plan: content.plan.is_some(),
-        has_rollback_plan: has_way_back(change),
+        has_rollback_plan: domain::risk::has_way_back(content),
         rollback_automated: content
             .rollback_plan
             .as_ref()
@@ -129,12 +129,6 @@ fn change_resource(
         emergency_authorised: !matches!(change.retrospective, Retrospective::NotRequired),
         runner_is_holder: runner_is_holder(caller, change),
     }
-}
-
-/// Whether there is a plan to take the change back: a rollback plan, or an undo for every step that needs one.
-fn has_way_back(change: &Change) -> bool {
-    change.content.rollback_plan.is_some()
-        || change.content.plan.as_ref().is_some_and(|plan| plan.steps.iter().any(|step| step.undo.is_some()))
 }
 
 fn approvals_outstanding(change: &Change) -> u32 {

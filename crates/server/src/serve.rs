@@ -13,7 +13,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use policy::{LoadError, PolicyFile, PolicySet};
+use policy::{FILE_BYTES_MAX, LoadError, PolicyFile, PolicySet};
 use store::{Location, OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -30,8 +30,6 @@ use crate::signing::{self, KeyFileError};
 use crate::use_cases::actors;
 use crate::{http, load, portal, workers};
 
-/// Largest policy file that is read, in bytes.
-const POLICY_BYTES_MAX: u64 = 64 * 1024;
 /// Longest identifier that a caller may give its request, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -184,8 +182,10 @@ fn policies(folder: Option<&Path>) -> Result<PolicySet, StartError> {
         if path.extension().is_none_or(|extension| extension != "cedar") {
             continue;
         }
-        if fs::metadata(&path).map_err(failed(&path))?.len() > POLICY_BYTES_MAX {
-            let error = io::Error::other(format!("larger than {POLICY_BYTES_MAX} bytes"));
+        let bytes = fs::metadata(&path).map_err(failed(&path))?.len();
+        if usize::try_from(bytes).map_or(true, |bytes| bytes > FILE_BYTES_MAX) {
+            let error =
+                io::Error::other(format!("{bytes} bytes are more than the {FILE_BYTES_MAX} accepted"));
             return Err(failed(&path)(error));
         }
         let text = fs::read_to_string(&path).map_err(failed(&path))?;

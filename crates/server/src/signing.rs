@@ -1,8 +1,8 @@
 //! The key that signs checkpoints: a file beside the embedded database, readable by its owner only.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use audit::SigningKey;
@@ -21,6 +21,12 @@ pub enum KeyFileError {
         /// What the operating system says.
         #[source]
         source: io::Error,
+    },
+    /// The database is there, its key is not.
+    #[error("`{}` is missing: restore the key with which this database was started from a backup", path.display())]
+    Lost {
+        /// The file.
+        path: PathBuf,
     },
     /// The file does not hold a key.
     #[error("`{}` is not a signing key: expected 64 hexadecimal digits; restore it from a backup", path.display())]
@@ -47,7 +53,13 @@ pub(crate) fn load_or_create(folder: &Path, log_name: &str) -> Result<SigningKey
     let path = folder.join(KEY_FILE);
     let seed = match fs::read_to_string(&path) {
         Ok(text) => parse(&path, &text)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder, &path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A new key could not continue the log that the old one signed.
+            if folder.join(store::DATABASE_FILE).exists() {
+                return Err(KeyFileError::Lost { path });
+            }
+            create(folder, &path)?
+        }
         Err(source) => return Err(KeyFileError::Path { path, source }),
     };
     SigningKey::from_seed(log_name, seed).map_err(|_| KeyFileError::Name { name: log_name.to_owned() })
@@ -63,11 +75,32 @@ fn create(folder: &Path, path: &Path) -> Result<[u8; 32], KeyFileError> {
     let failed = |source| KeyFileError::Path { path: path.to_owned(), source };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|_| KeyFileError::Random)?;
-    fs::create_dir_all(folder).map_err(failed)?;
+    // Audit texts and the key are for the server's own user.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     // Never overwrites: a second server that starts at the same moment finds the first one's key.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(hex::encode(seed).as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_never_for_a_log_that_another_one_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let key = load_or_create(&data, "log").unwrap().verifying_key().to_string();
+        assert_eq!(load_or_create(&data, "log").unwrap().verifying_key().to_string(), key);
+        fs::write(data.join(store::DATABASE_FILE), "").unwrap();
+        fs::remove_file(data.join(KEY_FILE)).unwrap();
+        let error = load_or_create(&data, "log").unwrap_err().to_string();
+        assert!(error.contains("is missing: restore the key"), "{error}");
+        assert!(!data.join(KEY_FILE).exists());
+        fs::write(data.join(KEY_FILE), "rubbish").unwrap();
+        assert!(load_or_create(&data, "log").unwrap_err().to_string().contains("64 hexadecimal digits"));
+    }
 }

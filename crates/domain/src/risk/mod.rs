@@ -23,7 +23,7 @@ mod score;
 
 pub use assessment::{Assessment, AssessmentFacts, assess};
 pub use blast_radius::{BlastClass, BlastRadius, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
-pub use factors::{Contribution, FactorValue, Factors};
+pub use factors::{Contribution, FactorValue, Factors, has_way_back};
 pub use finding::{Finding, FindingRule};
 pub use history::{Age, Count, History, Record};
 pub use level::{Level, LevelFloor, RollbackRequirement, TestingRequirement};

@@ -3,6 +3,7 @@
 //! To add one: a file here with an `async fn turn(&SharedApp) -> Result<(), Failure>`, and its line in [`ALL`].
 
 mod follow;
+mod housekeeping;
 mod leases;
 mod outbox;
 mod timers;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
 const SECOND: Duration = Duration::from_secs(1);
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 type Turn = for<'a> fn(&'a SharedApp) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
 
@@ -46,6 +48,12 @@ const ALL: &[Worker] = &[
         wake: Wake::Message,
         tick: FIVE_SECONDS,
         turn: |app| Box::pin(outbox::turn(app)),
+    },
+    Worker {
+        name: "housekeeping",
+        wake: Wake::Nothing,
+        tick: HOUR,
+        turn: |app| Box::pin(housekeeping::turn(app)),
     },
     Worker {
         name: "follow",

@@ -38,8 +38,9 @@ pub(super) fn weigh(content: &Content) -> Weighed {
     Weighed { factor: FactorValue::of(contributions), missing: Vec::new() }
 }
 
-/// Whether the change can be taken back at all: by a rollback plan, or because every step has an undo.
-pub(in crate::risk) fn has_way_back(content: &Content) -> bool {
+/// Whether the change can be taken back at all: by a rollback plan with steps, or because every step that changes
+/// something has an undo.
+pub fn has_way_back(content: &Content) -> bool {
     content.rollback_plan.as_ref().is_some_and(|plan| !plan.steps.is_empty()) || every_step_has_undo(content)
 }
 

@@ -10,7 +10,7 @@ mod impact;
 mod probability;
 mod testing;
 
-pub(super) use automation::has_way_back;
+pub use automation::has_way_back;
 
 use serde::{Deserialize, Serialize};
 
