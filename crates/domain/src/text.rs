@@ -42,6 +42,9 @@ pub enum InvalidText {
         /// The Unicode code point found.
         code: u32,
     },
+    /// Marked as erased by somebody else than the store.
+    #[error("text is marked as erased: write the text itself, or leave it out")]
+    Erased,
 }
 
 /// Free text or a personal identifier: present, or erased with its commitment left behind.
@@ -98,10 +101,19 @@ impl FreeText {
         if text.trim().is_empty() {
             return Err(InvalidText::Empty);
         }
-        if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\n' && *c != '\t') {
-            return Err(InvalidText::Control { code: u32::from(c) });
-        }
+        refuse_control(&text)?;
         Ok(Self(Content::Present(text)))
+    }
+
+    /// Checks a text that came from outside in its stored form, as a part of something larger.
+    ///
+    /// # Errors
+    /// When the text is marked as erased or carries control characters.
+    pub fn check_foreign(&self) -> Result<(), InvalidText> {
+        match &self.0 {
+            Content::Present(text) => refuse_control(text),
+            Content::Erased(_) => Err(InvalidText::Erased),
+        }
     }
 
     /// The text, or `[erased]` where it has been erased.
@@ -115,6 +127,13 @@ impl FreeText {
     /// Whether the text has been erased.
     pub fn is_erased(&self) -> bool {
         matches!(self.0, Content::Erased(_))
+    }
+}
+
+fn refuse_control(text: &str) -> Result<(), InvalidText> {
+    match text.chars().find(|c| c.is_control() && *c != '\n' && *c != '\t') {
+        Some(c) => Err(InvalidText::Control { code: u32::from(c) }),
+        None => Ok(()),
     }
 }
 
@@ -194,6 +213,15 @@ mod tests {
         assert!(FreeText::new("x".repeat(TEXT_BYTES_MAX + 1)).is_err());
         assert_eq!(FreeText::title("two\nlines"), Err(InvalidText::SeveralLines));
         assert_eq!(FreeText::new("a\r\nb").unwrap().as_str(), "a\nb");
+    }
+
+    #[test]
+    fn a_text_in_stored_form_is_accepted_from_outside_only_as_it_could_have_been_written() {
+        let foreign = |stored: &str| serde_json::from_str::<FreeText>(stored).unwrap().check_foreign();
+        assert_eq!(foreign(r#"{"$text":"two\nlines"}"#), Ok(()));
+        assert_eq!(foreign(r#"{"$text":"\u001b[31m"}"#), Err(InvalidText::Control { code: 0x1b }));
+        assert_eq!(foreign(r#"{"$erased":"ab"}"#), Err(InvalidText::Erased));
+        assert_eq!(FreeText::excerpt("\u{1b}[31m", 10).check_foreign(), Ok(()));
     }
 
     #[test]

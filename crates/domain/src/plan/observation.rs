@@ -10,7 +10,7 @@ use crate::canonical::Digest;
 use crate::duration::DURATION_MILLIS_MAX;
 use crate::id::{ActorId, StepName};
 use crate::rollback::{ConditionName, Reaction, RollbackSpeed};
-use crate::text::FreeText;
+use crate::text::{FreeText, InvalidText};
 
 /// Longest excerpt of a task's output, in bytes. Cut with [`FreeText::excerpt`], whose mark needs some more.
 pub const LOG_BYTES_MAX: usize = 8 * 1024;
@@ -210,6 +210,14 @@ pub enum InvalidObservation {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A text with characters that no reader should meet, or marked as erased.
+    #[error("`{field}` is not accepted: {reason}")]
+    Text {
+        /// The text's field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: InvalidText,
+    },
     /// A longer duration than there is.
     #[error("`duration_millis` is {given}: expected at most {DURATION_MILLIS_MAX}")]
     Duration {
@@ -311,7 +319,8 @@ fn text(field: &'static str, value: Option<&FreeText>, limit: usize) -> Result<(
     if given > limit + EXCERPT_MARK_BYTES_MAX {
         return Err(InvalidObservation::TooLong { field, given, limit });
     }
-    Ok(())
+    let checked = value.map_or(Ok(()), FreeText::check_foreign);
+    checked.map_err(|reason| InvalidObservation::Text { field, reason })
 }
 
 fn first_or_later(attempt: u32) -> Result<(), InvalidObservation> {

@@ -1,7 +1,7 @@
 //! What a command does to a change: a pure decision.
 //!
 //! To add a command: a variant in `command.rs`, a row in `transition.rs`, an arm here, a function in the file of its
-//! stage of life, and its events in `evolve.rs`.
+//! stage of life, and its events in `evolve/`.
 
 mod approval;
 mod closing;

@@ -128,6 +128,25 @@ fn a_report_that_cannot_be_true_is_refused() {
 }
 
 #[test]
+fn the_log_of_a_step_carries_nothing_that_would_disturb_its_readers() {
+    for (log, expected) in [
+        (r#"{"$text":"\u001b[2J"}"#, "text contains the control character U+001B"),
+        (r#"{"$erased":"5f"}"#, "text is marked as erased"),
+    ] {
+        let log = serde_json::from_str(log).unwrap();
+        let report = Observation::Ended {
+            task: do_step("switch"),
+            attempt: 1,
+            outcome: domain::plan::Outcome::Succeeded,
+            duration_millis: 10,
+            log: Some(log),
+        };
+        let words = half_way().when(observe(report)).by(runner()).refusal().to_string();
+        assert!(words.starts_with(&format!("`log` is not accepted: {expected}")), "{words}");
+    }
+}
+
+#[test]
 fn a_runner_cannot_report_what_only_a_person_or_the_product_can_know() {
     let decided = Observation::PersonDecided {
         task: do_step("deploy"),

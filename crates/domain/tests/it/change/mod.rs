@@ -198,10 +198,16 @@ impl Step {
         self.story
     }
 
+    /// The step is refused.
+    #[track_caller]
+    fn refusal(&self) -> Refusal {
+        self.decided().unwrap_err()
+    }
+
     /// The step is refused with these words: rule, sentence, next step.
     #[track_caller]
     fn refused_saying(self, expected: &str) -> Story {
-        let refusal = self.decided().unwrap_err();
+        let refusal = self.refusal();
         let words = format!("{}: {refusal}; {}", refusal.rule(), refusal.next_step());
         assert_eq!(words, expected);
         self.story
