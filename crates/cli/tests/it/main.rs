@@ -9,6 +9,7 @@ mod administration;
 mod api;
 mod approve;
 mod create;
+mod demo;
 mod failures;
 mod files;
 mod help;

@@ -1,0 +1,29 @@
+//! The demo, as somebody runs it who has just built the program.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, ensure};
+
+#[test]
+fn the_demo_checks_what_it_claims_and_leaves_nothing_behind() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let output = Command::new(env!("CARGO_BIN_EXE_cortex-change"))
+        .arg("demo")
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::null())
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    for claim in [
+        "the agent's own approval is refused by policy",
+        "it is rolled back without a person (status 5)",
+        "the whole log verifies",
+        "with one word of it changed, it does not",
+    ] {
+        ensure!(told.contains(claim), "the demo does not claim that {claim}:\n{told}");
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path())?.collect();
+    ensure!(left.is_empty(), "left behind: {left:?}");
+    Ok(())
+}
