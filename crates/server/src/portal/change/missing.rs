@@ -52,7 +52,7 @@ pub(super) fn card(missing: &Missing, now: Timestamp) -> Markup {
                             b { (format::marked(&format::sentence(question))) }
                             p {
                                 "Cleared by the requester's side, a technical lead, an e-CAB member or a change "
-                                "manager, with " code { "cortex-change confirm" } "."
+                                "manager, with " code { "cortex-change decide" } "."
                             }
                         }
                     }

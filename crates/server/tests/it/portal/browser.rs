@@ -1,9 +1,11 @@
 //! A real browser, driven from outside, and ended with the test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::http::Method;
@@ -14,6 +16,8 @@ use thirtyfour::prelude::*;
 
 const DRIVER: &str = "/usr/bin/chromedriver";
 const BROWSER: &str = "/usr/bin/chromium";
+/// How long the driver may take to end its browser.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// Lines of the driver's output in which it names its port.
 const LINES_MAX: usize = 20;
 
@@ -24,7 +28,7 @@ pub(super) struct Browser {
     _profile: TempDir,
 }
 
-/// The program that drives the browser; killed when it is dropped.
+/// The program that drives the browser; both end when it is dropped.
 struct Driver {
     child: Child,
     port: u16,
@@ -32,12 +36,21 @@ struct Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        // Killed at once, the driver would leave its browser behind: it is asked first, and answers when all is over.
+        let _ = self.shut_down();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Driver {
+    fn shut_down(&self) -> std::io::Result<()> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
+        connection.set_read_timeout(Some(SHUTDOWN_PATIENCE))?;
+        connection.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        connection.read_to_end(&mut Vec::new()).map(drop)
+    }
+
     fn start() -> Result<Self> {
         let mut child =
             Command::new(DRIVER).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
@@ -81,12 +94,9 @@ impl Browser {
         capabilities.add_arg(&format!("--user-data-dir={}", profile.path().display()))?;
         capabilities.set("goog:loggingPrefs", json!({ "browser": "ALL" }))?;
         let page = WebDriver::new(format!("http://127.0.0.1:{}", driver.port), capabilities).await?;
+        // The session ends with its driver; ending it twice would wait in vain for an answer.
+        page.clone().leak()?;
         Ok(Some(Self { page, _driver: driver, _profile: profile }))
-    }
-
-    /// Ends the browser.
-    pub(super) async fn quit(self) -> Result<()> {
-        Ok(self.page.quit().await?)
     }
 
     /// Makes the window so many CSS pixels wide.

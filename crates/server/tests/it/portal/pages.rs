@@ -240,7 +240,6 @@ async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     let errors = browser.errors().await?;
     let others: Vec<_> = errors.iter().filter(|text| !text.contains("CHG-1999-000001")).collect();
     assert!(others.is_empty(), "{others:?}");
-    browser.quit().await?;
     app.stop().await
 }
 
@@ -275,6 +274,5 @@ async fn the_list_is_searched_sorted_and_left_with_the_keyboard_and_without_a_sc
     assert!(first.ends_with("-000001"), "{first}");
     browser.page.find(By::Css("form[action='/logout'] button")).await?.click().await?;
     browser.page.query(By::Id("token")).first().await.context("signed out")?;
-    browser.quit().await?;
     app.stop().await
 }
