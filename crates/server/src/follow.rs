@@ -79,7 +79,11 @@ impl Position {
 /// # Errors
 /// When the store or the log fails.
 pub(crate) async fn catch_up(app: &App) -> Result<bool, Failure> {
-    let size = *app.store.subscribe().borrow();
+    if app.followed.is_alone() {
+        return Ok(false);
+    }
+    // Asked of the database: the notice of what another server wrote may still be on its way.
+    let size = app.store.head().await?.size;
     let mut has_read = false;
     while let Some(next) = app.followed.next().filter(|next| *next < size) {
         let page = app.store.read_log(next, PAGE_EVENTS).await?;

@@ -17,7 +17,7 @@ on_both_databases!(
 on_sqlite!(a_flipped_byte_is_found_and_named,);
 
 /// A change that was taken back, so that an incident belongs to it.
-async fn taken_back(ann: &Person, lead: &Person) -> Result<String> {
+pub(crate) async fn taken_back(ann: &Person, lead: &Person) -> Result<String> {
     let id =
         approved(ann, lead, &in_steps(&json!([{"name": "one", "run": "false", "undo": "true"}]))).await?;
     let mut runner = Runner::start(ann, &id, true).await?;

@@ -41,7 +41,8 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answer) -> Result<()> {
         return Ok(());
     };
     let media_type = answer.header("content-type").unwrap_or("none").split(';').next().unwrap_or("none");
-    let described = content.get(media_type).with_context(|| format!("media type {media_type} is not in the document"))?;
+    let described =
+        content.get(media_type).with_context(|| format!("media type {media_type} is not in the document"))?;
     if media_type.ends_with("json") {
         let schema = &described["schema"];
         conforms(schema, &answer.json()?, "answer")?;
@@ -60,8 +61,23 @@ fn conforms(schema: &Value, value: &Value, at: &str) -> Result<()> {
     let schema = resolved(schema)?;
     for keyword in schema.keys() {
         const KNOWN: [&str; 17] = [
-            "type", "properties", "required", "items", "oneOf", "allOf", "enum", "additionalProperties",
-            "propertyNames", "format", "minimum", "maximum", "description", "minItems", "maxItems", "default", "title",
+            "type",
+            "properties",
+            "required",
+            "items",
+            "oneOf",
+            "allOf",
+            "enum",
+            "additionalProperties",
+            "propertyNames",
+            "format",
+            "minimum",
+            "maximum",
+            "description",
+            "minItems",
+            "maxItems",
+            "default",
+            "title",
         ];
         ensure!(KNOWN.contains(&keyword.as_str()), "{at}: the check does not know the keyword {keyword}");
     }
@@ -135,7 +151,8 @@ fn gather(
     let parts = schema.get("allOf").and_then(Value::as_array);
     // An object without a single property is described as anything.
     *is_open |= properties.is_none() && parts.is_none();
-    *is_open |= schema.get("additionalProperties").is_some_and(|additional| *additional != Value::Bool(false));
+    *is_open |=
+        schema.get("additionalProperties").is_some_and(|additional| *additional != Value::Bool(false));
     described.extend(properties.into_iter().flatten().map(|(name, schema)| (name.clone(), schema.clone())));
     let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     required.extend(names.filter_map(Value::as_str).map(str::to_owned));

@@ -99,7 +99,7 @@ pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     pub(crate) config: Config,
     running: Option<Running>,
-    pub(crate) database: Database,
+    _database: Database,
 }
 
 /// Somebody with a token, who speaks plain HTTP.
@@ -204,7 +204,7 @@ impl TestApp {
         let admin_token =
             running.bootstrap_token().context("a first start has a bootstrap token")?.to_owned();
         let admin = Client::new(&format!("http://{address}"), &admin_token)?;
-        Ok(Self { clock, admin, admin_token, address, config, running: Some(running), database })
+        Ok(Self { clock, admin, admin_token, address, config, running: Some(running), _database: database })
     }
 
     /// Starts the server again at the same address, after [`TestApp::halt`].

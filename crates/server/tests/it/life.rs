@@ -383,7 +383,9 @@ async fn a_rejected_change_never_starts(database: Database) -> Result<()> {
 
 async fn a_person_confirms_a_manual_step(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
-    let id = approved(&ann, &lead, &in_steps(&json!(["switch the traffic over by hand"]))).await?;
+    let by_hand =
+        json!({"name": "switch", "manual": "switch the traffic over", "undo": {"manual": "switch it back"}});
+    let id = approved(&ann, &lead, &in_steps(&json!([by_hand]))).await?;
     let mut runner = Runner::start(&ann, &id, true).await?;
     let Action::AskPerson { question } = runner.work(|_| false).await? else { panic!("a question") };
     let decided = json!({ "step": question.task.step, "decision": "done" });

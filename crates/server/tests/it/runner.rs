@@ -63,7 +63,11 @@ impl Runner {
                     self.report(&Observation::SnapshotRestored { differing: Vec::new() }).await?;
                 }
                 Action::ReportRollbackEnded => self.report(&Observation::RollbackEnded).await?,
-                Action::CheckUnknown { .. } | Action::AskPerson { .. } | Action::Await | Action::Finish | Action::Stop => {
+                Action::CheckUnknown { .. }
+                | Action::AskPerson { .. }
+                | Action::Await
+                | Action::Finish
+                | Action::Stop => {
                     return Ok(action);
                 }
             }
