@@ -36,8 +36,9 @@ pub struct TrailEntry {
 pub struct LogEntry {
     /// The stream it belongs to, for example `change/CHG-2026-000001`.
     pub stream: String,
-    /// SHA-256 of the stored leaf under RFC 6962.
-    pub leaf_hash: String,
+    /// SHA-256 of the stored leaf under RFC 6962; absent in the stream of events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf_hash: Option<String>,
     /// The entry.
     #[serde(flatten)]
     pub entry: TrailEntry,

@@ -1,6 +1,7 @@
 //! Who calls: the actor behind a token, and what the token may be used for.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::actor::{Actor, Directory, Scope};
@@ -25,7 +26,7 @@ pub(crate) enum Caller {
     /// A registered actor with a token.
     Registered {
         /// The actor, as known when the token was checked.
-        actor: Box<Actor>,
+        actor: Arc<Actor>,
         /// What the token may be used for.
         scopes: BTreeSet<Scope>,
         /// Digest of the token's secret.
@@ -69,7 +70,7 @@ impl Caller {
         if !actor.active {
             return Err(Failure::Unauthenticated("the actor is inactive"));
         }
-        Ok(Self::Registered { actor: Box::new(actor.clone()), scopes: found.scopes.clone(), token: *hash })
+        Ok(Self::Registered { actor: Arc::new(actor.clone()), scopes: found.scopes.clone(), token: *hash })
     }
 
     /// The same caller as it is now, for a decision that is made again.

@@ -1,15 +1,22 @@
 //! Settings: a file `cortex-change.toml`, unknown keys refused, each overridable from the command line.
 
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use api::run::{LEASE_GRACE_SECONDS, LEASE_SECONDS};
 use domain::approval::ApprovalSettings;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Address on which the server listens when nothing else is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8470";
+
+/// Most requests at once: more would only wait for the database.
+const CONCURRENT_REQUESTS_MAX: u64 = 100_000;
+/// Longest time for one request: an hour.
+const REQUEST_SECONDS_MAX: u64 = 60 * 60;
+/// Longest trail: half of what the store reads at once, so that the life of a change can still come to its end.
+const TRAIL_ENTRIES_MAX: u64 = 50_000;
 
 /// Settings of a server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,29 +50,12 @@ pub struct Config {
 pub struct Lease {
     /// How long a lease lives without a heartbeat, in seconds, 3 to 300. A runner stops its steps when it could not
     /// renew in time.
-    #[serde(deserialize_with = "lease_seconds")]
+    #[serde(deserialize_with = "between::<_, _, 3, 300>")]
     pub seconds: u64,
     /// How long after its end a lease may be taken over, in seconds, 6 to 300: its runner needs up to 5 seconds to stop
     /// its steps, and must have done so before another one begins.
-    #[serde(deserialize_with = "grace_seconds")]
+    #[serde(deserialize_with = "between::<_, _, 6, 300>")]
     pub grace_seconds: u64,
-}
-
-fn lease_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    within(deserializer, 3..=300)
-}
-
-fn grace_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    within(deserializer, 6..=300)
-}
-
-fn within<'de, D: Deserializer<'de>>(deserializer: D, range: RangeInclusive<u64>) -> Result<u64, D::Error> {
-    let given = u64::deserialize(deserializer)?;
-    if range.contains(&given) {
-        return Ok(given);
-    }
-    let (first, last) = (range.start(), range.end());
-    Err(serde::de::Error::custom(format!("{given} is out of range: expected {first} to {last} seconds")))
 }
 
 impl Default for Lease {
@@ -89,8 +79,10 @@ pub struct Notify {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Requests worked on at once; further ones are answered 503.
+    #[serde(deserialize_with = "between::<_, _, 1, CONCURRENT_REQUESTS_MAX>")]
     pub concurrent_requests: usize,
     /// Longest time for one request, in seconds.
+    #[serde(deserialize_with = "between::<_, _, 1, REQUEST_SECONDS_MAX>")]
     pub request_seconds: u64,
     /// Subscribers to the event stream at once.
     pub event_subscribers: usize,
@@ -98,6 +90,9 @@ pub struct Limits {
     pub shutdown_seconds: u64,
     /// Refused attempts of one actor that are recorded per hour.
     pub refusals_recorded_per_hour: u32,
+    /// Entries of a change's trail after which people can add nothing more to it.
+    #[serde(deserialize_with = "between::<_, _, 1, TRAIL_ENTRIES_MAX>")]
+    pub trail_entries: u64,
 }
 
 impl Default for Config {
@@ -125,6 +120,7 @@ impl Default for Limits {
             event_subscribers: 256,
             shutdown_seconds: 20,
             refusals_recorded_per_hour: 60,
+            trail_entries: 5_000,
         }
     }
 }
@@ -139,6 +135,18 @@ impl Config {
     }
 }
 
+/// Reads a number in a range.
+fn between<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64>,
+{
+    let number = u64::deserialize(deserializer)?;
+    let fitting =
+        Some(number).filter(|number| (MIN..=MAX).contains(number)).and_then(|number| number.try_into().ok());
+    fitting.ok_or_else(|| Error::custom(format_args!("{number} is out of range: expected {MIN} to {MAX}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,8 +158,13 @@ mod tests {
         let error = Config::from_toml("listen = \"127.0.0.1:1\"\nlisten_port = 7\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("listen_port"), "{error}");
         assert!(Config::from_toml("listen = \"localhost\"").is_err());
+        assert!(Config::from_toml("[limits]\nconcurrent_requests = 0").is_err());
+        assert!(Config::from_toml("[limits]\nconcurrent_requests = -5").is_err());
         let error = Config::from_toml("[lease]\ngrace_seconds = 2\n").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("expected 6 to 300 seconds"), "{error}");
+        assert!(
+            error.contains("line 2") && error.contains("2 is out of range: expected 6 to 300"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -128,8 +128,25 @@ impl ChangeWork {
         let acting = caller.acting(None);
         let facts = Facts { now: self.now, actor: &acting, parties: &self.parties, answer: &answer };
         let decision = change::decide(&self.change, command, &facts)?;
+        self.require_room(app, caller, action)?;
         self.guard_actor(caller)?;
         self.absorb(&caller.id(), &allowed_by(&answer), decision)
+    }
+
+    /// What people may do again and again ends at a bound, so that the trail can always be read. What brings a change to
+    /// its end is never refused for it.
+    fn require_room(&self, app: &App, caller: &Caller, action: Action) -> Result<(), Failure> {
+        let limit = app.config.limits.trail_entries;
+        let is_repeatable = matches!(
+            action,
+            Action::Comment | Action::Review | Action::Amend | Action::Approve | Action::WithdrawApproval
+        );
+        if caller.actor().is_none() || !is_repeatable || self.change.version < limit {
+            return Ok(());
+        }
+        let message =
+            format!("the trail of this change has the {limit} entries that are accepted: create another one");
+        Err(change::Refusal::InvalidContent(message).into())
     }
 
     /// Assesses a submitted change and chooses its route: approved automatically, or put to the authorities.

@@ -54,7 +54,7 @@ async fn list_entries(
     let mut items = Vec::with_capacity(events.len());
     for event in events {
         let leaf = app.store.event_leaf(event.index).await?;
-        let hash = leaf.map(|leaf| leaf.leaf_hash.to_string()).unwrap_or_default();
+        let hash = leaf.map(|leaf| leaf.leaf_hash.to_string());
         items.push(view::log_entry(&app.known(), event, hash));
     }
     let last = items.last().map(|entry| entry.entry.log_index.to_string());

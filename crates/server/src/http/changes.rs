@@ -24,7 +24,7 @@ use crate::app::SharedApp;
 use crate::ask;
 use crate::failure::Failure;
 use crate::use_cases::create::{self, NewChange};
-use crate::use_cases::request;
+use crate::use_cases::request::{self, Amendment};
 use crate::view;
 use crate::work::ChangeWork;
 
@@ -197,6 +197,12 @@ async fn amend_change(
     IfMatch(version): IfMatch,
     JsonBody { value, .. }: JsonBody<ChangeRequest>,
 ) -> Result<Response, Rejection> {
-    let work = request::amend(&app, &caller, id, version, value.to_domain()?).await?;
+    let amendment = Amendment {
+        expected_version: version,
+        content: value.to_domain()?,
+        draft: value.draft,
+        requested_by: value.requested_by.clone(),
+    };
+    let work = request::amend(&app, &caller, id, amendment).await?;
     Ok(respond::change(&app, StatusCode::OK, &work))
 }

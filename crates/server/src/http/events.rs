@@ -155,7 +155,7 @@ impl Follower {
     }
 
     fn rendered(&self, stored: store::StoredEvent) -> Option<Event> {
-        let entry = view::log_entry(&self.app.known(), stored, String::new());
+        let entry = view::log_entry(&self.app.known(), stored, None);
         let event =
             Event::default().id(entry.entry.log_index.to_string()).event(entry.entry.event_type.clone());
         event.json_data(&entry).ok()

@@ -1,6 +1,7 @@
 //! Submitting a draft and amending a change: what follows is a new assessment.
 
-use domain::change::{Command, Content, StateName};
+use api::FieldError;
+use domain::change::{Change, Command, Content, StateName};
 use domain::id::ChangeId;
 use policy::Action;
 
@@ -9,6 +10,7 @@ use crate::ask::Particulars;
 use crate::caller::Caller;
 use crate::commit::{Extras, with_change};
 use crate::failure::{Failure, Precondition};
+use crate::known::Known;
 use crate::work::ChangeWork;
 
 /// Submits a draft, assesses and routes it.
@@ -32,7 +34,20 @@ pub(crate) async fn submit(
     .await
 }
 
-/// Replaces the content of a change that was read at `expected_version`; assesses and routes it anew.
+/// What replaces a change.
+#[derive(Debug, Clone)]
+pub(crate) struct Amendment {
+    /// The version that was read.
+    pub expected_version: u64,
+    /// The content.
+    pub content: Content,
+    /// Whether the request calls it a draft.
+    pub draft: bool,
+    /// For whom it is asked, as the request names them.
+    pub requested_by: Option<String>,
+}
+
+/// Replaces the content of a change; assesses and routes it anew.
 ///
 /// # Errors
 /// When the change has moved on since, policy or the life of the change refuses, or the store fails.
@@ -40,20 +55,13 @@ pub(crate) async fn amend(
     app: &SharedApp,
     caller: &Caller,
     id: ChangeId,
-    expected_version: u64,
-    content: Content,
+    amendment: Amendment,
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
-    let command = Command::Amend { content: Box::new(content) };
+    let command = Command::Amend { content: Box::new(amendment.content.clone()) };
     app.owned(async move {
         with_change(&shared, &caller, id, Extras::default(), |work, known, caller| {
-            if work.change.version != expected_version {
-                return Err(Precondition::StaleVersion {
-                    expected: expected_version,
-                    actual: work.change.version,
-                }
-                .into());
-            }
+            require_same(known, &work.change, &amendment)?;
             work.command(&shared, caller, Action::Amend, Particulars::default(), &command)?;
             match work.change.state_name() {
                 StateName::Assessing => work.assess_and_route(&shared, known),
@@ -63,4 +71,23 @@ pub(crate) async fn amend(
         .await
     })
     .await
+}
+
+/// An amendment is of the version that was read, and leaves alone whose change it is and whether it is a draft.
+fn require_same(known: &Known, change: &Change, amendment: &Amendment) -> Result<(), Failure> {
+    let Amendment { expected_version: expected, draft, requested_by, .. } = amendment;
+    if change.version != *expected {
+        return Err(Precondition::StaleVersion { expected: *expected, actual: change.version }.into());
+    }
+    if *draft && change.state_name() != StateName::Draft {
+        let message = "a change that was submitted is a draft no more: leave it out";
+        return Err(FieldError::new("draft", message).into());
+    }
+    let Some(name) = requested_by else { return Ok(()) };
+    let named = known.directory.find(name).map(|actor| &actor.id);
+    if named.is_some() && (named == Some(&change.created_by) || named == change.on_behalf_of.as_ref()) {
+        return Ok(());
+    }
+    let message = "an amendment does not change who asked: leave it out, or create another change";
+    Err(FieldError::new("requested_by", message).into())
 }

@@ -18,7 +18,7 @@ use crate::known::Known;
 use crate::record::{Recordable, decode};
 
 /// An entry of the log; `leaf_hash` is its hash in the tree.
-pub(crate) fn log_entry(known: &Known, stored: StoredEvent, leaf_hash: String) -> LogEntry {
+pub(crate) fn log_entry(known: &Known, stored: StoredEvent, leaf_hash: Option<String>) -> LogEntry {
     let details = with_names(known, &sentence(&stored));
     let StoredEvent { index, stream, version, recorded_at, body } = stored;
     let text = |key: &str| body.get(key).and_then(Value::as_str);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn entry(stream: &str, body: Value) -> LogEntry {
-        log_entry(&fixture::known(), stored(stream, body), "ab".to_owned())
+        log_entry(&fixture::known(), stored(stream, body), Some("ab".to_owned()))
     }
 
     #[test]

@@ -15,12 +15,18 @@ const PAGE_LEASES: usize = 100;
 pub(super) async fn turn(app: &SharedApp) -> Result<(), Failure> {
     // After the grace time the holder has stopped by itself.
     let grace = Duration::from_secs(app.config.lease.grace_seconds);
+    let mut failed = None;
     for lease in app.store.expired_leases(grace, PAGE_LEASES).await? {
         let id = lease.resource.as_str().strip_prefix("change/").and_then(|id| id.parse::<ChangeId>().ok());
-        if let Some(id) = id {
-            implementation::interrupt(app, id, lease.token).await?;
+        // One change that cannot be read must not keep all others waiting for their runners.
+        if let Some(id) = id
+            && let Err(failure) = implementation::interrupt(app, id, lease.token).await
+        {
+            tracing::error!(%id, error = %failure, "a lost runner could not be recorded");
+            failed = Some(failure);
+            continue;
         }
         app.store.lease_release(&lease.resource, lease.token).await?;
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }

@@ -34,6 +34,8 @@ on_sqlite!(
     nobody_takes_over_and_the_change_is_taken_back,
     a_partial_change_names_the_one_that_completes_it,
     forgotten_changes_come_to_an_end,
+    a_trail_has_a_bound_and_still_ends,
+    an_amendment_is_of_the_same_change,
 );
 
 async fn a_change_goes_all_the_way(database: Database) -> Result<()> {
@@ -490,5 +492,45 @@ async fn forgotten_changes_come_to_an_end(database: Database) -> Result<()> {
     assert!(text(&last["details"]).contains("closed by the system"), "{last}");
     // Nobody came to undo the other one either.
     reaches(&ann, &unvalidated, "failed").await?;
+    app.stop().await
+}
+
+async fn a_trail_has_a_bound_and_still_ends(database: Database) -> Result<()> {
+    let (app, ann, lead) = team_with(database, |config| config.limits.trail_entries = 8).await?;
+    let id =
+        approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
+    let remark = json!({ "text": "and another thing" });
+    for _ in 4..8 {
+        ann.act(&id, "comments", &remark).await?;
+    }
+    let refused =
+        ann.refused(&format!("/api/v1/changes/{id}/comments"), &remark, 422, "invalid-content").await?;
+    assert!(text(&refused["detail"]).contains("the 8 entries that are accepted"), "{refused}");
+    let mut runner = Runner::start(&ann, &id, true).await?;
+    runner.work(|_| false).await?;
+    runner.finish().await?;
+    validate(&ann, &id, true).await?;
+    assert_eq!(ann.act(&id, "close", &json!({ "status": "success" })).await?["state"], "closed");
+    app.stop().await
+}
+
+async fn an_amendment_is_of_the_same_change(database: Database) -> Result<()> {
+    let (app, ann, lead) = team(database).await?;
+    let change = ann.create(&small("identity")).await?;
+    let (id, version) = (text(&change["change_id"]), change["version"].as_u64().context("a version")?);
+    for (field, value) in
+        [("draft", json!(true)), ("requested_by", json!(lead.name)), ("requested_by", json!("x"))]
+    {
+        let mut request = small("identity");
+        request[field] = value;
+        let ask = Ask::new("PUT", &format!("/api/v1/changes/{id}")).json(&request);
+        let ask = ask.header("if-match", &format!("\"{version}\""));
+        let problem = ann.send(ask).await?.refused(422, "invalid-field")?;
+        assert_eq!(problem["errors"][0]["at"], field);
+    }
+    // What was read can be sent back as it is.
+    let mut request = small("identity");
+    request["requested_by"] = change["created_by"].clone();
+    amend(&ann, id, version, &request).await?;
     app.stop().await
 }
