@@ -70,3 +70,22 @@ impl fmt::Display for Table {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_the_mean_of_the_two_in_the_middle() {
+        assert_eq!(median(&[]), 0.0);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(spread(&[4.0, 1.0, 2.0]), "2 (1–4)");
+    }
+
+    #[test]
+    fn times_are_shown_in_the_unit_that_suits_them() {
+        let shown = [1_500, 2_500_000, 1_250_000_000].map(|nanos| shown(Duration::from_nanos(nanos)));
+        assert_eq!(shown, ["1.5 µs", "2.50 ms", "1.25 s"]);
+    }
+}

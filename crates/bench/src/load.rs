@@ -180,3 +180,34 @@ fn length_of(answer: &[u8]) -> Result<Option<usize>> {
     let length: usize = length.context("an answer without length")?.parse()?;
     Ok(Some(head + HEAD_END.len() + length))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_complete_with_its_body() {
+        let answer = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}";
+        assert_eq!(length_of(&answer[..answer.len() - 3]).unwrap(), None);
+        assert_eq!(length_of(answer).unwrap(), Some(answer.len()));
+        assert!(length_of(b"HTTP/1.1 201 Created\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn percentiles_count_from_the_shortest() {
+        let times = (1..=1_000).map(Duration::from_millis).collect();
+        let measured = Measured { took: Duration::ZERO, times };
+        assert_eq!(measured.permille(500), Duration::from_millis(501));
+        assert_eq!(measured.permille(990), Duration::from_millis(991));
+        assert_eq!(measured.permille(1_000), Duration::from_millis(1_000));
+    }
+
+    #[test]
+    fn requests_differ_in_their_number_only() {
+        let mut request = Request::new(SocketAddr::from(([127, 0, 0, 1], 80)), "cct_x", "{}");
+        let first = String::from_utf8(request.numbered(1).to_vec()).unwrap();
+        let last = String::from_utf8(request.numbered(999_999_999_999).to_vec()).unwrap();
+        assert!(first.contains("idempotency-key: bench-create-000000000001\r\n\r\n{}"), "{first}");
+        assert_eq!(first.replace("000000000001", "999999999999"), last);
+    }
+}

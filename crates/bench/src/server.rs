@@ -1,6 +1,5 @@
 //! A server as its users run it: the built program in a process of its own.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -13,6 +12,7 @@ use client::Client;
 
 use crate::catalogue::catalogue;
 use crate::place::Place;
+use crate::processor;
 
 /// Longest wait for a server to be ready.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -20,8 +20,6 @@ const START_MAX: Duration = Duration::from_secs(60);
 const LOOK_PAUSE: Duration = Duration::from_micros(200);
 /// Longest wait for an answer to a look.
 const LOOK_MAX: Duration = Duration::from_secs(5);
-/// The clock in which Linux shows processor time, whatever the kernel ticks in.
-const TICKS_PER_SECOND: u32 = 100;
 /// How the line with the first administrator's token begins.
 const TOKEN_LINE: &str = "bootstrap token: ";
 
@@ -93,18 +91,7 @@ impl Server {
     /// # Errors
     /// When the process has ended.
     pub fn processor_time(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))
-            .context("read the process's state")?;
-        // The name in parentheses may contain blanks; user and kernel time are the 12th and 13th field after it.
-        let fields = stat.rsplit_once(") ").context("unknown form of the process's state")?.1;
-        let ticks: Vec<u32> = fields
-            .split(' ')
-            .skip(11)
-            .take(2)
-            .map(str::parse)
-            .collect::<Result<_, _>>()
-            .context("processor time")?;
-        Ok(Duration::from_secs(1) * ticks.iter().sum() / TICKS_PER_SECOND)
+        processor::time_of(&self.child.id().to_string())
     }
 
     /// Number of changes that it counts.
