@@ -5,13 +5,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{Database, Person, TestApp, on_both_databases, on_sqlite, small, text};
 use crate::http::{Ask, Body};
-use crate::runner::Runner;
-use crate::team::{approved, in_steps, team, validate};
+use crate::team::team;
 
 on_both_databases!(bad_requests_for_changes_get_a_problem_and_write_nothing,);
 on_sqlite!(
     bad_addresses_and_queries_get_a_problem,
-    bad_acts_get_a_problem_and_write_nothing,
     bad_administration_gets_a_problem_and_writes_nothing,
     bodies_of_every_size_are_answered,
     keys_and_versions_are_held_to,
@@ -20,7 +18,7 @@ on_sqlite!(
 );
 
 /// A request, the problem that answers it, and words that its detail must have.
-struct Case {
+pub(crate) struct Case {
     ask: Ask,
     status: u16,
     kind: &'static str,
@@ -39,7 +37,7 @@ impl Case {
     }
 }
 
-fn case(ask: Ask, status: u16, kind: &'static str, says: &str) -> Case {
+pub(crate) fn case(ask: Ask, status: u16, kind: &'static str, says: &str) -> Case {
     Case { ask, status, kind, says: says.to_owned() }
 }
 
@@ -52,7 +50,7 @@ async fn written(app: &TestApp) -> Result<usize> {
 }
 
 /// Asks each, checks its problem, and that nothing was written by any.
-async fn check(app: &TestApp, person: &Person, cases: Vec<Case>) -> Result<()> {
+pub(crate) async fn check(app: &TestApp, person: &Person, cases: Vec<Case>) -> Result<()> {
     let before = written(app).await?;
     let mut wrong = Vec::new();
     for case in cases {
@@ -246,168 +244,6 @@ async fn bad_addresses_and_queries_get_a_problem(database: Database) -> Result<(
     check(&app, &root, cases).await?;
     // Text that is no UTF-8 is looked for as it is shown, and not found.
     assert_eq!(ann.get("/api/v1/changes?q=%FF").await?["items"], json!([]));
-    app.stop().await
-}
-
-async fn bad_acts_get_a_problem_and_write_nothing(database: Database) -> Result<()> {
-    let (app, ann, lead) = team(database).await?;
-    let one = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
-    let waiting = ann.create(&one).await?;
-    let id = text(&waiting["change_id"]).to_owned();
-    let running = approved(&ann, &lead, &one).await?;
-    let runner = Runner::start(&ann, &running, true).await?;
-    let done = approved(&ann, &lead, &one).await?;
-    let mut finished = Runner::start(&ann, &done, true).await?;
-    finished.work(|_| false).await?;
-    finished.finish().await?;
-    let act =
-        |id: &str, action: &str, body: Value| Ask::post(&format!("/api/v1/changes/{id}/{action}"), &body);
-    let token = runner.assignment.fencing_token;
-    let sample = |monitor: &str, at: &str, verdict: &str| json!({ "holder": "ann-1", "fencing_token": token, "samples": [{ "monitor": monitor, "at": at, "verdict": verdict }] });
-    let many: Vec<_> = (0..1_001)
-        .map(|_| json!({"monitor": "health", "at": "2026-03-02T09:00:00Z", "verdict": "pass"}))
-        .collect();
-    let check_named = |name: &str| json!({ "name": name, "passed": true, "detail": "x" });
-    let checks = |count: usize| json!({ "checks": vec![check_named("c"); count] });
-    let observe = |observation: Value| json!({ "fencing_token": token, "observation": observation });
-    let other = "0".repeat(64);
-    let now = "2026-03-02T09:00:00Z";
-    let cases = vec![
-        case(act(&id, "comments", json!({ "text": "" })), 422, "invalid-field", "`text`: "),
-        case(act(&id, "comments", json!({ "text": "a\u{0}" })), 422, "invalid-field", "`text`: "),
-        case(act(&id, "cancel", json!({})), 400, "unreadable-body", "missing field `reason`"),
-        case(act(&running, "cancel", json!({ "reason": "x" })), 409, "refused", "does not admit `cancel`"),
-        case(act(&id, "submit", json!({ "really": true })), 422, "invalid-field", "takes no body"),
-        case(
-            act(&id, "start", json!({ "holder": "x", "digest": other })),
-            409,
-            "refused",
-            "does not admit `start`",
-        ),
-        case(act(&id, "start", json!({ "holder": "x", "digest": "abc" })), 400, "unreadable-body", "digest"),
-        case(
-            act(&running, "progress", observe(json!({ "observation": "looks_good" }))),
-            400,
-            "unreadable-body",
-            "looks_good",
-        ),
-        case(
-            act(
-                &running,
-                "progress",
-                json!({ "fencing_token": token + 7, "observation": { "observation": "rollback_ended" } }),
-            ),
-            409,
-            "refused",
-            "lease token",
-        ),
-        case(
-            act(&running, "progress", observe(json!({ "observation": "rollback_ended" }))),
-            409,
-            "refused",
-            "does not fit",
-        ),
-        case(
-            act(&running, "progress", observe(json!({ "observation": "resume_requested" }))),
-            409,
-            "refused",
-            "",
-        ),
-        case(
-            act(&running, "heartbeat", sample("unheard-of", now, "pass")),
-            422,
-            "invalid-field",
-            "`samples[0].monitor`: the change has no monitor",
-        ),
-        case(
-            act(&running, "heartbeat", sample("health", "noon", "pass")),
-            422,
-            "invalid-field",
-            "`samples[0].at`: ",
-        ),
-        case(
-            act(&running, "heartbeat", sample("health", now, "fine")),
-            422,
-            "invalid-field",
-            "`samples[0].verdict`: ",
-        ),
-        case(
-            act(&running, "heartbeat", json!({ "holder": "x", "fencing_token": token, "samples": many })),
-            422,
-            "invalid-field",
-            "1001 samples",
-        ),
-        case(
-            act(&running, "heartbeat", json!({ "holder": "x", "fencing_token": -1 })),
-            400,
-            "unreadable-body",
-            "fencing_token",
-        ),
-        case(
-            act(&running, "finish", json!({ "holder": "x", "fencing_token": token })),
-            409,
-            "refused",
-            "the plan is not done",
-        ),
-        case(
-            act(&done, "validate", json!({ "checks": [] })),
-            422,
-            "invalid-content",
-            "without a single check",
-        ),
-        case(act(&done, "validate", checks(201)), 422, "invalid-field", "201 checks are more than"),
-        case(
-            act(&done, "validate", json!({ "checks": [check_named("")] })),
-            422,
-            "invalid-field",
-            "`checks[0].name`: ",
-        ),
-        case(act(&done, "close", json!({ "status": "success" })), 409, "refused", "validating"),
-        case(act(&done, "close", json!({ "status": "splendid" })), 422, "invalid-field", "`status`: "),
-        case(
-            act(&done, "reviews", json!({ "kind": "gossip", "text": "x" })),
-            422,
-            "invalid-field",
-            "`kind`: ",
-        ),
-    ];
-    check(&app, &ann, cases).await?;
-    let digest = waiting["digest"].clone();
-    let long = vec![json!("condition"); 51];
-    let cases = vec![
-        case(act(&id, "approve", json!({ "digest": "abc" })), 422, "invalid-field", "`digest`: "),
-        case(act(&id, "approve", json!({ "digest": other })), 409, "refused", "is not the digest"),
-        case(
-            act(&id, "approve", json!({ "digest": digest, "role": "king" })),
-            422,
-            "invalid-field",
-            "`role`: ",
-        ),
-        case(act(&id, "approve", json!({ "digest": digest, "role": "cto" })), 403, "refused-by-policy", ""),
-        case(
-            act(&id, "approve", json!({ "digest": digest, "conditions": [""] })),
-            422,
-            "invalid-field",
-            "`conditions[0]`: ",
-        ),
-        case(
-            act(&id, "approve", json!({ "digest": digest, "conditions": long })),
-            422,
-            "invalid-content",
-            "conditions",
-        ),
-        case(act(&id, "reject", json!({ "reason": " " })), 422, "invalid-field", "`reason`: "),
-        case(act(&id, "conditions/99/satisfy", json!({ "evidence": "x" })), 404, "not-found", "condition 99"),
-        case(
-            act(&id, "conditions/first/satisfy", json!({ "evidence": "x" })),
-            422,
-            "invalid-field",
-            "`index`: ",
-        ),
-        case(act(&id, "withdraw-approval", json!({ "reason": "x" })), 409, "refused", "has not approved"),
-    ];
-    check(&app, &lead, cases).await?;
-    assert_eq!(validate(&ann, &done, true).await?["state"], "implemented");
     app.stop().await
 }
 

@@ -21,7 +21,9 @@ on_both_databases!(a_restart_changes_nothing, a_caller_that_hangs_up_leaves_noth
 on_sqlite!(
     a_full_disk_refuses_and_passes,
     shutting_down_lets_requests_end,
-    a_request_under_way_is_answered_although_the_server_stops
+    a_request_under_way_is_answered_although_the_server_stops,
+    a_server_with_too_much_to_do_says_so_at_once,
+    a_request_that_takes_too_long_is_cut_off,
 );
 
 /// Everything that can be read, as it is read.
@@ -217,30 +219,76 @@ async fn shutting_down_lets_requests_end(database: Database) -> Result<()> {
     app.stop().await
 }
 
+/// A request to create a change that the server has begun to work on: it waits for the body.
+struct Begun {
+    connection: BufReader<TcpStream>,
+    body: String,
+}
+
+impl Begun {
+    async fn new(person: &Person) -> Result<Self> {
+        let body = small("greeter").to_string();
+        let head = format!(
+            "POST /api/v1/changes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+            person.token,
+            body.len()
+        );
+        let mut connection = BufReader::new(TcpStream::connect(person.address).await?);
+        connection.write_all(head.as_bytes()).await?;
+        let mut said = String::new();
+        connection.read_line(&mut said).await?;
+        ensure!(said == "HTTP/1.1 100 Continue\r\n", "the request is not worked on: {said}");
+        connection.read_line(&mut said).await?;
+        Ok(Self { connection, body })
+    }
+
+    async fn finish(mut self) -> Result<String> {
+        self.connection.write_all(self.body.as_bytes()).await?;
+        self.answer().await
+    }
+
+    async fn answer(mut self) -> Result<String> {
+        let mut answer = String::new();
+        self.connection.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+}
+
 async fn a_request_under_way_is_answered_although_the_server_stops(database: Database) -> Result<()> {
     let (app, ann, _) = team(database).await?;
     assert_eq!(Ask::get("/readyz").send(app.address).await?.json()?, json!({ "status": "ok" }));
-    let body = small("greeter").to_string();
-    let head = format!(
-        "POST /api/v1/changes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\nexpect: 100-continue\r\n\r\n",
-        ann.token,
-        body.len()
-    );
-    let mut connection = BufReader::new(TcpStream::connect(app.address).await?);
-    connection.write_all(head.as_bytes()).await?;
-    let mut said = String::new();
-    connection.read_line(&mut said).await?;
-    assert_eq!(said, "HTTP/1.1 100 Continue\r\n", "the request is being worked on");
+    let begun = Begun::new(&ann).await?;
     app.shut_down();
     eventually("nobody listens any more", async || {
         Ok(TcpStream::connect(ann.address).await.is_err().then_some(()))
     })
     .await?;
-    connection.write_all(body.as_bytes()).await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
+    let answer = begun.finish().await?;
     assert!(answer.contains("HTTP/1.1 201 Created"), "{answer}");
+    app.stop().await
+}
+
+async fn a_server_with_too_much_to_do_says_so_at_once(database: Database) -> Result<()> {
+    let app = TestApp::start_on(database, |config| config.limits.concurrent_requests = 1).await?;
+    let ann = app.person("ann", &[]).await?;
+    let begun = Begun::new(&ann).await?;
+    let refused = ann.send(Ask::get("/api/v1/changes")).await?;
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    refused.refused(503, "overloaded")?;
+    let answer = begun.finish().await?;
+    assert!(answer.contains("HTTP/1.1 201 Created"), "{answer}");
+    assert_eq!(ann.get("/api/v1/changes").await?["items"].as_array().map(Vec::len), Some(1));
+    app.stop().await
+}
+
+async fn a_request_that_takes_too_long_is_cut_off(database: Database) -> Result<()> {
+    let app = TestApp::start_on(database, |config| config.limits.request_seconds = 1).await?;
+    let ann = app.person("ann", &[]).await?;
+    let begun = Begun::new(&ann).await?;
+    let answer = begun.answer().await?;
+    assert!(answer.contains("HTTP/1.1 504 Gateway Timeout") && answer.contains("#timed-out"), "{answer}");
+    assert_eq!(ann.get("/api/v1/changes").await?["items"], json!([]));
     app.stop().await
 }
 

@@ -8,6 +8,7 @@
 
 mod audit;
 mod authorization;
+mod bad_acts;
 mod bad_input;
 mod contract;
 mod events;
