@@ -193,7 +193,8 @@ pub(crate) fn open_writer(location: &Location, trusted_keys: &[VerifyingKey]) ->
     if let Database::Sqlite(db) = &mut db {
         db.use_write_ahead_log()?;
     }
-    let log_size = check_log(&mut db, trusted_keys).map_err(|error| at(location, error))?;
+    // On one state of the database: another server may be writing.
+    let log_size = db.snapshot(|db| check_log(db, trusted_keys)).map_err(|error| at(location, error))?;
     Ok(Opened { db, lock, log_size })
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use store::{DATABASE_FILE, Location, OpenError, Store, StoreError};
+use tokio::task::JoinSet;
 
 use crate::harness::{TestDatabase, append_one, on_both_databases, stream};
 
@@ -153,4 +154,27 @@ async fn an_unreachable_server_is_named_without_its_password() {
     assert!(matches!(refused_url, OpenError::Url { .. }), "{refused_url:?}");
     let shown = format!("{refused:?} {:?} {}", database.config(), database.location);
     assert!(shown.contains("127.0.0.1:1/nothing") && !shown.contains("secret"), "{shown}");
+}
+
+/// The end of the log and its signature belong together, also for somebody who looks while they move on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_opens_while_another_one_writes() {
+    const OPENINGS: usize = 10;
+    let database = TestDatabase::postgres();
+    let writing = database.open().await;
+    let writer = writing.clone();
+    let mut writers = JoinSet::new();
+    writers.spawn(async move {
+        let mut version = 0;
+        while append_one(&writer, "change/a", version).await.is_ok() {
+            version += 1;
+        }
+        version
+    });
+    for _ in 0..OPENINGS {
+        database.open().await.close().await;
+    }
+    writing.close().await;
+    let written = writers.join_next().await.unwrap().unwrap();
+    assert!(written > OPENINGS as u64, "somebody wrote meanwhile");
 }
