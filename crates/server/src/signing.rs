@@ -77,12 +77,25 @@ fn create(folder: &Path, path: &Path) -> Result<[u8; 32], KeyFileError> {
     getrandom::fill(&mut seed).map_err(|_| KeyFileError::Random)?;
     // Audit texts and the key are for the server's own user.
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    // Never overwrites: a second server that starts at the same moment finds the first one's key.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut suffix = [0; 8];
+    getrandom::fill(&mut suffix).map_err(|_| KeyFileError::Random)?;
+    let written = folder.join(format!("{KEY_FILE}-{}", hex::encode(suffix)));
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&written).map_err(failed)?;
     file.write_all(hex::encode(seed).as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
+    // The key appears under its name as a whole and never replaces another: a second server that starts at the same
+    // moment finds the first one's key.
+    let linked = fs::hard_link(&written, path);
+    fs::remove_file(&written).map_err(failed)?;
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(seed)
+    match linked {
+        Ok(()) => Ok(seed),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            parse(path, &fs::read_to_string(path).map_err(failed)?)
+        }
+        Err(source) => Err(failed(source)),
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +108,8 @@ mod tests {
         let data = folder.path().join("data");
         let key = load_or_create(&data, "log").unwrap().verifying_key().to_string();
         assert_eq!(load_or_create(&data, "log").unwrap().verifying_key().to_string(), key);
+        let others = fs::read_dir(&data).unwrap().count();
+        assert_eq!(others, 1, "nothing is left beside the key");
         fs::write(data.join(store::DATABASE_FILE), "").unwrap();
         fs::remove_file(data.join(KEY_FILE)).unwrap();
         let error = load_or_create(&data, "log").unwrap_err().to_string();
@@ -102,5 +117,16 @@ mod tests {
         assert!(!data.join(KEY_FILE).exists());
         fs::write(data.join(KEY_FILE), "rubbish").unwrap();
         assert!(load_or_create(&data, "log").unwrap_err().to_string().contains("64 hexadecimal digits"));
+    }
+
+    #[test]
+    fn of_many_who_start_at_once_all_have_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = || load_or_create(folder.path(), "log").unwrap().verifying_key().to_string();
+        let keys: std::collections::BTreeSet<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert_eq!(keys.len(), 1);
     }
 }

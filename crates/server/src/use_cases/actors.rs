@@ -7,7 +7,7 @@ use domain::id::{ActorId, ActorName, PolicyId, TokenId};
 use domain::text::FreeText;
 use jiff::SignedDuration;
 use policy::{Action, ActorResource, Resource};
-use store::StreamAppend;
+use store::{AppendError, StreamAppend};
 
 use super::refusal;
 use crate::app::{App, SharedApp};
@@ -15,6 +15,7 @@ use crate::ask;
 use crate::caller::{Caller, TOKEN_PREFIX};
 use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
+use crate::load;
 use crate::record::{Envelope, Recorded, encode};
 use crate::work::{actor_guard, actor_stream, allowed_by};
 
@@ -22,6 +23,8 @@ use crate::work::{actor_guard, actor_stream, allowed_by};
 const ATTEMPTS_MAX: usize = 8;
 /// Life of the first administrator's token: a week, time enough to make proper ones.
 const BOOTSTRAP_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// Identifier of the first administrator. Those of others are random.
+const BOOTSTRAP_ID: &str = "act_0000000000000000";
 /// Name of the first administrator.
 const BOOTSTRAP_NAME: &str = "bootstrap-admin";
 /// Random bytes of a token's secret.
@@ -160,7 +163,8 @@ pub(crate) async fn issue_token(
     Ok(issued)
 }
 
-/// Registers the first administrator when there is no actor at all, and issues its token.
+/// Registers the first administrator when there is no actor at all, and issues its token. Of several servers that start
+/// on one empty database the first one does; its identifier is always the same, so that the others notice.
 ///
 /// # Errors
 /// When the store fails.
@@ -169,7 +173,7 @@ pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
         return Ok(None);
     }
     let internal = |error: &dyn std::fmt::Display| Failure::Internal(error.to_string());
-    let id = new_actor_id()?;
+    let id = ActorId::new(BOOTSTRAP_ID).map_err(|error| internal(&error))?;
     let registration = Registration {
         name: ActorName::new(BOOTSTRAP_NAME).map_err(|error| internal(&error))?,
         kind: actor::ActorKind::Human,
@@ -190,8 +194,14 @@ pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
     };
     events.push(ActorEvent::TokenIssued { token_id: issued.token_id.clone(), token });
     let by = By { caller: &Caller::System, policies: Vec::new() };
-    append(app, &by, &id, 0, events).await?;
-    Ok(Some(issued))
+    match append(app, &by, &id, 0, events).await {
+        Ok(()) => Ok(Some(issued)),
+        Err(Failure::Append(AppendError::VersionConflict { stream, .. })) => {
+            load::refresh(app, &stream).await?;
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The actor with this identifier or name.

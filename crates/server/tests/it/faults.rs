@@ -362,3 +362,23 @@ async fn two_servers_share_a_database() -> Result<()> {
     second.stopped().await?;
     app.stop().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_servers_that_start_at_once_one_has_the_first_administrator() -> Result<()> {
+    let database = Database::postgres()?;
+    let clock = server::Clock::System;
+    let start = || server::start_with_clock(database.config(), clock.clone());
+    let (first, second, third) = tokio::join!(start(), start(), start());
+    let (mut tokens, servers) = (Vec::new(), [first?, second?, third?]);
+    tokens.extend(servers.iter().filter_map(|server| server.bootstrap_token().map(str::to_owned)));
+    assert_eq!(tokens.len(), 1, "one first administrator");
+    for server in &servers {
+        let root = Person { name: String::new(), token: tokens[0].clone(), address: server.local_addr() };
+        assert_eq!(root.get("/api/v1/actors").await?["items"].as_array().map(Vec::len), Some(1));
+    }
+    for server in servers {
+        server.shutdown();
+        server.stopped().await?;
+    }
+    Ok(())
+}
