@@ -130,7 +130,10 @@ const SECTIONS: &[Section] = &[
             key("event_subscribers", "Subscribers to the event stream at once."),
             key("shutdown_seconds", "Longest time for requests to end at shutdown, in seconds."),
             key("refusals_recorded_per_hour", "Refused attempts of one actor that are recorded per hour."),
-            key("trail_entries", "Entries of a change's trail after which people can add nothing more to it."),
+            key(
+                "trail_entries",
+                "Entries of a change's trail after which people can add nothing more to it.",
+            ),
         ],
     },
 ];
