@@ -6,7 +6,7 @@
 //! In doubt a text is masked: a log that says too little can be repeated, a leaked secret cannot be taken back.
 //!
 //! Masking works on the bytes that were read, before anything is cut away: a secret that lies across the place of a
-//! cut is masked whole. What is read beyond the cut for that purpose is [`Masker::margin`].
+//! cut is masked whole. What is read beyond the cut for that purpose is `Masker::margin`.
 //!
 //! [`ExecutionContext`]: crate::execute::ExecutionContext
 

@@ -4,7 +4,7 @@
 //! refuses what it does not understand with the file, the line and the accepted form. A report without data is an
 //! error: it is neither 0 % nor 100 %, and never "passed".
 //!
-//! To add one: a file here that reads a [`report::Report`] and has one `…Error` enum, a `pub mod` line below,
+//! To add one: a file here that reads a `report::Report` and has one `…Error` enum, a `pub mod` line below,
 //! and a table of bad inputs in `tests/it/scan/`.
 
 pub mod coverage;

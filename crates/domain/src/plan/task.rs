@@ -1,7 +1,7 @@
 //! Tasks: the single things that a run executes, and the life of one of them.
 //!
 //! A step of the plan, the undo of a step and a step of the rollback plan all live the same life, so there is one
-//! state machine for the three. A transition answers with [`Fold`]: a new state, already observed, or illegal.
+//! state machine for the three. A transition answers with `Fold`: a new state, already observed, or illegal.
 
 use std::fmt;
 

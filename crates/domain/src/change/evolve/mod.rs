@@ -1,6 +1,6 @@
 //! Folding events into a change. Total over recorded logs: an event that cannot follow is a damaged log and reported.
 //!
-//! [`next`] is the counterpart of the transition table: one arm for each event. What an event does to the state is in
+//! `next` is the counterpart of the transition table: one arm for each event. What an event does to the state is in
 //! the file of its stage of life.
 
 mod approval;
