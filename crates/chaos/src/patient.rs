@@ -20,6 +20,7 @@ impl Patient {
     pub(crate) fn new(folder: PathBuf, fails: bool) -> Result<Self> {
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("current"), "old\n")?;
+        std::fs::write(folder.join("old"), "old\n")?;
         std::fs::write(folder.join("new"), "new\n")?;
         Ok(Self { folder, fails })
     }
@@ -39,12 +40,12 @@ impl Patient {
             // Not idempotent, but its check tells whether it happened.
             serde_json::json!({"name": "migrate", "verify": {"run": "test -s migrate"},
                 "run": "sleep 0.2; echo migrated >> migrate; sleep 0.1", "undo": "rm -f migrate"}),
-            serde_json::json!({"name": "switch", "idempotent": true, "run": "sleep 0.1; cp new current",
+            serde_json::json!({"name": "switch", "idempotent": true, "run": "sleep 0.1; cp new current", "undo": "cp old current",
                 "capture": [{"file": "current"}]}),
             serde_json::json!({"name": "settle", "wait": "300ms", "idempotent": true}),
         ];
         if self.fails {
-            steps.push(serde_json::json!({"name": "break", "run": "sleep 0.2; exit 7"}));
+            steps.push(serde_json::json!({"name": "break", "run": "sleep 0.2; exit 7", "undo": "true"}));
         }
         let request = serde_json::json!({
             "type": "normal", "category": "deployment", "title": format!("Trial {number}"),
