@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::change::{Action as Effect, ChangeEvent, Command, Deadline};
 use domain::id::{ActorId, ChangeId, IncidentId};
 use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
-use domain::text::FreeText;
+use domain::text::{FreeText, TITLE_BYTES_MAX};
 use serde_json::json;
 use store::{
     Append, AppendError, Guard, MessageId, NewIdempotency, OutboxMessage, StreamAppend, StreamName, Timer,
@@ -148,10 +148,17 @@ async fn open_incident(app: &App, work: &ChangeWork) -> Result<Option<Incident>,
 }
 
 fn opened(work: &ChangeWork, severity: Severity, cause: FreeText) -> Result<IncidentEvent, Failure> {
-    let title = format!("{}: {}", work.change.id, work.change.content.title);
-    let title = title.chars().take(200).collect::<String>();
+    let title = incident_title(work.change.id, work.change.content.title.as_str());
     let title = FreeText::title(title).map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(IncidentEvent::Opened { change: work.change.id, severity, title, text: cause })
+}
+
+/// The change and its title, within the bytes of a title: a long one must never keep a rollback from its incident.
+fn incident_title(id: ChangeId, title: &str) -> String {
+    let mut text = format!("{id}: {title}");
+    let end = (0..=TITLE_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.unwrap_or(0));
+    text
 }
 
 fn continued(incident: &Incident, severity: Severity, cause: FreeText) -> Vec<IncidentEvent> {
@@ -247,4 +254,20 @@ fn outbox(app: &App, work: &ChangeWork, effects: &[Effect]) -> Result<Vec<Outbox
 /// An append to one stream only.
 pub(crate) fn single(stream: StreamAppend, guards: Vec<Guard>) -> Append {
     Append { streams: vec![stream], guards, ..Append::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_title_in_any_script_makes_an_incident_title() {
+        let id = "CHG-2026-000001".parse().unwrap();
+        for letter in ["x", "é", "変", "🦀"] {
+            let longest = letter.repeat(TITLE_BYTES_MAX / letter.len());
+            assert!(FreeText::title(longest.as_str()).is_ok());
+            let title = incident_title(id, &longest);
+            assert!(title.starts_with("CHG-2026-000001: ") && FreeText::title(title).is_ok(), "{letter}");
+        }
+    }
 }
