@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest accepted name of a service, configuration item, environment, actor or step, in bytes.
+/// Longest accepted name of a service, environment, actor or step, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Longest accepted id of a configuration item, in bytes: `Kind/namespace/name` with Kubernetes's longest names fits.
+pub const CI_NAME_BYTES_MAX: usize = 384;
 
 /// A name or identifier that does not have the accepted form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +117,9 @@ numbered_id!(
 /// Declares a checked name.
 macro_rules! name {
     ($name:ident, $kind:literal, $check:expr, $expected:literal, $doc:literal) => {
+        name!($name, $kind, NAME_BYTES_MAX, $check, $expected, $doc);
+    };
+    ($name:ident, $kind:literal, $bytes_max:expr, $check:expr, $expected:literal, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -128,7 +133,7 @@ macro_rules! name {
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;
-                if text.is_empty() || text.len() > NAME_BYTES_MAX || !check(&text) {
+                if text.is_empty() || text.len() > $bytes_max || !check(&text) {
                     return Err(InvalidId::new($kind, &text, $expected));
                 }
                 Ok(Self(text))
@@ -176,6 +181,13 @@ fn is_plain_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b))
 }
 
+/// Besides plain names: package URLs, image references and the addresses of infrastructure tools.
+fn is_ci_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"._-/:@+%~=[]".contains(&b))
+}
+
 name!(
     ServiceName,
     "service name",
@@ -186,8 +198,9 @@ name!(
 name!(
     CiName,
     "configuration item id",
-    is_plain_name,
-    "1 to 128 letters, digits or any of . _ - / : @, beginning with a letter or digit",
+    CI_NAME_BYTES_MAX,
+    is_ci_name,
+    "1 to 384 letters, digits or any of . _ - / : @ + % ~ = [ ], beginning with a letter or digit",
     "The identifier of a configuration item, for example `K8S-CORTEX-CHAT` or `Deployment/shop/cart`."
 );
 name!(

@@ -13,6 +13,7 @@ pub mod authorization;
 pub mod canonical;
 pub mod catalog;
 pub mod change;
+pub mod cmdb;
 pub mod duration;
 pub mod id;
 pub mod incident;
