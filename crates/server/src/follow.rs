@@ -74,17 +74,17 @@ impl Position {
     }
 }
 
-/// Takes note of everything that others have written so far; tells whether there was anything.
+/// Takes note of everything that others have written so far. Whoever asked before must ask again afterwards, whatever
+/// was read here: the background loop may have read it a moment earlier.
 ///
 /// # Errors
 /// When the store or the log fails.
-pub(crate) async fn catch_up(app: &App) -> Result<bool, Failure> {
+pub(crate) async fn catch_up(app: &App) -> Result<(), Failure> {
     if app.followed.is_alone() {
-        return Ok(false);
+        return Ok(());
     }
     // Asked of the database: the notice of what another server wrote may still be on its way.
     let size = app.store.head().await?.size;
-    let mut has_read = false;
     while let Some(next) = app.followed.next().filter(|next| *next < size) {
         let page = app.store.read_log(next, PAGE_EVENTS).await?;
         let Some(last) = page.last().map(|event| event.index) else { break };
@@ -92,9 +92,8 @@ pub(crate) async fn catch_up(app: &App) -> Result<bool, Failure> {
             note(app, &event).await?;
         }
         app.followed.reached(last.saturating_add(1));
-        has_read = true;
     }
-    Ok(has_read)
+    Ok(())
 }
 
 async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
