@@ -142,6 +142,15 @@ impl Shell {
         self.data(&format!("{text}\n"))
     }
 
+    /// Tells what was done: in words to the person, as a JSON value to a program that asked for JSON.
+    pub(crate) fn tell(&self, value: &impl Serialize, text: impl AsRef<str>) -> Result<(), Failure> {
+        match self.format() {
+            Format::Text => self.say(text),
+            Format::Json => self.json(value)?,
+        }
+        Ok(())
+    }
+
     /// Says something to the person at the terminal or reading the job's log, unless told to be quiet.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         if !self.options.quiet {

@@ -20,8 +20,10 @@ pub const GIT_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MAX_GIT_OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 /// How much of git's complaints is kept, in bytes.
 const MAX_COMPLAINT_BYTES: u64 = 4096;
-/// How often a process that closed its output is asked whether it has ended.
-const EXIT_POLL: Duration = Duration::from_millis(2);
+/// When a process that closed its output is first asked whether it has ended; each further time after twice as long, …
+const EXIT_POLL_MIN: Duration = Duration::from_micros(50);
+/// … up to this.
+const EXIT_POLL_MAX: Duration = Duration::from_millis(5);
 
 /// Variables that would make git look at another repository, or answer in another form.
 const REMOVED_VARIABLES: &[&str] = &[
@@ -177,12 +179,14 @@ impl Git {
                 Stream::Complaint(bytes) => complaint = Some(bytes.map_err(failed)?),
             }
         }
+        let mut pause = EXIT_POLL_MIN;
         let status = loop {
             match child.try_wait().map_err(failed)? {
                 Some(status) => break status,
                 None if Instant::now() >= deadline => return Err(self.timed_out(arguments)),
-                None => thread::sleep(EXIT_POLL),
+                None => thread::sleep(pause),
             }
+            pause = (pause * 2).min(EXIT_POLL_MAX);
         };
         let complaint = String::from_utf8_lossy(&complaint.unwrap_or_default()).into_owned();
         Ok(Answer { stdout: stdout.unwrap_or_default(), complaint, status })

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::Outcome;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -25,13 +27,23 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
     let config = args.settings.read(shell)?;
     let file = shell.environment.path(&args.file);
     let report = store::backup(&location(config), &file).await.map_err(|error| Failure::of(&error))?;
-    shell.say(format!(
-        "wrote {}: {} log entries, {} rows, {} bytes; root {}",
-        file.display(),
-        report.head.size,
-        report.rows,
-        report.bytes,
-        report.head.root
-    ));
+    let head = report.head;
+    shell.tell(
+        &json!({
+            "file": file,
+            "entries": head.size,
+            "root": head.root.to_string(),
+            "rows": report.rows,
+            "bytes": report.bytes,
+        }),
+        format!(
+            "wrote {}: {} log entries, {} rows, {} bytes; root {}",
+            file.display(),
+            head.size,
+            report.rows,
+            report.bytes,
+            head.root
+        ),
+    )?;
     Ok(ExitStatus::Done)
 }

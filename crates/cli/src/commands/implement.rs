@@ -65,7 +65,7 @@ pub(crate) fn run(args: Args, shell: &Shell) -> Outcome {
     if shell.format() == Format::Json {
         shell.json(&change)?;
     }
-    conclude(id, &ended, shell)
+    conclude(&change, &ended, shell)
 }
 
 /// Says early and in full why a change may not be run that is not approved. What else forbids it the server says.

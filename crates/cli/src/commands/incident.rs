@@ -119,6 +119,7 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
 async fn list(client: &Client, filter: &IncidentFilter, shell: &Shell) -> Result<(), Failure> {
     let page = client.list_incidents(filter).await?;
     match shell.format() {
+        Format::Text if page.items.is_empty() => shell.say("no incident is like that"),
         Format::Text => shell.data(&render::incident::list(&page.items, shell.data_paint()))?,
         Format::Json => shell.json(&page)?,
     }

@@ -109,6 +109,7 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
         page.next_cursor = next.next_cursor;
     }
     match shell.format() {
+        Format::Text if page.items.is_empty() => shell.say("no change is like that"),
         Format::Text => shell.data(&render::change::list(&page.items, shell.data_paint()))?,
         Format::Json => shell.json(&page)?,
     }

@@ -1,5 +1,6 @@
 //! `rebuild`: makes every view anew from the log, or tells where they differ from it.
 
+use serde_json::json;
 use store::Store;
 
 use super::Outcome;
@@ -31,17 +32,20 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
 
 async fn rebuild(store: &Store, shell: &Shell) -> Outcome {
     let report = store.rebuild(server::project::stream).await.map_err(|error| Failure::of(&error))?;
-    shell.say(format!(
-        "made {} rows anew from {} events of {} streams",
-        report.rows, report.events, report.streams
-    ));
+    shell.tell(
+        &json!({ "rows": report.rows, "events": report.events, "streams": report.streams }),
+        format!("made {} rows anew from {} events of {} streams", report.rows, report.events, report.streams),
+    )?;
     Ok(ExitStatus::Done)
 }
 
 async fn compare(store: &Store, shell: &Shell) -> Outcome {
     let comparison = store.compare(server::project::stream).await.map_err(|error| Failure::of(&error))?;
     if comparison.differences == 0 {
-        shell.say(format!("all {} rows are what the log says", comparison.rows));
+        shell.tell(
+            &json!({ "rows": comparison.rows, "differences": 0 }),
+            format!("all {} rows are what the log says", comparison.rows),
+        )?;
         return Ok(ExitStatus::Done);
     }
     let failure = Failure::new(format!("{} rows are not what the log says", comparison.differences));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::Outcome;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -23,9 +25,13 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
     let store = with_its_key(&config)?;
     let file = shell.environment.path(&args.file);
     let report = store::restore(&file, &store).await.map_err(|error| Failure::of(&error))?;
-    shell.say(format!(
-        "restored {} rows; the log of {} entries verifies, root {}",
-        report.rows, report.verified.head.size, report.verified.head.root
-    ));
+    let head = report.verified.head;
+    shell.tell(
+        &json!({ "rows": report.rows, "entries": head.size, "root": head.root.to_string() }),
+        format!(
+            "restored {} rows; the log of {} entries verifies, root {}",
+            report.rows, head.size, head.root
+        ),
+    )?;
     Ok(ExitStatus::Done)
 }

@@ -7,7 +7,6 @@ use runner::Ended;
 
 use super::{Outcome, moved};
 use crate::exit::ExitStatus;
-use crate::failure::Failure;
 use crate::running::{How, Machine, MachineArgs, conclude};
 use crate::shell::Shell;
 
@@ -59,12 +58,14 @@ async fn request(client: &Client, id: ChangeId, reason: String, shell: &Shell) -
 }
 
 fn carry_out(client: Client, args: &Args, change: &Change, shell: &Shell) -> Outcome {
-    let machine = Machine::new(client, &args.machine, shell)?;
+    let machine = Machine::new(client.clone(), &args.machine, shell)?;
     machine.check_commit(change)?;
-    let ended = machine.run(How { monitor: false, auto_rollback: true }, async |runner, options| {
-        runner.roll_back(args.id, &args.reason, options).await.map_err(Failure::from)
+    let how = How { monitor: false, auto_rollback: true };
+    let (ended, change) = machine.run(how, async |runner, options| {
+        let ended = runner.roll_back(args.id, &args.reason, options).await?;
+        Ok((ended, client.change(&args.id.to_string()).await?))
     })?;
-    let status = conclude(args.id, &ended, shell)?;
+    let status = conclude(&change, &ended, shell)?;
     // Here the rollback is what was asked for.
     Ok(if matches!(ended, Ended::RolledBack { .. }) { ExitStatus::Done } else { status })
 }

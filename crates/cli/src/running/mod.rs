@@ -10,7 +10,6 @@ use adapters::execute::{ExecutionContext, GRACE_DEFAULT};
 use adapters::outgoing::{Outgoing, OutgoingPolicy};
 use api::change::Change;
 use client::Client;
-use domain::id::ChangeId;
 use runner::{Ended, OnStop, Options, Reporter, Runner, RunnerError, Settings};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,7 @@ use crate::environment::Environment;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::render;
-use crate::shell::Shell;
+use crate::shell::{Shell, plain};
 use checkout::Checkout;
 use display::Display;
 use stop::stop_on_signals;
@@ -124,9 +123,14 @@ fn state_folder(args: &MachineArgs, shell: &Shell) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Says how a run ended, and what follows from it.
-pub(crate) fn conclude(id: ChangeId, ended: &Ended, shell: &Shell) -> Outcome {
-    let paint = shell.talk_paint();
+/// Says how the run of a change ended, and what follows from it.
+pub(crate) fn conclude(change: &Change, ended: &Ended, shell: &Shell) -> Outcome {
+    let (id, paint) = (plain(&change.change_id), shell.talk_paint());
+    // The server's words name people; what the runner knows has only their ids.
+    let told = change.implementation.as_ref().and_then(|run| run.rollback_cause.as_deref());
+    let why = |cause: &Option<_>| {
+        told.map_or_else(|| display::cause(cause.as_ref()), |told| plain(told).into_owned())
+    };
     Ok(match ended {
         Ended::Implemented => {
             shell.say(
@@ -135,14 +139,12 @@ pub(crate) fn conclude(id: ChangeId, ended: &Ended, shell: &Shell) -> Outcome {
             ExitStatus::Done
         }
         Ended::RolledBack { cause, outcome } => {
-            shell.warn(format!("{id} was rolled back: {}", display::cause(cause.as_ref())));
+            shell.warn(format!("{id} was rolled back: {}", why(cause)));
             display::left_over(outcome).iter().for_each(|line| shell.warn(line));
             ExitStatus::RolledBack
         }
         Ended::RollbackFailed { cause, outcome } => {
-            shell.warn(
-                paint.bad(format!("{id} could not be rolled back: {}", display::cause(cause.as_ref()))),
-            );
+            shell.warn(paint.bad(format!("{id} could not be rolled back: {}", why(cause))));
             display::left_over(outcome).iter().for_each(|line| shell.warn(line));
             shell.warn(format!(
                 "see `cortex-change show {id}` and its incident; `cortex-change rollback {id}` tries again"

@@ -1,6 +1,9 @@
 //! Commands that work on files and folders without a server.
 
+use serde_json::Value;
+
 use crate::program::Place;
+use crate::world::World;
 
 #[test]
 fn init_writes_into_the_root_and_overwrites_nothing() {
@@ -55,4 +58,26 @@ fn an_evidence_bundle_that_is_none_is_refused() {
         .run(&["audit", "verify", "--offline", "bundle.json", "--key", key])
         .ended_with(2)
         .said(&["verifier key"]);
+}
+
+#[test]
+fn what_was_backed_up_restored_and_rebuilt_is_told_to_programs_too() -> anyhow::Result<()> {
+    let world = World::start(None)?;
+    world.declare(&[("cart", 1)])?;
+    let of = |folder: &str, arguments: &[&str]| -> anyhow::Result<Value> {
+        let arguments = [arguments, &["--data", folder, "--output", "json"]].concat();
+        Ok(serde_json::from_str(&world.admin(&arguments)?)?)
+    };
+    let written = of("server", &["backup", "all.backup"])?;
+    std::fs::create_dir(world.folder().join("second"))?;
+    let key = std::path::Path::new("signing-key");
+    std::fs::copy(world.folder().join("server").join(key), world.folder().join("second").join(key))?;
+    let restored = of("second", &["restore", "all.backup"])?;
+    for name in ["entries", "root", "rows"] {
+        assert_eq!(written[name], restored[name], "{name}");
+    }
+    assert!(written["entries"].as_u64() > Some(0), "{written}");
+    assert_eq!(of("second", &["rebuild", "--check"])?["differences"], 0);
+    assert_eq!(of("second", &["rebuild"])?["events"], written["entries"]);
+    Ok(())
 }

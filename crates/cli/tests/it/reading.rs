@@ -122,6 +122,14 @@ fn lists_follow_filters_orders_and_pages() {
 }
 
 #[test]
+fn a_list_of_nothing_says_so() {
+    let nothing = json!({"items": [], "next_cursor": null});
+    let api = Api::start().on("GET", "/changes?state=failed&limit=50", 200, &nothing);
+    let ran = Place::with_server(&api.url).run(&["list", "--state", "failed"]).ended_with(0);
+    assert_eq!(ran.said(&["no change is like that"]).stdout, "");
+}
+
+#[test]
 fn an_incident_is_shown_with_its_timeline() {
     let incident = json!({
         "incident_id": "INC-2026-000007", "change_id": "CHG-2026-000123", "state": "open", "severity": "moderate",

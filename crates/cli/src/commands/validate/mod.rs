@@ -157,7 +157,7 @@ fn end(id: ChangeId, validated: &Validated, change: &Change, shell: &Shell) -> O
         }
         Validated::TakenBack(ended) => {
             tell_incidents(change, shell);
-            conclude(id, ended, shell)
+            conclude(change, ended, shell)
         }
         Validated::Left => {
             tell_incidents(change, shell);
