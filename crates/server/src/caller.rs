@@ -70,7 +70,7 @@ impl Caller {
         if !actor.active {
             return Err(Failure::Unauthenticated("the actor is inactive"));
         }
-        Ok(Self::Registered { actor: Arc::new(actor.clone()), scopes: found.scopes.clone(), token: *hash })
+        Ok(Self::Registered { actor: Arc::clone(actor), scopes: found.scopes.clone(), token: *hash })
     }
 
     /// The same caller as it is now, for a decision that is made again.

@@ -1,6 +1,7 @@
 //! All actors at one position of the log: who a token belongs to, and who counts as whose side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::kind::ActorKind;
 use super::lifecycle::{Actor, Token};
@@ -10,7 +11,9 @@ use crate::id::{ActorId, TokenId};
 /// All actors.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
-    actors: BTreeMap<ActorId, Actor>,
+    actors: BTreeMap<ActorId, Arc<Actor>>,
+    /// The aliases of each actor, and the agents and services that it owns.
+    related: HashMap<ActorId, BTreeSet<ActorId>>,
     by_name: HashMap<String, ActorId>,
     by_token_hash: HashMap<Digest, (ActorId, TokenId)>,
 }
@@ -25,7 +28,10 @@ impl Directory {
         if !actor.name.is_erased() {
             self.by_name.insert(actor.name.as_str().to_owned(), actor.id.clone());
         }
-        self.actors.insert(actor.id.clone(), actor);
+        for other in actor.alias_of.iter().chain(&actor.owner) {
+            self.related.entry(other.clone()).or_default().insert(actor.id.clone());
+        }
+        self.actors.insert(actor.id.clone(), Arc::new(actor));
     }
 
     /// What was known of an actor leads to it no longer: its name may have been erased since.
@@ -37,27 +43,32 @@ impl Directory {
             for token in known.tokens.values() {
                 self.by_token_hash.remove(&token.hash);
             }
+            for other in known.alias_of.iter().chain(&known.owner) {
+                if let Some(related) = self.related.get_mut(other) {
+                    related.remove(id);
+                }
+            }
         }
     }
 
     /// The actor with this identifier.
     pub fn get(&self, id: &ActorId) -> Option<&Actor> {
-        self.actors.get(id)
+        self.actors.get(id).map(Arc::as_ref)
     }
 
     /// The actor with this readable name.
     pub fn named(&self, name: &str) -> Option<&Actor> {
-        self.by_name.get(name).and_then(|id| self.actors.get(id))
+        self.by_name.get(name).and_then(|id| self.get(id))
     }
 
     /// The actor with this identifier or readable name.
     pub fn find(&self, id_or_name: &str) -> Option<&Actor> {
-        let by_id = ActorId::new(id_or_name).ok().and_then(|id| self.actors.get(&id));
+        let by_id = ActorId::new(id_or_name).ok().and_then(|id| self.get(&id));
         by_id.or_else(|| self.named(id_or_name))
     }
 
     /// The token whose secret has this SHA-256, and whose it is. Whether it is still live is for the caller to ask.
-    pub fn token(&self, hash: &Digest) -> Option<(&Actor, &TokenId, &Token)> {
+    pub fn token(&self, hash: &Digest) -> Option<(&Arc<Actor>, &TokenId, &Token)> {
         let (actor_id, token_id) = self.by_token_hash.get(hash)?;
         let actor = self.actors.get(actor_id)?;
         let token = actor.tokens.get(token_id)?;
@@ -66,7 +77,7 @@ impl Directory {
 
     /// All actors, by identifier.
     pub fn iter(&self) -> impl Iterator<Item = &Actor> {
-        self.actors.values()
+        self.actors.values().map(Arc::as_ref)
     }
 
     /// Number of actors.
@@ -99,7 +110,8 @@ impl Directory {
             }
             let Some(actor) = self.actors.get(&next) else { continue };
             open.extend(actor.alias_of.iter().chain(&actor.owner).cloned());
-            let related = self.actors.values().filter(|other| {
+            let related = self.related.get(&next).into_iter().flatten();
+            let related = related.filter_map(|id| self.get(id)).filter(|other| {
                 other.alias_of.as_ref() == Some(&next)
                     || (actor.kind == ActorKind::Human && other.owner.as_ref() == Some(&next))
             });
@@ -145,5 +157,16 @@ mod tests {
         assert_eq!(directory.side_of(&ActorId::new("act_bob").unwrap()).len(), 1);
         assert_eq!(directory.find("bob").unwrap().id.as_str(), "act_bob");
         assert_eq!(directory.name_of(&ActorId::system()), "cortex-change-manager");
+    }
+
+    #[test]
+    fn whoever_is_related_no_longer_is_on_the_side_no_longer() {
+        let mut directory = Directory::default();
+        directory.put(actor("act_ann", ActorKind::Human, None, None));
+        directory.put(actor("act_bot", ActorKind::Agent, Some("act_ann"), None));
+        directory.put(actor("act_bob", ActorKind::Human, None, None));
+        directory.put(actor("act_bot", ActorKind::Agent, Some("act_bob"), None));
+        let side = |id: &str| directory.side_of(&ActorId::new(id).unwrap()).len();
+        assert_eq!((side("act_ann"), side("act_bob"), side("act_bot")), (1, 2, 2));
     }
 }
