@@ -1,4 +1,4 @@
-//! From a question's typed facts to the engine's entities.
+//! From a case's typed facts to the engine's entities.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,8 +8,9 @@ use cedar_policy::{
 };
 use domain::id::{ActorId, ChangeId};
 
+use crate::Action;
 use crate::error::LoadError;
-use crate::question::{ChangeResource, Context, Principal, Question, Resource};
+use crate::question::{ChangeResource, Context, Principal, Resource};
 use crate::shipped::SCHEMA;
 
 /// Why a question could not be put to the engine.
@@ -21,6 +22,14 @@ impl DoesNotFit {
     fn because(error: impl std::error::Error) -> Self {
         Self(error.to_string())
     }
+}
+
+/// Principal and resource as the engine takes them.
+#[derive(Debug)]
+pub(crate) struct CaseFacts {
+    principal: EntityUid,
+    resource: EntityUid,
+    pub(crate) entities: Entities,
 }
 
 type Attributes = HashMap<String, RestrictedExpression>;
@@ -78,22 +87,26 @@ impl Vocabulary {
         &self.schema
     }
 
-    /// The question as the engine takes it. The request is checked against the schema, so that an action on the wrong
-    /// kind of resource is an error; the entities are right by construction, which a test checks.
-    pub(crate) fn request(&self, question: &Question<'_>) -> Result<(Request, Entities), DoesNotFit> {
-        let (resource, resource_entity) = self.resource(question.resource)?;
-        let request = Request::new(
-            self.actor_uid(&question.principal.id),
-            uid(&self.action, question.action.as_str()),
-            resource,
-            self.context(question.context)?,
-            Some(&self.schema),
-        );
-        let request = request.map_err(DoesNotFit::because)?;
-        let entities = std::iter::once(self.principal(question.principal)?).chain(resource_entity);
+    /// Principal and resource with their facts. They are right by construction, which a test checks.
+    pub(crate) fn case(&self, principal: &Principal, resource: &Resource) -> Result<CaseFacts, DoesNotFit> {
+        let (resource, resource_entity) = self.resource(resource)?;
+        let entities = std::iter::once(self.principal(principal)?).chain(resource_entity);
         // Adding to no entities finds the ancestors in a third of the time that building anew takes.
         let entities = Entities::empty().add_entities(entities, None).map_err(DoesNotFit::because)?;
-        Ok((request, entities))
+        Ok(CaseFacts { principal: self.actor_uid(&principal.id), resource, entities })
+    }
+
+    /// One request about a case. It is checked against the schema, so that an action on the wrong kind of resource is an
+    /// error.
+    pub(crate) fn request(
+        &self,
+        case: &CaseFacts,
+        action: Action,
+        context: Context,
+    ) -> Result<Request, DoesNotFit> {
+        let (principal, resource) = (case.principal.clone(), case.resource.clone());
+        let (action, context) = (uid(&self.action, action.as_str()), self.context(context)?);
+        Request::new(principal, action, resource, context, Some(&self.schema)).map_err(DoesNotFit::because)
     }
 
     fn principal(&self, principal: &Principal) -> Result<Entity, DoesNotFit> {

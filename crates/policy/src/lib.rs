@@ -30,5 +30,5 @@ pub use place::Place;
 pub use question::{
     ActorResource, ChangeResource, Context, IncidentResource, Principal, PrincipalKind, Question, Resource,
 };
-pub use set::{Effect, NO_PERMISSION, POLICY_ERROR, PolicyInfo, PolicySet};
+pub use set::{Case, Effect, NO_PERMISSION, POLICY_ERROR, PolicyInfo, PolicySet};
 pub use source::{FILE_BYTES_MAX, FILES_MAX, POLICIES_MAX, PolicyFile};

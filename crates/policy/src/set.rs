@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Decision, EntityUid, Policy, PolicySet as EngineSet, ValidationMode,
-    Validator,
+    ActionConstraint, Authorizer, Decision, EntityUid, Policy, PolicySet as EngineSet, Response,
+    ValidationMode, Validator,
 };
 use domain::authorization::{Answer, Violation};
 use domain::canonical::Digest;
@@ -12,10 +12,10 @@ use domain::id::PolicyId;
 use miette::Diagnostic;
 
 use crate::Action;
-use crate::entities::Vocabulary;
+use crate::entities::{CaseFacts, DoesNotFit, Vocabulary};
 use crate::error::LoadError;
 use crate::place::Place;
-use crate::question::Question;
+use crate::question::{Context, Principal, Question, Resource};
 use crate::shipped::{POLICIES, SCHEMA};
 use crate::source::{Complaint, FILES_MAX, POLICIES_MAX, Parsed, PolicyFile};
 
@@ -36,6 +36,13 @@ pub struct PolicySet {
     by_action: BTreeMap<Action, Slice>,
     policy_error: PolicyId,
     digest: Digest,
+}
+
+/// A principal and a resource with their facts, put together once for every question about them.
+#[derive(Debug)]
+pub struct Case<'a> {
+    policies: &'a PolicySet,
+    facts: Result<CaseFacts, DoesNotFit>,
 }
 
 /// What a policy says of itself.
@@ -127,18 +134,17 @@ impl PolicySet {
         self.policies.values()
     }
 
-    /// Whether the question's principal may do it, and because of which policies. Policies are named in order of their
-    /// ids. Anything that could not be evaluated is a denial.
+    /// Whether the question's principal may do it, and because of which policies.
     pub fn decide(&self, question: &Question<'_>) -> Answer {
-        let (request, entities) = match self.vocabulary.request(question) {
-            Ok(asked) => asked,
-            Err(error) => return Answer::Denied { violations: vec![self.error(&error)] },
-        };
-        let Some(slice) = self.by_action.get(&question.action) else {
-            let violations = vec![self.error(&format_args!("no policies for `{}`", question.action))];
-            return Answer::Denied { violations };
-        };
-        let response = self.authorizer.is_authorized(&request, &slice.policies, &entities);
+        self.case(question.principal, question.resource).decide(question.action, question.context)
+    }
+
+    /// A principal and a resource, about which one question or several are to be decided.
+    pub fn case(&self, principal: &Principal, resource: &Resource) -> Case<'_> {
+        Case { policies: self, facts: self.vocabulary.case(principal, resource) }
+    }
+
+    fn answer(&self, response: &Response, slice: &Slice) -> Answer {
         let errors: BTreeSet<String> = response.diagnostics().errors().map(ToString::to_string).collect();
         let decided: BTreeSet<&str> = response.diagnostics().reason().map(AsRef::as_ref).collect();
         let decided = decided.into_iter().filter_map(|id| self.policies.get(id));
@@ -161,6 +167,29 @@ impl PolicySet {
             next_step: "ask an administrator to correct the policy or the facts that it names".to_owned(),
             controls: Vec::new(),
         }
+    }
+}
+
+impl Case<'_> {
+    /// Whether the principal may do it to the resource, and because of which policies. Policies are named in order of
+    /// their ids. Anything that could not be evaluated is a denial.
+    pub fn decide(&self, action: Action, context: Context) -> Answer {
+        let policies = self.policies;
+        let denied =
+            |error: &dyn std::fmt::Display| Answer::Denied { violations: vec![policies.error(error)] };
+        let facts = match &self.facts {
+            Ok(facts) => facts,
+            Err(error) => return denied(error),
+        };
+        let request = match policies.vocabulary.request(facts, action, context) {
+            Ok(request) => request,
+            Err(error) => return denied(&error),
+        };
+        let Some(slice) = policies.by_action.get(&action) else {
+            return denied(&format_args!("no policies for `{action}`"));
+        };
+        let response = policies.authorizer.is_authorized(&request, &slice.policies, &facts.entities);
+        policies.answer(&response, slice)
     }
 }
 

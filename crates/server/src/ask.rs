@@ -10,7 +10,7 @@ use domain::canonical::Digest;
 use domain::change::{Change, Outcome, Retrospective, Runner, State};
 use domain::id::ActorId;
 use domain::risk::Assessment;
-use policy::{Action, ChangeResource, Context, Question, Resource};
+use policy::{Action, Case, ChangeResource, Context, Question, Resource};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -49,10 +49,21 @@ pub(crate) fn about_change(
     particulars: Particulars<'_>,
     now: Timestamp,
 ) -> Answer {
-    let resource = Resource::Change(Box::new(change_resource(caller, change, parties, particulars, now)));
     let context = Context { authority: particulars.authority, outcome: particulars.outcome };
-    let principal = caller.principal(None);
-    app.policies.decide(&Question { principal: &principal, action, resource: &resource, context })
+    case(app, caller, change, parties, particulars, now).decide(action, context)
+}
+
+/// The caller and the change with their facts, for several questions between which no fact changes.
+pub(crate) fn case<'a>(
+    app: &'a App,
+    caller: &Caller,
+    change: &Change,
+    parties: &BTreeSet<ActorId>,
+    particulars: Particulars<'_>,
+    now: Timestamp,
+) -> Case<'a> {
+    let resource = Resource::Change(Box::new(change_resource(caller, change, parties, particulars, now)));
+    app.policies.case(&caller.principal(None), &resource)
 }
 
 /// Asks whether `caller` may do `action` to something else than a change.
@@ -167,4 +178,28 @@ fn runner_is_holder(caller: &Caller, change: &Change) -> bool {
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::change::StateName;
+    use domain::risk::Level;
+
+    use super::*;
+    use crate::view::fixture::{Story, at};
+    use crate::work::fold;
+
+    #[test]
+    fn recording_an_assessment_changes_no_fact_that_the_questions_about_it_have_not_been_told() {
+        let story = Story::awaiting(Level::Medium, |_| {});
+        let id = story.change().id;
+        let [submitted, assessed] = [1, 2].map(|events| fold(id, &story.trail[..events]).unwrap().unwrap());
+        assert_eq!([&submitted, &assessed].map(|change| change.state_name()), [StateName::Assessing; 2]);
+        let assessment = assessed.assessment().unwrap();
+        let particulars = Particulars { assessment: Some(assessment), ..Particulars::default() };
+        let facts =
+            |change| change_resource(&Caller::System, change, &BTreeSet::new(), particulars, at(1_000));
+        assert_eq!(facts(&submitted), facts(&assessed));
+        assert!(submitted.assessment().is_none());
+    }
 }

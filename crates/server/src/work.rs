@@ -10,7 +10,7 @@ use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
 use domain::id::{ActorId, ChangeId};
 use domain::risk::{AssessmentFacts, assess};
-use policy::{Action, Resource};
+use policy::{Action, Context, Resource};
 use store::{Append, Guard, NewEvent, StreamAppend, StreamName};
 
 use crate::app::App;
@@ -67,19 +67,19 @@ impl ChangeWork {
         let parties = BTreeSet::new();
         let facts = Facts { now, actor: &acting, parties: &parties, answer: &answer };
         let Decision { events, actions } = change::create(content, draft, &facts)?;
-        let [created] = events.as_slice() else {
+        let Ok([created]) = <[ChangeEvent; 1]>::try_from(events) else {
             return Err(Failure::Internal("creating a change leads to one event".to_owned()));
         };
         let by = caller.id();
         let recorded = RecordedBy { at: now, by: &by, on_behalf_of: on_behalf_of.as_ref() };
-        let change = change::evolve(None, id, recorded, created)?;
+        let change = change::evolve(None, id, recorded, &created)?;
         let envelope = Envelope {
             at: now,
             actor: by,
             on_behalf_of: on_behalf_of.clone(),
             policies: allowed_by(&answer),
         };
-        let trail = vec![Recorded { envelope, event: created.clone(), version: 1, index: 0 }];
+        let trail = vec![Recorded { envelope, event: created, version: 1, index: 0 }];
         let parties = ask::parties(known, &change);
         let mut work =
             Self { now, change, trail, effects: actions, stored_version: 0, parties, guards: Vec::new() };
@@ -125,12 +125,24 @@ impl ChangeWork {
     ) -> Result<(), Failure> {
         let answer =
             ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now);
+        self.answered(app, caller, action, &answer, command)
+    }
+
+    /// Decides a command of `caller`, about which policy has answered.
+    fn answered(
+        &mut self,
+        app: &App,
+        caller: &Caller,
+        action: Action,
+        answer: &Answer,
+        command: &Command,
+    ) -> Result<(), Failure> {
         let acting = caller.acting(None);
-        let facts = Facts { now: self.now, actor: &acting, parties: &self.parties, answer: &answer };
+        let facts = Facts { now: self.now, actor: &acting, parties: &self.parties, answer };
         let decision = change::decide(&self.change, command, &facts)?;
         self.require_room(app, caller, action)?;
         self.guard_actor(caller)?;
-        self.absorb(&caller.id(), &allowed_by(&answer), decision)
+        self.absorb(&caller.id(), &allowed_by(answer), decision)
     }
 
     /// What people may do again and again ends at a bound, so that the trail can always be read. What brings a change to
@@ -161,25 +173,21 @@ impl ChangeWork {
         let assessment = assess(&facts);
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;
-        let pre_approval = ask::about_change(
-            app,
-            &system,
-            Action::PreApprove,
-            &self.change,
-            &self.parties,
-            particulars,
-            self.now,
-        );
+        // All the questions are about the same facts: recording the assessment, which they are told, changes none.
+        let case = ask::case(app, &system, &self.change, &self.parties, particulars, self.now);
+        let decide = |action| case.decide(action, Context::default());
+        let pre_approval = decide(Action::PreApprove);
         let permitted = matches!(pre_approval, Answer::Allowed { .. });
         let requirements = requirements(&app.config.approvals, Case::of(&assessment, permitted));
         let automated = requirements.automated;
-        let record = Command::RecordAssessment { assessment: Box::new(assessment.clone()), requirements };
+        let record = Command::RecordAssessment { assessment: Box::new(assessment), requirements };
         self.guards.push(Guard::StreamVersion { stream: catalog_stream()?, version: known.catalog_version });
-        self.command(app, &system, Action::Assess, particulars, &record)?;
+        self.answered(app, &system, Action::Assess, &decide(Action::Assess), &record)?;
         if automated {
-            self.command(app, &system, Action::PreApprove, particulars, &Command::PreApprove)
+            self.answered(app, &system, Action::PreApprove, &pre_approval, &Command::PreApprove)
         } else {
-            self.command(app, &system, Action::RequestApproval, particulars, &Command::RequestApproval)
+            let request = decide(Action::RequestApproval);
+            self.answered(app, &system, Action::RequestApproval, &request, &Command::RequestApproval)
         }
     }
 
@@ -227,11 +235,10 @@ impl ChangeWork {
     ) -> Result<(), Failure> {
         for event in decision.events {
             let recorded = RecordedBy { at: self.now, by, on_behalf_of: None };
-            let change = change::evolve(Some(self.change.clone()), self.change.id, recorded, &event)?;
+            change::follow(&mut self.change, recorded, &event)?;
             let envelope =
                 Envelope { at: self.now, actor: by.clone(), on_behalf_of: None, policies: policies.to_vec() };
-            self.trail.push(Recorded { envelope, event, version: change.version, index: 0 });
-            self.change = change;
+            self.trail.push(Recorded { envelope, event, version: self.change.version, index: 0 });
         }
         self.effects.extend(decision.actions);
         Ok(())

@@ -20,7 +20,7 @@ pub use content::{Content, Source, Window};
 pub use decide::{Decision, create, decide};
 pub use event::{ChangeEvent, Grounds};
 pub use evidence::{AuthorFacts, Churn, Coverage, CoverageBasis, Evidence, TestResults};
-pub use evolve::{CorruptChange, evolve};
+pub use evolve::{CorruptChange, evolve, follow};
 pub use kind::{Category, ChangeType};
 pub use refusal::Refusal;
 pub use state::{

@@ -69,19 +69,32 @@ pub fn evolve(
     recorded: Recorded<'_>,
     event: &ChangeEvent,
 ) -> Result<Change, CorruptChange> {
-    let version = change.as_ref().map_or(1, |change| change.version + 1);
-    let folded = match change {
-        None => request::created(id, recorded, event),
-        Some(change) => follow(Change { version, updated_at: recorded.at, ..change }, recorded, event),
+    let Some(mut change) = change else {
+        return request::created(id, recorded, event).map_err(|why| CorruptChange { id, version: 1, why });
     };
-    folded.map_err(|why| CorruptChange { id, version, why })
+    follow(&mut change, recorded, event)?;
+    Ok(change)
 }
 
-fn follow(mut change: Change, recorded: Recorded<'_>, event: &ChangeEvent) -> Result<Change, String> {
+/// Folds one more event into a change that exists.
+///
+/// # Errors
+/// When the event cannot follow the earlier ones. Nothing can be done with the change then.
+pub fn follow(
+    change: &mut Change,
+    recorded: Recorded<'_>,
+    event: &ChangeEvent,
+) -> Result<(), CorruptChange> {
     let from = change.state_name();
+    change.version += 1;
+    change.updated_at = recorded.at;
     let state = std::mem::replace(&mut change.state, State::Cancelled);
-    change.state = next(&mut change, state, recorded, event).map_err(|misfit| misfit.in_state(from))?;
-    Ok(change)
+    change.state = next(change, state, recorded, event).map_err(|misfit| CorruptChange {
+        id: change.id,
+        version: change.version,
+        why: misfit.in_state(from),
+    })?;
+    Ok(())
 }
 
 /// The state after an event. Of `change`, everything but the state may be read and written.
