@@ -8,9 +8,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Timestamp;
+use domain::canonical::Digest;
 use policy::{Action, Resource};
 use serde::Deserialize;
-use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort};
+use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort, IdempotencyKey};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +23,7 @@ use super::problem::Rejection;
 use super::respond;
 use crate::app::SharedApp;
 use crate::ask;
+use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::use_cases::create::{self, NewChange};
 use crate::use_cases::request::{self, Amendment};
@@ -44,20 +46,27 @@ async fn create_change(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<ChangeRequest>,
 ) -> Result<Response, Rejection> {
-    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
-        return Ok(answer);
-    }
+    let done = create_from(&app, &caller, &value, key.clone(), digest).await;
+    respond::created(&app, &caller, key.as_ref(), digest, done).await
+}
+
+async fn create_from(
+    app: &SharedApp,
+    caller: &Caller,
+    request: &ChangeRequest,
+    key: Option<IdempotencyKey>,
+    digest: Digest,
+) -> Result<ChangeWork, Failure> {
     let new = NewChange {
-        content: value.to_domain()?,
-        draft: value.draft,
-        requested_by: value.requested_by.clone(),
+        content: request.to_domain()?,
+        draft: request.draft,
+        requested_by: request.requested_by.clone(),
     };
     let keeper = caller.clone();
     let extras = move |work: &ChangeWork| {
         respond::extras(&keeper, key.as_ref(), digest, StatusCode::CREATED, work.change.id)
     };
-    let done = create::create(&app, &caller, new, extras).await;
-    respond::worked(&app, StatusCode::CREATED, digest, done).await
+    create::create(app, caller, new, extras).await
 }
 
 /// Filter, order and position of a list of changes.

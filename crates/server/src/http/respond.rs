@@ -76,6 +76,25 @@ pub(super) async fn replay(
     }
 }
 
+/// Answers a change that was created, or the earlier answer to the same request. The append itself tells a repetition
+/// from a new request; what came to no append may repeat a request that was accepted then and would be refused by now.
+///
+/// # Errors
+/// What the work failed with, or when the key was used for another request.
+pub(super) async fn created(
+    app: &App,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    request_digest: Digest,
+    done: Result<ChangeWork, Failure>,
+) -> Result<Response, Rejection> {
+    let is_told = matches!(done, Ok(_) | Err(Failure::Append(AppendError::IdempotentReplay(_))));
+    if !is_told && let Some(answer) = replay(app, caller, key, request_digest).await? {
+        return Ok(answer);
+    }
+    worked(app, StatusCode::CREATED, request_digest, done).await
+}
+
 /// Answers a change that was worked on, or the earlier answer when the same request was faster.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Everything that can be wrong with a request: each gets its own problem, and nothing is written.
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::harness::{Database, Person, TestApp, on_both_databases, on_sqlite, small, text};
@@ -13,6 +14,7 @@ on_sqlite!(
     bad_administration_gets_a_problem_and_writes_nothing,
     bodies_of_every_size_are_answered,
     keys_and_versions_are_held_to,
+    what_was_created_once_is_answered_though_refused_by_now,
     an_erring_policy_approves_nothing,
     an_unknown_fact_approves_nothing,
 );
@@ -310,6 +312,23 @@ async fn bodies_of_every_size_are_answered(database: Database) -> Result<()> {
     ann.send(part).await?.refused(400, "broken-off")?;
     is_documented("broken-off")?;
     assert_eq!(written(&app).await?, before, "something was written");
+    app.stop().await
+}
+
+async fn what_was_created_once_is_answered_though_refused_by_now(database: Database) -> Result<()> {
+    let (app, ann, _) = team(database).await?;
+    let window = json!({ "start": "2026-03-02T10:00:00Z", "end": "2026-03-02T11:00:00Z" });
+    let create = |key: &str| with("window", window.clone()).header("idempotency-key", key);
+    let first = ann.send(create("key-1")).await?;
+    assert_eq!(first.status, 201);
+    app.pass(SignedDuration::from_hours(2));
+    ann.send(create("key-2")).await?.refused(409, "refused")?;
+    let again = ann.send(create("key-1")).await?;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(again.json()?["change_id"], first.json()?["change_id"]);
+    // Another request under the key is told so before what else is wrong with it.
+    let other = with("title", json!("")).header("idempotency-key", "key-1");
+    ann.send(other).await?.refused(422, "idempotency-key-reused")?;
     app.stop().await
 }
 
