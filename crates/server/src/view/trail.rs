@@ -58,26 +58,28 @@ fn payload<E: Recordable>(event: &E) -> (String, Value) {
 /// Takes type and payload out of a body.
 pub(super) fn typed(mut body: Value) -> (String, Value) {
     let event_type = body.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let data = body.get_mut("data").map(Value::take).unwrap_or_default();
-    (event_type, plain(data))
+    let mut data = body.get_mut("data").map(Value::take).unwrap_or_default();
+    make_plain(&mut data);
+    (event_type, data)
 }
 
-/// A stored value with its marked texts as plain strings.
-fn plain(value: Value) -> Value {
+/// Turns the marked texts in a stored value into plain strings.
+fn make_plain(value: &mut Value) {
     match value {
-        Value::Object(map) => marked_text(&map).unwrap_or_else(|| {
-            Value::Object(map.into_iter().map(|(key, value)| (key, plain(value))).collect())
-        }),
-        Value::Array(items) => items.into_iter().map(plain).collect(),
-        scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => scalar,
+        Value::Object(map) => match marked_text(map) {
+            Some(text) => *value = text,
+            None => map.values_mut().for_each(make_plain),
+        },
+        Value::Array(items) => items.iter_mut().for_each(make_plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-fn marked_text(map: &Map<String, Value>) -> Option<Value> {
+fn marked_text(map: &mut Map<String, Value>) -> Option<Value> {
     if map.len() != 1 {
         return None;
     }
-    let text = map.get(TEXT_KEY).filter(|text| text.is_string()).cloned();
+    let text = map.get_mut(TEXT_KEY).filter(|text| text.is_string()).map(Value::take);
     text.or_else(|| map.contains_key(ERASED_KEY).then(|| Value::from(ERASED)))
 }
 
