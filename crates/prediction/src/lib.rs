@@ -1,0 +1,31 @@
+//! How likely a change is to fail: learned from past changes, calibrated, explained.
+//!
+//! Knows: rows with their moment and what came of them, two learners behind one trait, calibration with intervals, what
+//! each fact contributes to a prediction, how good predictions are, and how a model is kept. Never does: input or output,
+//! reading a clock, drawing randomness; seeds and rows arrive as data. It decides about no change.
+//!
+//! Invariant: the same rows give the same model, byte for byte; nothing of a row's future goes into its prediction; the
+//! contributions to a prediction and the base add up to its log-odds.
+
+mod calibrate;
+mod encode;
+mod learner;
+pub mod metrics;
+mod model;
+mod number;
+mod random;
+mod split;
+mod table;
+mod train;
+
+pub use calibrate::{Band, Calibration};
+pub use learner::{
+    Attribution, Candidate, FAILURES_MIN, LearnError, Learned, Learner, Logistic, LogisticSettings, ROWS_MIN,
+    TreeFault, Trees, TreesSettings,
+};
+pub use model::{
+    Doubt, Figures, MODEL_BYTES_MAX, MODEL_FORMAT, Model, ModelColumn, ModelError, Origin, Prediction,
+};
+pub use split::{Slices, SplitRule};
+pub use table::{COLUMNS_MAX, Cell, Column, ColumnKind, LEVELS_MAX, ROWS_MAX, Row, Table, TableError};
+pub use train::{Trial, candidates, figures, finish, log_odds, outcomes, train, trial};

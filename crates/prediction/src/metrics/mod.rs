@@ -1,0 +1,15 @@
+//! How good predictions are, measured on rows whose outcome is known.
+
+mod bootstrap;
+mod calibration;
+mod drift;
+mod ranking;
+mod threshold;
+
+pub use bootstrap::{Interval, Measure, RESAMPLES, difference, interval, mean_interval};
+pub use calibration::{
+    CALIBRATION_BINS, CalibrationBin, brier, calibration_error, calibration_table, log_loss,
+};
+pub use drift::{Drift, SHIFTED_FROM, drift};
+pub use ranking::Ranking;
+pub use threshold::{AtThreshold, at_threshold, most_accurate, riskiest};
