@@ -80,11 +80,7 @@ pub fn evolve(
 ///
 /// # Errors
 /// When the event cannot follow the earlier ones. Nothing can be done with the change then.
-pub fn follow(
-    change: &mut Change,
-    recorded: Recorded<'_>,
-    event: &ChangeEvent,
-) -> Result<(), CorruptChange> {
+pub fn follow(change: &mut Change, recorded: Recorded<'_>, event: &ChangeEvent) -> Result<(), CorruptChange> {
     let from = change.state_name();
     change.version += 1;
     change.updated_at = recorded.at;
