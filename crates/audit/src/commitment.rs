@@ -6,7 +6,7 @@
 //! it is gone. The three keys are reserved: an object that has one of them has only that one, and data that comes with
 //! `$sha256` or `$erased` in it is refused, so that nobody can write a commitment that `seal` did not make.
 //!
-//! Budget: one walk over the value, in which texts are moved; no work per value beyond its place and its keys.
+//! Budget: one walk over the value, in which texts are moved; no work per value beyond a look at its keys.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -145,20 +145,20 @@ pub fn is_reserved_key(key: &str) -> bool {
 /// When the entry uses a reserved key, is nested too deeply or has too many texts.
 pub fn seal(value: Value, mut salts: impl FnMut() -> [u8; SALT_BYTES]) -> Result<Sealed, SealError> {
     let mut private = Vec::new();
-    let public = replace_marked(value, &mut |key, map, pointer| match key {
+    let public = replace_marked(value, &mut |key, map, place| match key {
         Reserved::Text => {
             let text =
-                take_only_string(map).ok_or_else(|| SealError::NotAText { pointer: pointer.to_owned() })?;
+                take_only_string(map).ok_or_else(|| SealError::NotAText { pointer: place.pointer() })?;
             if private.len() >= TEXTS_MAX {
                 return Err(SealError::TooManyTexts);
             }
             let salt = salts();
             let marker = marker(COMMITMENT_KEY, &commit(&salt, &text));
-            private.push(PrivateText { pointer: pointer.to_owned(), salt, text });
+            private.push(PrivateText { pointer: place.pointer(), salt, text });
             Ok(marker)
         }
         Reserved::Commitment | Reserved::Erased => {
-            Err(SealError::ReservedKey { pointer: pointer.to_owned(), key: key.name() })
+            Err(SealError::ReservedKey { pointer: place.pointer(), key: key.name() })
         }
     })?;
     Ok(Sealed { public, private })
@@ -175,19 +175,20 @@ pub fn unseal(public: Value, private: Vec<PrivateText>) -> Result<Value, UnsealE
             return Err(UnsealError::GivenTwice { pointer });
         }
     }
-    let value = replace_marked(public, &mut |key, map, pointer| match key {
+    let value = replace_marked(public, &mut |key, map, place| match key {
         Reserved::Commitment => {
             let commitment: Hash = take_only_string(map)
                 .and_then(|hex| hex.parse().ok())
-                .ok_or_else(|| UnsealError::NotACommitment { pointer: pointer.to_owned() })?;
-            match texts.remove(pointer) {
+                .ok_or_else(|| UnsealError::NotACommitment { pointer: place.pointer() })?;
+            let pointer = place.pointer();
+            match texts.remove(&pointer) {
                 None => Ok(marker(ERASED_KEY, &commitment)),
                 Some((salt, text)) if commit(&salt, &text) == commitment => Ok(object(TEXT_KEY, text)),
-                Some(_) => Err(UnsealError::Mismatch { pointer: pointer.to_owned() }),
+                Some(_) => Err(UnsealError::Mismatch { pointer }),
             }
         }
         Reserved::Text | Reserved::Erased => {
-            Err(UnsealError::ReservedKey { pointer: pointer.to_owned(), key: key.name() })
+            Err(UnsealError::ReservedKey { pointer: place.pointer(), key: key.name() })
         }
     })?;
     match texts.into_keys().min() {
@@ -205,7 +206,12 @@ enum Reserved {
 
 impl Reserved {
     fn parse(key: &str) -> Option<Self> {
-        [Self::Text, Self::Commitment, Self::Erased].into_iter().find(|reserved| reserved.name() == key)
+        match key {
+            TEXT_KEY => Some(Self::Text),
+            COMMITMENT_KEY => Some(Self::Commitment),
+            ERASED_KEY => Some(Self::Erased),
+            _ => None,
+        }
     }
 
     fn name(self) -> &'static str {
@@ -220,71 +226,65 @@ impl Reserved {
 /// Walks the value and replaces every object that has a reserved key by what `replace` makes of it.
 fn replace_marked<E: From<TooDeep>>(
     mut value: Value,
-    replace: &mut impl FnMut(Reserved, &mut Map<String, Value>, &str) -> Result<Value, E>,
+    replace: &mut impl FnMut(Reserved, &mut Map<String, Value>, &Place<'_>) -> Result<Value, E>,
 ) -> Result<Value, E> {
-    walk(&mut value, &mut Pointer::default(), replace)?;
+    walk(&mut value, &Place::Whole, replace)?;
     Ok(value)
 }
 
 fn walk<E: From<TooDeep>>(
     value: &mut Value,
-    at: &mut Pointer,
-    replace: &mut impl FnMut(Reserved, &mut Map<String, Value>, &str) -> Result<Value, E>,
+    at: &Place<'_>,
+    replace: &mut impl FnMut(Reserved, &mut Map<String, Value>, &Place<'_>) -> Result<Value, E>,
 ) -> Result<(), E> {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
-                let parent = at.enter(&index.to_string())?;
-                walk(item, at, replace)?;
-                at.leave(parent);
+                walk(item, &Place::Item { parent: at, index, depth: at.depth_within()? }, replace)?;
             }
             Ok(())
         }
         Value::Object(map) => {
             if let Some(key) = map.keys().find_map(|key| Reserved::parse(key)) {
-                *value = replace(key, map, &at.text)?;
+                *value = replace(key, map, at)?;
                 return Ok(());
             }
             for (key, item) in map {
-                let parent = at.enter(key)?;
-                walk(item, at, replace)?;
-                at.leave(parent);
+                walk(item, &Place::Member { parent: at, key, depth: at.depth_within()? }, replace)?;
             }
             Ok(())
         }
     }
 }
 
-/// The place of the walk, as an RFC 6901 pointer in one buffer.
-#[derive(Default)]
-struct Pointer {
-    text: String,
-    depth: usize,
+/// The place of the walk, from the inside out. It becomes a pointer only where there is something to point at.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Whole,
+    Item { parent: &'a Place<'a>, index: usize, depth: usize },
+    Member { parent: &'a Place<'a>, key: &'a str, depth: usize },
 }
 
-impl Pointer {
-    /// Steps into a member and returns what [`Pointer::leave`] needs to step back.
-    fn enter(&mut self, member: &str) -> Result<usize, TooDeep> {
-        if self.depth >= DEPTH_MAX {
-            return Err(TooDeep);
-        }
-        let parent = self.text.len();
-        self.depth += 1;
-        self.text.push('/');
-        for c in member.chars() {
-            match c {
-                '~' => self.text.push_str("~0"),
-                '/' => self.text.push_str("~1"),
-                other => self.text.push(other),
-            }
-        }
-        Ok(parent)
+impl Place<'_> {
+    /// Depth of what lies directly within.
+    fn depth_within(&self) -> Result<usize, TooDeep> {
+        let depth = match self {
+            Self::Whole => 0,
+            Self::Item { depth, .. } | Self::Member { depth, .. } => *depth,
+        };
+        if depth < DEPTH_MAX { Ok(depth + 1) } else { Err(TooDeep) }
     }
 
-    fn leave(&mut self, parent: usize) {
-        self.text.truncate(parent);
-        self.depth -= 1;
+    /// The place as an RFC 6901 pointer.
+    fn pointer(&self) -> String {
+        match self {
+            Self::Whole => String::new(),
+            Self::Item { parent, index, .. } => format!("{}/{index}", parent.pointer()),
+            Self::Member { parent, key, .. } => {
+                format!("{}/{}", parent.pointer(), key.replace('~', "~0").replace('/', "~1"))
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whether the stored rows of views are the ones that follow from the log. Writes nothing.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -129,7 +130,7 @@ impl Comparing {
         let ProjectionRow::Change(row) = expected else { return Ok(true) };
         let services: HashSet<&str> = row.services.iter().map(|service| service.as_str()).collect();
         let expected = services.len() as u64;
-        let services = Value::Texts(services.into_iter().map(str::to_owned).collect());
+        let services = Value::Texts(services.into_iter().map(Cow::from).collect());
         let any = db.dialect().any("service", "$1");
         let sql = format!("SELECT COUNT(*) FROM change_service WHERE {any} AND change_key = $2");
         let key = Value::Int(change_key(row.change_id));

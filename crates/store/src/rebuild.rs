@@ -80,7 +80,7 @@ fn replace_all(
 /// Writes rows of views.
 pub(crate) fn write_rows(db: &mut Database, rows: &[ProjectionRow]) -> Result<(), StoreError> {
     let mut projections = Projections::default();
-    projections.add(rows);
+    projections.add(rows, |_| false);
     projections.write(db)
 }
 

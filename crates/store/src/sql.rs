@@ -1,5 +1,6 @@
 //! A `SELECT` put together from optional conditions, with its placeholders numbered as they are mentioned.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use domain::Timestamp;
@@ -39,7 +40,7 @@ impl<'a> Select<'a> {
     /// Adds the condition that a column has one of the values, or none when there are no values.
     pub(crate) fn one_of(&mut self, column: &str, values: Vec<String>) {
         if !values.is_empty() {
-            let placeholder = self.param(Value::Texts(values));
+            let placeholder = self.param(Value::Texts(values.into_iter().map(Cow::from).collect()));
             self.condition(self.dialect.any(column, &placeholder));
         }
     }

@@ -6,6 +6,7 @@ use std::error::Error;
 use postgres::types::private::BytesMut;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use serde::Serialize;
 
 use crate::table::Kind;
 
@@ -21,7 +22,7 @@ pub(crate) enum Value<'a> {
     /// Bytes.
     Bytes(Cow<'a, [u8]>),
     /// Several texts, to be compared with a column; see `Dialect::any`.
-    Texts(Vec<String>),
+    Texts(Vec<Cow<'a, str>>),
     /// Several numbers, to be compared with a column.
     Ints(Vec<i64>),
 }
@@ -92,21 +93,22 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 
 impl rusqlite::ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        // SQLite has no lists: they travel as JSON text and are taken apart by `json_each`.
-        let json = |list| rusqlite::types::Value::Text(serde_json::Value::from(list).to_string());
         Ok(match self {
             Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
             Self::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-            Self::Texts(texts) => ToSqlOutput::Owned(json(
-                texts.iter().map(String::as_str).map(serde_json::Value::from).collect(),
-            )),
-            Self::Ints(ints) => ToSqlOutput::Owned(json(
-                ints.iter().copied().map(serde_json::Value::from).collect::<Vec<_>>(),
-            )),
+            Self::Texts(texts) => json_list(texts)?,
+            Self::Ints(ints) => json_list(ints)?,
         })
     }
+}
+
+/// SQLite has no lists: they travel as JSON text and are taken apart by `json_each`.
+fn json_list(list: &impl Serialize) -> rusqlite::Result<ToSqlOutput<'static>> {
+    let text = serde_json::to_string(list);
+    let text = text.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    Ok(ToSqlOutput::Owned(rusqlite::types::Value::Text(text)))
 }
 
 impl ToSql for Value<'_> {

@@ -1,11 +1,12 @@
 //! Whether an append may be written: against what the database holds, and against what the same transaction has
 //! already accepted from others.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::Timestamp;
 
-use crate::append::{AppendError, Guard, StoredResponse};
+use crate::append::{AppendError, Guard, NewIdempotency, StoredResponse};
 use crate::database::{Database, Row, Value, parse};
 use crate::error::StoreError;
 use crate::prepare::{PreparedAppend, PreparedStream, PreparedTimerOp};
@@ -15,12 +16,15 @@ use crate::sql::micros;
 #[derive(Debug)]
 pub(crate) struct Checks<'a> {
     now: Timestamp,
-    streams: HashMap<String, StreamState>,
-    responses: HashMap<String, StoredResponse>,
-    timers: HashSet<String>,
-    leases: HashMap<String, Lease>,
-    /// Streams that this transaction writes to.
-    written: Vec<&'a str>,
+    streams: HashMap<&'a str, StreamState>,
+    /// Answers kept before.
+    responses: HashMap<&'a str, StoredResponse>,
+    /// Answers that this transaction keeps.
+    answered: HashMap<&'a str, &'a NewIdempotency>,
+    timers: HashSet<&'a str>,
+    leases: HashMap<&'a str, Lease>,
+    /// Streams that this transaction writes to, in the order of their table.
+    written: BTreeSet<&'a str>,
 }
 
 /// How far a stream has come.
@@ -64,20 +68,19 @@ impl<'a> Checks<'a> {
             responses: look_up(db, "idempotency", "id", RESPONSE_COLUMNS, keys, |row| {
                 stored_response(row, 1)
             })?,
+            answered: HashMap::new(),
             timers: look_up(db, "timer", "id", "due_at", timers, |_| Ok(()))?.into_keys().collect(),
             leases: look_up(db, "lease", "resource", "token, expires_at", leases, |row| {
                 Ok(Lease { token: row.count(1)?, expires_at: row.time(2)? })
             })?,
-            written: Vec::new(),
+            written: BTreeSet::new(),
         })
     }
 
     /// Accepts an append, so that the following ones are checked against its effect, or refuses it without any.
     pub(crate) fn accept(&mut self, append: &'a PreparedAppend) -> Result<(), AppendError> {
-        if let Some(kept) = &append.idempotency
-            && let Some(response) = self.responses.get(&kept.id)
-        {
-            return Err(AppendError::IdempotentReplay(Box::new(response.clone())));
+        if let Some(response) = append.idempotency.as_ref().and_then(|kept| self.response(&kept.id)) {
+            return Err(AppendError::IdempotentReplay(Box::new(response)));
         }
         if let Some(id) = &append.consume_timer
             && !self.timers.contains(id.as_str())
@@ -92,8 +95,18 @@ impl<'a> Checks<'a> {
 
     /// The streams that were written to, with their new state.
     pub(crate) fn written_streams(&self) -> impl Iterator<Item = (&'a str, StreamState)> {
-        let distinct: HashSet<&str> = self.written.iter().copied().collect();
-        distinct.into_iter().filter_map(|name| Some((name, *self.streams.get(name)?)))
+        self.written.iter().copied().filter_map(|name| Some((name, *self.streams.get(name)?)))
+    }
+
+    /// The answer that is kept under a key.
+    fn response(&self, id: &str) -> Option<StoredResponse> {
+        let answered = self.answered.get(id).map(|response| StoredResponse {
+            request_digest: response.request_digest,
+            status: response.status,
+            body: response.body.clone(),
+            created_at: self.now,
+        });
+        answered.or_else(|| self.responses.get(id).cloned())
     }
 
     fn check_guard(&self, guard: &Guard) -> Result<(), AppendError> {
@@ -137,25 +150,19 @@ impl<'a> Checks<'a> {
         for stream in &append.streams {
             if let Some(last) = stream.events.last() {
                 let state = StreamState { version: stream.new_version(), last_at: micros(last.at) };
-                self.streams.insert(stream.stream.as_str().to_owned(), state);
-                self.written.push(stream.stream.as_str());
+                self.streams.insert(stream.stream.as_str(), state);
+                self.written.insert(stream.stream.as_str());
             }
         }
         if let Some(kept) = &append.idempotency {
-            let response = StoredResponse {
-                request_digest: kept.response.request_digest,
-                status: kept.response.status,
-                body: kept.response.body.clone(),
-                created_at: self.now,
-            };
-            self.responses.insert(kept.id.clone(), response);
+            self.answered.insert(&kept.id, &kept.response);
         }
         if let Some(id) = &append.consume_timer {
             self.timers.remove(id.as_str());
         }
         for op in &append.timers {
             match op {
-                PreparedTimerOp::Set { timer, .. } => self.timers.insert(timer.id.as_str().to_owned()),
+                PreparedTimerOp::Set { timer, .. } => self.timers.insert(timer.id.as_str()),
                 PreparedTimerOp::Cancel { id } => self.timers.remove(id.as_str()),
             };
         }
@@ -185,13 +192,13 @@ fn look_up<'k, T>(
     columns: &str,
     values: impl Iterator<Item = &'k str>,
     mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<HashMap<String, T>, StoreError> {
+) -> Result<HashMap<&'k str, T>, StoreError> {
     let values: HashSet<&str> = values.collect();
     if values.is_empty() {
         return Ok(HashMap::new());
     }
     let sql = format!("SELECT {key}, {columns} FROM {table} WHERE {}", db.dialect().any(key, "$1"));
-    let values = Value::Texts(values.into_iter().map(str::to_owned).collect());
-    let rows = db.query(&sql, &[values], |row| Ok((row.text(0)?, read(row)?)))?;
-    Ok(rows.into_iter().collect())
+    let list = Value::Texts(values.iter().copied().map(Cow::from).collect());
+    let rows = db.query(&sql, &[list], |row| Ok((values.get(row.text(0)?.as_str()).copied(), read(row)?)))?;
+    Ok(rows.into_iter().filter_map(|(value, found)| Some((value?, found))).collect())
 }

@@ -1,5 +1,6 @@
 //! The rows that one transaction writes, gathered so that each table is written once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use audit::Hash;
@@ -9,6 +10,7 @@ use domain::id::ServiceName;
 use crate::append::Timer;
 use crate::database::{Database, Value};
 use crate::error::StoreError;
+use crate::name::StreamName;
 use crate::prepare::{PreparedAppend, PreparedEvent, PreparedIdempotency, PreparedMessage, PreparedTimerOp};
 use crate::projection::{ChangeRow, IncidentRow, ProjectionRow, change_key, incident_key, parse_services};
 use crate::sql::{count, micros};
@@ -30,6 +32,8 @@ pub(crate) struct Rows<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Projections<'a> {
     changes: BTreeMap<i64, &'a ChangeRow>,
+    /// Those of the changes that may have a row already.
+    older: BTreeSet<i64>,
     incidents: BTreeMap<i64, &'a IncidentRow>,
 }
 
@@ -89,7 +93,7 @@ impl<'a> Rows<'a> {
                 PreparedTimerOp::Cancel { id } => self.timers.insert(id.as_str(), None),
             };
         }
-        self.projections.add(&append.projections);
+        self.projections.add(&append.projections, |row| begins_with(append, row));
     }
 
     /// Writes all rows, and the streams' new state.
@@ -111,7 +115,7 @@ impl<'a> Rows<'a> {
 
     fn write_timers(&self, db: &mut Database) -> Result<(), StoreError> {
         let removed = self.timers.iter().filter(|(_, timer)| timer.is_none());
-        let removed: Vec<String> = removed.map(|(id, _)| (*id).to_owned()).collect();
+        let removed: Vec<Cow<'_, str>> = removed.map(|(id, _)| Cow::from(*id)).collect();
         if !removed.is_empty() {
             let sql = format!("DELETE FROM timer WHERE {}", db.dialect().any("id", "$1"));
             db.execute(&sql, &[Value::Texts(removed)])?;
@@ -132,13 +136,27 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Whether the change begins with this append: its stream is new, so no row can say anything of it.
+fn begins_with(append: &PreparedAppend, row: &ChangeRow) -> bool {
+    let stream = StreamName::change(row.change_id);
+    append.streams.iter().any(|append| append.expected_version == 0 && append.stream == stream)
+}
+
 impl<'a> Projections<'a> {
-    /// Adds rows.
-    pub(crate) fn add(&mut self, rows: impl IntoIterator<Item = &'a ProjectionRow>) {
+    /// Adds rows; `is_new` tells of a change that it has no row yet.
+    pub(crate) fn add(
+        &mut self,
+        rows: impl IntoIterator<Item = &'a ProjectionRow>,
+        is_new: impl Fn(&ChangeRow) -> bool,
+    ) {
         for row in rows {
             match row {
                 ProjectionRow::Change(row) => {
-                    self.changes.insert(change_key(row.change_id), row);
+                    let key = change_key(row.change_id);
+                    self.changes.insert(key, row);
+                    if !is_new(row) {
+                        self.older.insert(key);
+                    }
                 }
                 ProjectionRow::Incident(row) => {
                     self.incidents.insert(incident_key(row.incident_id), row);
@@ -175,10 +193,10 @@ impl<'a> Projections<'a> {
     }
 
     fn stored_services(&self, db: &mut Database) -> Result<BTreeMap<i64, Vec<ServiceName>>, StoreError> {
-        if self.changes.is_empty() {
+        if self.older.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let keys = Value::Ints(self.changes.keys().copied().collect());
+        let keys = Value::Ints(self.older.iter().copied().collect());
         let any = db.dialect().any("change_key", "$1");
         let sql = format!("SELECT change_key, services FROM change_row WHERE {any}");
         let stored = db.query(&sql, &[keys], |row| Ok((row.int(0)?, parse_services(&row.text(1)?)?)))?;
