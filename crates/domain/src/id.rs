@@ -257,6 +257,13 @@ name!(
     "The name of a plan step, a monitor or a check; unique within its plan."
 );
 
+impl From<&ServiceName> for CiName {
+    /// Every name of a service can be the id of a configuration item.
+    fn from(name: &ServiceName) -> Self {
+        Self(name.0.clone())
+    }
+}
+
 impl ActorId {
     /// The product itself: timers, assessments and automatic closing act under this identifier.
     pub fn system() -> Self {

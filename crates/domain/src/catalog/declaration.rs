@@ -7,7 +7,7 @@ use super::event::CatalogEvent;
 use super::graph::Catalog;
 use super::service::Service;
 use super::{DEPENDENCIES_MAX, SERVICES_MAX};
-use crate::id::ServiceName;
+use crate::id::{CiName, ServiceName};
 
 impl Catalog {
     /// The events that bring `services` into the catalogue; none when it already says the same. Services that are not
@@ -52,10 +52,7 @@ impl Catalog {
             if let Some((dependent, _)) =
                 self.dependents(name).find(|(dependent, _)| !names.contains(dependent))
             {
-                return Err(CatalogError::StillNeeded {
-                    service: name.clone(),
-                    dependent: dependent.clone(),
-                });
+                return Err(CatalogError::StillNeeded { service: name.clone(), dependent: dependent.into() });
             }
         }
         Ok(names.iter().map(|name| CatalogEvent::ServiceRetired { name: name.clone() }).collect())
@@ -93,8 +90,8 @@ impl Catalog {
             .collect()
     }
 
-    fn owned_suggestions(&self, name: &ServiceName) -> Vec<ServiceName> {
-        self.suggest(name.as_str()).into_iter().cloned().collect()
+    fn owned_suggestions(&self, name: &ServiceName) -> Vec<CiName> {
+        self.suggest(name.as_str()).into_iter().map(CiName::from).collect()
     }
 }
 

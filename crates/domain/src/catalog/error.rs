@@ -1,7 +1,8 @@
 //! Why a declaration of services is refused.
 
 use super::{DEPENDENCIES_MAX, SERVICES_MAX};
-use crate::id::ServiceName;
+use crate::cmdb::CmdbError;
+use crate::id::{CiName, ServiceName};
 
 /// Why a declaration of services is refused. Nothing of it takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +38,7 @@ pub enum CatalogError {
         /// What it names.
         dependency: ServiceName,
         /// Names that are spelt almost like it.
-        suggestions: Vec<ServiceName>,
+        suggestions: Vec<CiName>,
     },
     /// A service to be retired does not exist.
     #[error("service `{service}` is not in the catalogue: list its names{}", did_you_mean(.suggestions))]
@@ -45,7 +46,7 @@ pub enum CatalogError {
         /// The name.
         service: ServiceName,
         /// Names that are spelt almost like it.
-        suggestions: Vec<ServiceName>,
+        suggestions: Vec<CiName>,
     },
     /// A service to be retired is still needed.
     #[error(
@@ -55,7 +56,7 @@ pub enum CatalogError {
         /// The service to be retired.
         service: ServiceName,
         /// One that stays and needs it.
-        dependent: ServiceName,
+        dependent: CiName,
     },
     /// Too many dependencies.
     #[error("service `{service}` has {count} dependencies: at most {DEPENDENCIES_MAX} are accepted")]
@@ -71,9 +72,12 @@ pub enum CatalogError {
         /// How many there would be.
         count: usize,
     },
+    /// What holds for every description of items.
+    #[error(transparent)]
+    Cmdb(#[from] CmdbError),
 }
 
-fn did_you_mean(suggestions: &[ServiceName]) -> String {
+fn did_you_mean(suggestions: &[CiName]) -> String {
     if suggestions.is_empty() {
         return String::new();
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::relation::Relation;
+use crate::canonical::Digest;
 use crate::catalog::Tier;
 use crate::change::kind::words;
 use crate::id::EnvironmentName;
@@ -168,6 +169,23 @@ bounded_line!(
     AttributeValue, "attribute value", 512
 );
 
+impl SourceName {
+    /// A person who edits an item.
+    pub fn manual() -> Self {
+        Self("manual".to_owned())
+    }
+
+    /// The file of services that people keep.
+    pub fn catalog() -> Self {
+        Self("catalog".to_owned())
+    }
+
+    /// Whether people wrote it; what they say counts before what importers found.
+    pub fn is_person(&self) -> bool {
+        matches!(self.as_str(), "manual" | "catalog")
+    }
+}
+
 /// What one source says of one item. What it does not say is absent and may be said by another source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -201,3 +219,46 @@ pub struct Description {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relations: Vec<Relation>,
 }
+
+impl Description {
+    /// A description that says nothing but the type.
+    pub fn new(source: SourceName, ci_type: CiType) -> Self {
+        Self {
+            source,
+            location: None,
+            ci_type,
+            tier: None,
+            owner: None,
+            environment: None,
+            compliance: BTreeSet::new(),
+            lifecycle: Lifecycle::Active,
+            attributes: BTreeMap::new(),
+            relations: Vec::new(),
+        }
+    }
+
+    /// The same description with its relations in order, so that equal descriptions are written alike.
+    #[must_use]
+    pub fn normalised(mut self) -> Self {
+        self.relations.sort();
+        self
+    }
+
+    /// What two descriptions have in common exactly when they say the same, up to the order of relations.
+    pub fn digest(&self) -> DescriptionDigest {
+        let digest = if self.relations.is_sorted() {
+            Digest::of(DIGEST_LABEL, self)
+        } else {
+            Digest::of(DIGEST_LABEL, &self.clone().normalised())
+        };
+        let digest = digest.unwrap_or_else(|error| unreachable!("text and whole numbers: {error}"));
+        let (head, _) = digest.as_bytes().split_first_chunk().unwrap_or_else(|| unreachable!("32 bytes"));
+        DescriptionDigest(*head)
+    }
+}
+
+/// The first half of a SHA-256 digest of a description: enough to recognise it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DescriptionDigest([u8; 16]);
+
+const DIGEST_LABEL: &str = "cmdb.description";

@@ -9,6 +9,7 @@ mod actor;
 mod approval;
 mod catalog;
 mod change;
+mod cmdb;
 mod plan;
 mod risk;
 mod rollback;
