@@ -93,6 +93,8 @@ pub enum Command {
     TakeOver {
         /// Digest of the plan and scope that the runner is about to run.
         digest: Digest,
+        /// The commit of the runner's working tree, where it has one.
+        commit: Option<String>,
         /// Token of the lease the runner holds.
         fencing_token: u64,
     },

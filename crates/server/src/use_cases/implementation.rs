@@ -90,7 +90,8 @@ fn begin(
     let particulars = Particulars { digest: Some(digest), ..Particulars::default() };
     match work.change.state_name() {
         StateName::Interrupted | StateName::RollingBack => {
-            let command = Command::TakeOver { digest, fencing_token: token };
+            let commit = start.commit.clone();
+            let command = Command::TakeOver { digest, commit, fencing_token: token };
             work.command(app, caller, Action::TakeOver, particulars, &command)
         }
         _ => {

@@ -67,7 +67,12 @@ fn require_commit(change: &Change, given: Option<&str>) -> Result<(), Refusal> {
     Err(Refusal::CommitMismatch { given, approved: approved.to_owned() })
 }
 
-pub(super) fn take_over(change: &Change, digest: Digest, fencing_token: u64) -> Result<Decision, Refusal> {
+pub(super) fn take_over(
+    change: &Change,
+    digest: Digest,
+    commit: Option<&str>,
+    fencing_token: u64,
+) -> Result<Decision, Refusal> {
     let execution = execution(change)?;
     let current = execution.runner.fencing_token();
     let is_held = matches!(execution.runner, Runner::Held { .. });
@@ -76,6 +81,10 @@ pub(super) fn take_over(change: &Change, digest: Digest, fencing_token: u64) -> 
     }
     if digest != execution.authorization.digest {
         return Err(Refusal::DigestMismatch { given: digest, current: execution.authorization.digest });
+    }
+    // Nothing stands in the way of a rollback: whoever has no clean working tree at hand can still undo.
+    if !execution.run.is_rolling_back() {
+        require_commit(change, commit)?;
     }
     Ok(Decision::new(
         vec![ChangeEvent::TakenOver { fencing_token }],

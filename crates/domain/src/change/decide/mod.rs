@@ -91,8 +91,8 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
         (Command::Start { .. }, State::Approved(authorization)) => {
             implementation::start(change, authorization, command, facts)
         }
-        (Command::TakeOver { digest, fencing_token }, _) => {
-            implementation::take_over(change, *digest, *fencing_token)
+        (Command::TakeOver { digest, commit, fencing_token }, _) => {
+            implementation::take_over(change, *digest, commit.as_deref(), *fencing_token)
         }
         (Command::Observe { observation, fencing_token }, _) => {
             implementation::report(change, observation, *fencing_token, facts)

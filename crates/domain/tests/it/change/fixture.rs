@@ -201,7 +201,12 @@ pub(super) fn start_by_hand(content: &Content) -> Command {
 }
 
 pub(super) fn take_over(content: &Content, fencing_token: u64) -> Command {
-    Command::TakeOver { digest: digest_of(content), fencing_token }
+    Command::TakeOver { digest: digest_of(content), commit: Some(COMMIT.to_owned()), fencing_token }
+}
+
+/// Another runner without the approved commit takes over.
+pub(super) fn take_over_elsewhere(content: &Content, fencing_token: u64) -> Command {
+    Command::TakeOver { digest: digest_of(content), commit: None, fencing_token }
 }
 
 pub(super) fn observe(observation: Observation) -> Command {

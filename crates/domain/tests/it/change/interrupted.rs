@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 
 use super::Story;
 use super::fixture::{
-    TOKEN, asked_back, content, do_step, failed, half_way, name, observe, started, succeeded, take_over, undo,
+    TOKEN, asked_back, content, do_step, failed, half_way, name, observe, started, succeeded, take_over,
+    take_over_elsewhere, undo,
 };
 use super::people::{id, lena, runner, second_runner};
 
@@ -44,6 +45,9 @@ fn another_runner_takes_over_clears_up_what_nobody_saw_end_and_finishes() {
         .when(take_over(&content(), TOKEN))
         .by(second_runner())
         .refused_by("lease")
+        .when(take_over_elsewhere(&content(), TOKEN + 1))
+        .by(second_runner())
+        .refused_by("what-was-approved-is-what-runs")
         .when(take_over(&content(), TOKEN + 1))
         .by(second_runner())
         .then("taken_over -> implementing")
@@ -127,7 +131,7 @@ fn an_interrupted_rollback_goes_on_backwards_only() {
         .when(asked_back("lena"))
         .by(lena())
         .then("nothing -> interrupted")
-        .when(take_over(&content(), TOKEN + 1))
+        .when(take_over_elsewhere(&content(), TOKEN + 1))
         .by(second_runner())
         .then("taken_over -> rolling_back");
     let interrupted = story.change.due_at(Deadline::Interruption).unwrap();

@@ -321,7 +321,7 @@ fn start(change: &Change, luck: Luck) -> Command {
 }
 
 fn take_over(change: &Change, fencing_token: u64) -> Command {
-    Command::TakeOver { digest: change.digest, fencing_token }
+    Command::TakeOver { digest: change.digest, commit: Some(COMMIT.to_owned()), fencing_token }
 }
 
 fn back(cause: Cause) -> Command {
