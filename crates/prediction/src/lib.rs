@@ -8,7 +8,10 @@
 //! contributions to a prediction and the base add up to its log-odds.
 
 mod calibrate;
+mod derive;
 mod encode;
+mod evaluate;
+pub mod history;
 mod learner;
 pub mod metrics;
 mod model;
@@ -19,6 +22,8 @@ mod table;
 mod train;
 
 pub use calibrate::{Band, Calibration};
+pub use derive::{Recipe, derive};
+pub use evaluate::{EvaluateError, Evaluation, GATES, Judged, Slice, Surroundings, evaluate};
 pub use learner::{
     Attribution, Candidate, FAILURES_MIN, LearnError, Learned, Learner, Logistic, LogisticSettings, ROWS_MIN,
     TreeFault, Trees, TreesSettings,

@@ -36,11 +36,9 @@ impl SplitRule {
     #[must_use]
     pub fn split(&self, table: &Table) -> Slices {
         let mut slices = Slices { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
-        let groups = if self.by_group { table.groups().len() } else { 1 };
+        let groups = if self.by_group { table.groups() } else { 1 };
         for group in 0..groups {
-            let is_in = |row: &usize| {
-                !self.by_group || table.group().get(*row).is_some_and(|of| usize::try_from(*of) == Ok(group))
-            };
+            let is_in = |row: &usize| !self.by_group || table.group().get(*row) == Some(&group);
             let rows: Vec<usize> = in_order(table, (0..table.len()).filter(is_in).collect());
             let first = part(rows.len(), self.train_until);
             let second = part(rows.len(), self.validation_until).max(first);

@@ -3,7 +3,7 @@
 //! A table holds values only; where they were read from is the caller's business. Rows are added one by one with the
 //! line they stand on, so that an error can name it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,6 +60,9 @@ pub struct Row {
     pub failed: bool,
     /// What the row belongs to where one table holds several independent histories, else empty.
     pub group: String,
+    /// What its history is counted by, for example author and main CI, in the order of the table's keys; empty where it
+    /// is unknown.
+    pub keys: Vec<String>,
     /// Its cells, in the order of the columns.
     pub cells: Vec<Cell>,
 }
@@ -74,8 +77,31 @@ pub struct Table {
     at: Vec<i64>,
     known_at: Vec<i64>,
     failed: Vec<bool>,
-    group: Vec<u32>,
-    groups: Vec<String>,
+    group: Vec<usize>,
+    groups: Names,
+    keys: Vec<Key>,
+}
+
+/// Something that rows have in common with earlier ones.
+#[derive(Debug, Clone, Default)]
+struct Key {
+    name: String,
+    names: Names,
+    /// Per row; none where it is unknown.
+    of: Vec<Option<usize>>,
+}
+
+/// Names by number.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Names {
+    fn number(&mut self, name: String) -> usize {
+        let next = self.numbers.len();
+        *self.numbers.entry(name).or_insert(next)
+    }
 }
 
 /// Why a table or row cannot be used.
@@ -165,11 +191,11 @@ pub enum TableError {
 }
 
 impl Table {
-    /// An empty table.
+    /// An empty table. `keys` name what rows have in common with earlier ones.
     ///
     /// # Errors
     /// When there are no columns, too many, or two of the same name.
-    pub fn new(columns: Vec<Column>) -> Result<Self, TableError> {
+    pub fn new(columns: Vec<Column>, keys: &[String]) -> Result<Self, TableError> {
         if columns.is_empty() {
             return Err(TableError::NoColumns);
         }
@@ -189,7 +215,8 @@ impl Table {
             known_at: Vec::new(),
             failed: Vec::new(),
             group: Vec::new(),
-            groups: Vec::new(),
+            groups: Names::default(),
+            keys: keys.iter().map(|name| Key { name: name.clone(), ..Key::default() }).collect(),
         })
     }
 
@@ -224,11 +251,12 @@ impl Table {
         self.at.push(row.at);
         self.known_at.push(row.known_at);
         self.failed.push(row.failed);
-        let place = self.groups.iter().position(|known| *known == row.group).unwrap_or_else(|| {
-            self.groups.push(row.group);
-            self.groups.len() - 1
-        });
-        self.group.push(u32::try_from(place).unwrap_or(u32::MAX));
+        self.group.push(self.groups.number(row.group));
+        let mut given = row.keys.into_iter();
+        for key in &mut self.keys {
+            let name = given.next().filter(|name| !name.is_empty());
+            key.of.push(name.map(|name| key.names.number(name)));
+        }
         Ok(())
     }
 
@@ -286,16 +314,21 @@ impl Table {
         &self.failed
     }
 
-    /// The group of each row, as a place in [`Table::groups`].
+    /// The group of each row, by number.
     #[must_use]
-    pub fn group(&self) -> &[u32] {
+    pub fn group(&self) -> &[usize] {
         &self.group
     }
 
-    /// The names of the groups.
+    /// How many groups there are.
     #[must_use]
-    pub fn groups(&self) -> &[String] {
-        &self.groups
+    pub fn groups(&self) -> usize {
+        self.groups.numbers.len()
+    }
+
+    /// The keys: their names, and for each row the number of what it has there, none where it is unknown.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, &[Option<usize>])> {
+        self.keys.iter().map(|key| (key.name.as_str(), key.of.as_slice()))
     }
 
     /// The place of a column.

@@ -155,7 +155,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Whoami(args) => shell.block_on(whoami::run(args, shell)),
         Command::List(args) => shell.block_on(list::run(args, shell)),
         Command::Show(args) => shell.block_on(show::run(args, shell)),
-        Command::Risk(args) => shell.block_on(risk::run(args, shell)),
+        Command::Risk(args) => risk::run(args, shell),
         Command::Approve(args) => shell.block_on(approve::run(args, shell)),
         Command::Reject(args) => shell.block_on(reject::run(args, shell)),
         Command::Withdraw(args) => shell.block_on(withdraw::run(args, shell)),

@@ -1,5 +1,8 @@
-//! `risk`: how a change's risk adds up.
+//! `risk`: how a change's risk adds up, and how well failures are predicted.
 
+mod evaluate;
+
+use clap::Subcommand;
 use domain::id::ChangeId;
 
 use super::Outcome;
@@ -9,13 +12,30 @@ use crate::render;
 use crate::shell::{Format, Shell};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 #[command(after_help = "Example:\n  cortex-change risk CHG-2026-000123")]
 pub(crate) struct Args {
     /// The change
-    id: ChangeId,
+    id: Option<ChangeId>,
+    #[command(subcommand)]
+    command: Option<RiskCommand>,
 }
 
-pub(crate) async fn run(Args { id }: Args, shell: &Shell) -> Outcome {
+#[derive(Debug, Subcommand)]
+enum RiskCommand {
+    /// Measure how well failures of past changes are predicted
+    Evaluate(evaluate::Args),
+}
+
+pub(crate) fn run(Args { id, command }: Args, shell: &Shell) -> Outcome {
+    match (command, id) {
+        (Some(RiskCommand::Evaluate(args)), _) => evaluate::run(&args, shell),
+        (None, Some(id)) => shell.block_on(explain(id, shell)),
+        (None, None) => Err(Failure::usage("which change?").next("`cortex-change risk CHG-2026-000123`")),
+    }
+}
+
+async fn explain(id: ChangeId, shell: &Shell) -> Outcome {
     let change = shell.client()?.change(&id.to_string()).await?;
     let risk = change.risk.as_ref().ok_or_else(|| {
         Failure::new(format!("{id} is {} and has no assessment", render::words(&change.state)))

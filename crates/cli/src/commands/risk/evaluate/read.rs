@@ -1,0 +1,230 @@
+//! Reading a table of past changes from a CSV file, packed or not.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder};
+use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
+use prediction::history::DAY_SECONDS;
+use prediction::{Cell, Column, ColumnKind, Row, Table};
+use ruzstd::decoding::StreamingDecoder;
+
+use super::mapping::{Mapping, TimeUnit};
+use crate::failure::Failure;
+
+/// Most bytes of a file, unpacked.
+const CSV_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Most columns of a file.
+const HEADER_MAX: usize = 4096;
+/// Most characters of a cell that an error repeats.
+const SHOWN_MAX: usize = 40;
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(crate) table: Table,
+    pub(crate) mapping: Mapping,
+    /// Rows that the mapping leaves out.
+    pub(crate) left_out: u64,
+    /// Columns of the mapping that the file lacks.
+    pub(crate) lacking: Vec<String>,
+}
+
+/// Where each thing stands in a record.
+struct Places {
+    time: usize,
+    outcome: usize,
+    group: Option<usize>,
+    keep: Vec<(usize, String)>,
+    cells: Vec<(usize, Column)>,
+    keys: Vec<(usize, String)>,
+}
+
+/// Reads a file by a mapping, or by the shipped one that fits it.
+pub(crate) fn read(path: &Path, mapping: Option<&Mapping>) -> Result<Data, Failure> {
+    let unreadable = |error: &dyn std::error::Error| {
+        Failure::new(format!("`{}` cannot be read", path.display())).caused_by(error)
+    };
+    let file = BufReader::new(File::open(path).map_err(|error| unreadable(&error))?);
+    let unpacked: Box<dyn Read> = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => Box::new(MultiGzDecoder::new(file)),
+        Some("zst") => Box::new(StreamingDecoder::new(file).map_err(|error| unreadable(&error))?),
+        _ => Box::new(file),
+    };
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(unpacked.take(CSV_BYTES_MAX));
+    let mut record = ByteRecord::new();
+    let in_file = |failure: Failure| failure.at(path.display().to_string(), "this file");
+    if !reader.read_byte_record(&mut record).map_err(|error| unreadable(&error))? {
+        return Err(Failure::new(format!("`{}` is empty: a header is needed", path.display())));
+    }
+    let header = header(&record).map_err(in_file)?;
+    let mapping = mapping.cloned().or_else(|| Mapping::for_header(&header)).ok_or_else(|| {
+        Failure::new(format!("the columns of `{}` are not known", path.display()))
+            .accepted("a mapping that says which column is what, with `--mapping FILE`")
+            .next("docs/risk-evaluation.md shows one")
+    })?;
+    let (places, lacking) = places(&mapping, &header).map_err(in_file)?;
+    let columns = places.cells.iter().map(|(_, column)| column.clone()).collect();
+    let keys: Vec<String> = places.keys.iter().map(|(_, name)| name.clone()).collect();
+    let mut table = Table::new(columns, &keys).map_err(|error| in_file(Failure::of(&error)))?;
+    let mut left_out = 0;
+    while reader.read_byte_record(&mut record).map_err(|error| unreadable(&error))? {
+        let line = record.position().map_or(0, csv::Position::line);
+        match row(&record, line, &places, &mapping).map_err(in_file)? {
+            Some(row) => table.push(line, row).map_err(|error| in_file(Failure::of(&error)))?,
+            None => left_out += 1,
+        }
+    }
+    if reader.position().byte() >= CSV_BYTES_MAX {
+        return Err(Failure::new(format!("`{}` has more than {CSV_BYTES_MAX} bytes", path.display()))
+            .next("split it by time"));
+    }
+    Ok(Data { table, mapping, left_out, lacking })
+}
+
+fn header(record: &ByteRecord) -> Result<Vec<String>, Failure> {
+    if record.len() > HEADER_MAX {
+        return Err(Failure::new(format!("the header has more than {HEADER_MAX} columns")));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for (place, field) in record.iter().enumerate() {
+        let field = if place == 0 { field.strip_prefix(b"\xef\xbb\xbf").unwrap_or(field) } else { field };
+        let name = std::str::from_utf8(field).ok().filter(|name| !name.contains('\0')).ok_or_else(|| {
+            Failure::new(format!("line 1: the name of column {} is not UTF-8", place + 1))
+                .next("save the file as UTF-8")
+        })?;
+        if names.iter().any(|known| known == name) {
+            return Err(Failure::new(format!("line 1: column `{name}` appears twice"))
+                .next("give each column a name of its own"));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+fn places(mapping: &Mapping, header: &[String]) -> Result<(Places, Vec<String>), Failure> {
+    let place = |name: &str| header.iter().position(|known| known == name);
+    let needed = |name: &str| {
+        place(name).ok_or_else(|| {
+            Failure::new(format!("there is no column `{name}`"))
+                .accepted("a header with the columns that the mapping names")
+        })
+    };
+    let mut lacking = Vec::new();
+    let mut found = |name: &String| {
+        let place = place(name);
+        if place.is_none() {
+            lacking.push(name.clone());
+        }
+        place
+    };
+    let mut cells = Vec::new();
+    for name in &mapping.columns.numbers {
+        let at_least = mapping.columns.not_negative.contains(name).then_some(0.0);
+        let kind = ColumnKind::Number { at_least };
+        cells.extend(found(name).map(|place| (place, Column { name: name.clone(), kind })));
+    }
+    for name in &mapping.columns.words {
+        let kind = ColumnKind::Word;
+        cells.extend(found(name).map(|place| (place, Column { name: name.clone(), kind })));
+    }
+    let keys = mapping.columns.keys.iter();
+    let keys = keys.filter_map(|name| found(name).map(|place| (place, name.clone()))).collect();
+    let keep = mapping.keep.iter().map(|keep| Ok((needed(&keep.column)?, keep.equals.clone())));
+    let places = Places {
+        time: needed(&mapping.time.column)?,
+        outcome: needed(&mapping.outcome.column)?,
+        group: mapping.group.as_ref().map(|group| needed(&group.column)).transpose()?,
+        keep: keep.collect::<Result<_, Failure>>()?,
+        cells,
+        keys,
+    };
+    Ok((places, lacking))
+}
+
+/// One row; none when the mapping leaves it out.
+fn row(record: &ByteRecord, line: u64, places: &Places, mapping: &Mapping) -> Result<Option<Row>, Failure> {
+    let text = |place: usize, name: &str| {
+        let field = record.get(place).unwrap_or_default();
+        std::str::from_utf8(field).map(str::trim).map_err(|_| {
+            Failure::new(format!("line {line}, column `{name}`: not UTF-8")).next("save the file as UTF-8")
+        })
+    };
+    for (keep, (place, equals)) in mapping.keep.iter().zip(&places.keep) {
+        if text(*place, &keep.column)? != equals {
+            return Ok(None);
+        }
+    }
+    let at = time(text(places.time, &mapping.time.column)?, line, mapping)?;
+    let failed = outcome(text(places.outcome, &mapping.outcome.column)?, line, &mapping.outcome.column)?;
+    let group = match (places.group, &mapping.group) {
+        (Some(place), Some(group)) => text(place, &group.column)?.to_owned(),
+        (None | Some(_), _) => String::new(),
+    };
+    let mut cells = Vec::with_capacity(places.cells.len());
+    for (place, column) in &places.cells {
+        cells.push(cell(text(*place, &column.name)?, line, column, &mapping.columns.missing)?);
+    }
+    let keys = places.keys.iter().map(|(place, name)| text(*place, name).map(str::to_owned));
+    let wait = i64::from(mapping.outcome.known_after_days) * DAY_SECONDS;
+    Ok(Some(Row {
+        at,
+        known_at: at.saturating_add(wait),
+        failed,
+        group,
+        keys: keys.collect::<Result<_, _>>()?,
+        cells,
+    }))
+}
+
+fn time(text: &str, line: u64, mapping: &Mapping) -> Result<i64, Failure> {
+    let wrong = |accepted: &str| {
+        let column = &mapping.time.column;
+        Failure::new(format!("line {line}, column `{column}`: `{}` is no time", shown(text)))
+            .accepted(accepted)
+    };
+    match mapping.time.unit {
+        TimeUnit::Seconds | TimeUnit::Position => {
+            let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+            whole.parse().map_err(|_| wrong("a whole number, as the mapping's `time.unit` says"))
+        }
+        TimeUnit::Timestamp => {
+            let parsed: Timestamp =
+                text.parse().map_err(|_| wrong("a timestamp such as 2026-03-01T12:00:00Z"))?;
+            Ok(parsed.as_second())
+        }
+    }
+}
+
+fn outcome(text: &str, line: u64, column: &str) -> Result<bool, Failure> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "1.0" | "true" | "yes" => Ok(true),
+        "0" | "0.0" | "false" | "no" => Ok(false),
+        _ => Err(Failure::new(format!("line {line}, column `{column}`: `{}` is no outcome", shown(text)))
+            .accepted("1, true or yes for a failure; 0, false or no otherwise")),
+    }
+}
+
+fn cell(text: &str, line: u64, column: &Column, missing: &[String]) -> Result<Cell, Failure> {
+    if text.is_empty() || missing.iter().any(|word| word == text) {
+        return Ok(Cell::Missing);
+    }
+    match column.kind {
+        ColumnKind::Word => Ok(Cell::Word(text.to_owned())),
+        ColumnKind::Number { .. } => match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(Cell::Number(1.0)),
+            "false" => Ok(Cell::Number(0.0)),
+            number => number.parse().map(Cell::Number).map_err(|_| {
+                let name = &column.name;
+                Failure::new(format!("line {line}, column `{name}`: `{}` is not a number", shown(text)))
+                    .accepted("a number, or nothing when it is unknown")
+            }),
+        },
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).collect()
+}
