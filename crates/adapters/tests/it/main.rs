@@ -1,6 +1,7 @@
 //! The adapters against real programs and files.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test that calls them")]
 
+mod cmdb;
 mod execute;
 mod execute_contract;
 mod execute_guardian;

@@ -1,0 +1,3 @@
+mod kubernetes;
+mod limits;
+mod workbench;
