@@ -1,6 +1,5 @@
 //! Answers that several handlers give.
 
-use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::canonical::Digest;
@@ -19,6 +18,9 @@ use crate::work::ChangeWork;
 /// Marks an answer to a repeated request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// What most changes need in an answer, so that writing one seldom moves what was written.
+const CHANGE_BYTES_USUAL: usize = 16 * 1024;
+
 /// What is kept of an answer: enough to give it again as the change is then.
 #[derive(Debug, Serialize, Deserialize)]
 struct KeptAnswer {
@@ -27,8 +29,13 @@ struct KeptAnswer {
 
 /// A change, with its version as entity tag.
 pub(super) fn change(app: &App, status: StatusCode, work: &ChangeWork) -> Response {
-    let body = view::change(&app.known(), &work.change, &work.trail, work.now);
-    let mut response = (status, Json(body)).into_response();
+    let told = view::change(&app.known(), &work.change, &work.trail, work.now);
+    let mut body = Vec::with_capacity(CHANGE_BYTES_USUAL);
+    if let Err(error) = serde_json::to_writer(&mut body, &told) {
+        return Rejection(Failure::Internal(error.to_string())).into_response();
+    }
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let mut response = (status, json, body).into_response();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", work.change.version)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
