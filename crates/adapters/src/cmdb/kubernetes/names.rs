@@ -6,8 +6,8 @@
 
 /// Longest label of a host name, in bytes.
 const LABEL_BYTES_MAX: usize = 63;
-/// How far back of a host the scheme of its address is looked for, in bytes.
-const USERINFO_BYTES_MAX: usize = 512;
+/// How far around a host the other parts of its address are looked for, in bytes.
+const AUTHORITY_BYTES_MAX: usize = 512;
 /// Last words of the names of variables that hold a host.
 const HOST_WORDS: [&str; 16] = [
     "HOST",
@@ -135,7 +135,7 @@ fn host<'a>(before: &str, run: &'a str, after: &str) -> Option<Host<'a>> {
         return Some(full);
     }
     if is_in_authority(before) {
-        return labels(run, Position::Authority);
+        return if is_user(after) { None } else { labels(run, Position::Authority) };
     }
     let is_apart =
         before.is_empty() || before.ends_with(|c: char| c.is_whitespace() || "\"'`=,@([|".contains(c));
@@ -145,7 +145,7 @@ fn host<'a>(before: &str, run: &'a str, after: &str) -> Option<Host<'a>> {
 
 /// Whether what comes next is the host of an address with a scheme.
 fn is_in_authority(before: &str) -> bool {
-    let lead = before.floor_char_boundary(before.len().saturating_sub(USERINFO_BYTES_MAX));
+    let lead = before.floor_char_boundary(before.len().saturating_sub(AUTHORITY_BYTES_MAX));
     let before = before.get(lead..).unwrap_or_default();
     let token = before.rsplit(|c: char| c.is_whitespace() || "\"'`".contains(c)).next().unwrap_or_default();
     match token.rsplit_once("://") {
@@ -153,6 +153,15 @@ fn is_in_authority(before: &str) -> bool {
         Some((_, userinfo)) => userinfo.ends_with('@') && !userinfo.contains('/'),
         None => false,
     }
+}
+
+/// Whether what came before it names a user: an `@` follows within the address.
+fn is_user(after: &str) -> bool {
+    let end = after.floor_char_boundary(AUTHORITY_BYTES_MAX);
+    let rest = after.get(..end).unwrap_or_default();
+    let authority =
+        rest.split(|c: char| c.is_whitespace() || "\"'`/?#".contains(c)).next().unwrap_or_default();
+    authority.contains('@')
 }
 
 /// A port, when digits and nothing more of a word come next.
