@@ -15,6 +15,12 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// The value that so many of a thousand sorted values do not exceed; nothing's default of none.
+pub fn permille<T: Copy + Default>(sorted: &[T], share: usize) -> T {
+    let at = (sorted.len() * share / 1_000).min(sorted.len().saturating_sub(1));
+    sorted.get(at).copied().unwrap_or_default()
+}
+
 /// `1234 (1190–1280)`: the median, and the lowest and highest value.
 pub fn spread(values: &[f64]) -> String {
     let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);

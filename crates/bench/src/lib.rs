@@ -23,7 +23,7 @@ mod server;
 
 pub use catalogue::catalogue;
 pub use ceiling::Ceiling;
-pub use figures::{Table, median, milliseconds, rate, shown, spread};
+pub use figures::{Table, median, milliseconds, permille, rate, shown, spread};
 pub use load::{Load, Measured};
 pub use options::Options;
 pub use place::{Kind, Place, Places};

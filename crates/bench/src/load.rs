@@ -13,6 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::figures::permille;
+
 /// Longest time for one round.
 const ROUND_MAX: Duration = Duration::from_secs(300);
 /// Digits of the number in an idempotency key.
@@ -91,8 +93,7 @@ impl Load {
 impl Measured {
     /// The time within which so many of a thousand requests were answered.
     pub fn permille(&self, share: usize) -> Duration {
-        let at = (self.times.len() * share / 1_000).min(self.times.len().saturating_sub(1));
-        self.times.get(at).copied().unwrap_or_default()
+        permille(&self.times, share)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod metrics;
 mod model;
 mod number;
 mod random;
+pub mod similar;
 mod split;
 mod table;
 mod train;
