@@ -10,6 +10,7 @@ pub mod actor;
 pub mod audit;
 pub mod catalog;
 pub mod change;
+pub mod cmdb;
 pub mod evidence;
 pub mod field;
 pub mod incident;

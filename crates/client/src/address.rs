@@ -8,7 +8,7 @@ use crate::ClientError;
 /// Every operation is below this path.
 const API_PATH: [&str; 2] = ["api", "v1"];
 /// Longest part of a path that a caller gives, in bytes.
-const SEGMENT_BYTES_MAX: usize = 256;
+const SEGMENT_BYTES_MAX: usize = 512;
 
 /// Whether a token may cross a network in clear text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

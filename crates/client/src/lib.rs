@@ -13,6 +13,7 @@ mod audit;
 mod call;
 mod catalog;
 mod changes;
+mod cmdb;
 mod error;
 mod events;
 mod incidents;
@@ -26,6 +27,7 @@ pub use call::{
     VERIFY_TIMEOUT,
 };
 pub use changes::ChangeFilter;
+pub use cmdb::CiFilter;
 pub use error::ClientError;
 pub use events::{EVENTS_IDLE_MAX, Event, EventFilter};
 pub use incidents::IncidentFilter;

@@ -7,10 +7,11 @@ use api::change::{
     ApproveRequest, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
+use api::cmdb::CmdbEdit;
 use api::incident::UpdateIncident;
 use api::request::ChangeRequest;
 use api::run::{FinishRequest, HeartbeatRequest, ProgressRequest, StartRequest};
-use client::{ChangeFilter, Client, ClientError, IncidentFilter};
+use client::{ChangeFilter, CiFilter, Client, ClientError, IncidentFilter};
 
 use crate::scripted::{Answer, Scripted, TOKEN, json};
 
@@ -72,6 +73,27 @@ async fn reading_asks_with_parameters_in_the_address() -> Result<()> {
     check("GET /api/v1/actors/act_1", async |c| c.actor("act_1").await).await?;
     check("GET /api/v1/actors/act_1/tokens", async |c| c.list_tokens("act_1").await).await?;
     check("GET /api/v1/catalog", async |c| c.catalog().await).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_item_is_one_part_of_the_address_whatever_its_id() -> Result<()> {
+    const ID: &str = "Deployment/shop/cart";
+    let item = |rest: &str| format!("GET /api/v1/cmdb/items/Deployment%2Fshop%2Fcart{rest}");
+    check(&item(""), async |c| c.ci(ID).await).await?;
+    check(&item("/history?cursor=7"), async |c| c.ci_history(ID, Some("7"), None).await).await?;
+    check(&item("/impact?depth=3&soft=true"), async |c| c.ci_impact(ID, Some(3), true).await).await?;
+    check(&item("/impact"), async |c| c.ci_impact(ID, None, false).await).await?;
+    let expected = item("/graph?depth=2&direction=both");
+    check(&expected, async |c| c.ci_graph(ID, Some(2), Some("both")).await).await?;
+    let filter = CiFilter { tier: Some(0), described: Some(false), ..CiFilter::default() };
+    check("GET /api/v1/cmdb/items?tier=0&described=false", async |c| c.list_cis(&filter).await).await?;
+    let longest = "x".repeat(384);
+    check(&format!("GET /api/v1/cmdb/items/{longest}"), async |c| c.ci(&longest).await).await?;
+    let edit = CmdbEdit { withdraw: vec![ID.to_owned()], ..CmdbEdit::default() };
+    let asked =
+        check("POST /api/v1/cmdb/edit?dry_run=true", async |c| c.edit_cmdb(&edit, true).await).await?;
+    assert_eq!(asked.body, r#"{"withdraw":["Deployment/shop/cart"]}"#);
     Ok(())
 }
 
