@@ -10,10 +10,16 @@
 //! To add one: a file here with `pub(super) fn read(&SourceName, &[SourceFile]) -> Imported` that reads documents as
 //! [`node`] trees and collects [`draft::Draft`]s, a variant of [`Importer`] and its arm, and a golden test in `tests/it/cmdb/`.
 
+mod backstage;
+mod cyclonedx;
 mod draft;
 mod files;
 mod kubernetes;
+mod marks;
+mod native;
 mod node;
+mod table;
+mod terraform;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,6 +30,8 @@ use domain::id::CiName;
 pub use files::{
     ENTRIES_MAX, FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX, FilesError, SourceFile, TOTAL_BYTES_MAX,
 };
+pub use native::{WriteError, write};
+pub use table::{Mapping, MappingError};
 
 /// Most problems of one import that are told one by one; the others are counted.
 pub const PROBLEMS_MAX: usize = 1_000;
@@ -33,6 +41,21 @@ pub const PROBLEMS_MAX: usize = 1_000;
 pub enum Importer {
     /// Kubernetes manifests: files and folders, several documents a file, lists, YAML and JSON.
     Kubernetes(Vec<PathBuf>),
+    /// A Backstage catalog; in folders, files named `catalog-info.yaml`.
+    Backstage(Vec<PathBuf>),
+    /// States of Terraform or OpenTofu.
+    Terraform(Vec<PathBuf>),
+    /// Bills of materials in CycloneDX's JSON form.
+    CycloneDx(Vec<PathBuf>),
+    /// Tables, with what their columns mean.
+    Csv {
+        /// The tables.
+        paths: Vec<PathBuf>,
+        /// What their columns mean.
+        mapping: Box<Mapping>,
+    },
+    /// Our own YAML.
+    Yaml(Vec<PathBuf>),
 }
 
 /// Why nothing could be imported.
@@ -118,6 +141,26 @@ pub fn import(from: &Importer, source: &SourceName) -> Result<Imported, ImportEr
         Importer::Kubernetes(paths) => {
             let files = files::read(paths, &[".yaml", ".yml", ".json"], &mut imported)?;
             kubernetes::read(source, &files, &mut imported);
+        }
+        Importer::Backstage(paths) => {
+            let files = files::read(paths, &["catalog-info.yaml", "catalog-info.yml"], &mut imported)?;
+            backstage::read(source, &files, &mut imported);
+        }
+        Importer::Terraform(paths) => {
+            let files = files::read(paths, &[".tfstate", ".tfstate.json"], &mut imported)?;
+            terraform::read(source, &files, &mut imported);
+        }
+        Importer::CycloneDx(paths) => {
+            let files = files::read(paths, &[".json"], &mut imported)?;
+            cyclonedx::read(source, &files, &mut imported);
+        }
+        Importer::Csv { paths, mapping } => {
+            let files = files::read(paths, &[".csv", ".tsv"], &mut imported)?;
+            table::read(source, mapping, &files, &mut imported);
+        }
+        Importer::Yaml(paths) => {
+            let files = files::read(paths, &[".yaml", ".yml"], &mut imported)?;
+            native::read(source, &files, &mut imported);
         }
     }
     Ok(imported)

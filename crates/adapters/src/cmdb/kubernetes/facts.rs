@@ -1,21 +1,17 @@
 //! What an object says of itself: type, owner, tier, environment and attributes.
 
-use domain::catalog::Tier;
-use domain::cmdb::ComplianceScope;
 use domain::id::EnvironmentName;
 use domain::text::FreeText;
 
 use super::super::Imported;
-use super::super::draft::{Draft, Place};
+use super::super::draft::Draft;
+use super::super::marks;
 use super::super::node::{Key, Node};
 use super::edges::Implied;
 use super::kinds;
 use super::object::Object;
-use super::pods::named;
 
 const CORE_GROUP: &str = "";
-const TIER: &str = "cortex-change/tier";
-const COMPLIANCE: &str = "cortex-change/compliance";
 /// Labels that become attributes, besides all under `app.kubernetes.io/`.
 const LABELS: [&str; 4] = ["app", "tier", "version", "component"];
 const LABEL_PREFIX: &str = "app.kubernetes.io/";
@@ -40,18 +36,9 @@ pub(super) fn describe(object: &Object, imported: &mut Imported) -> Draft {
     particulars(object, &mut draft);
     draft.owner = said(object, &OWNER_WORDS).and_then(|owner| FreeText::title(owner).ok());
     draft.environment = said(object, &ENVIRONMENT_WORDS).and_then(|name| EnvironmentName::new(name).ok());
-    if let Some((value, line)) = annotation(object, TIER) {
-        match value.parse().ok().and_then(|number: u8| Tier::try_from(number).ok()) {
-            Some(tier) => draft.tier = Some(tier),
-            None => {
-                let place = Place::new(&object.place.file, line);
-                let what = format!("the annotation `{TIER}` is no tier");
-                imported.report(place.problem(what, "write \"0\" (critical) to \"3\" (low)"));
-            }
-        }
+    if let Some(annotations) = object.node.at(&["metadata", "annotations"]) {
+        marks::take(annotations, &mut draft, imported);
     }
-    let scopes = annotation(object, COMPLIANCE).map_or("", |(value, _)| value);
-    draft.compliance.extend(scopes.split(',').filter_map(ComplianceScope::cut));
     draft
 }
 
@@ -102,8 +89,4 @@ fn said<'a>(object: &'a Object, words: &[&str]) -> Option<&'a str> {
     };
     let annotated = object.annotations().iter().find(is_meant);
     annotated.or_else(|| object.labels().iter().find(is_meant)).and_then(|(_, value)| value.text())
-}
-
-fn annotation<'a>(object: &'a Object, key: &str) -> Option<(&'a str, u32)> {
-    object.node.at(&["metadata", "annotations"]).and_then(|annotations| named(annotations, key))
 }

@@ -1,3 +1,4 @@
+mod files;
 mod kubernetes;
 mod limits;
 mod workbench;
