@@ -8,10 +8,12 @@ use anyhow::{Result, ensure};
 use api::catalog::{Dependency as Named, FullDependency};
 use api::request::ChangeRequest;
 use bench::{LARGE, Options, SMALL, Table, catalogue, median, milliseconds, shown};
+use domain::Timestamp;
 use domain::actor::Scope;
 use domain::authorization::Answer;
-use domain::catalog::{Catalog, Dependency, Service, Strength};
+use domain::catalog::{Dependency, Service, Strength};
 use domain::change::{Content, StateName};
+use domain::cmdb::Cmdb;
 use domain::risk::{Assessment, AssessmentFacts, History, assess};
 use policy::{Action, ChangeResource, Context, PolicySet, Principal, PrincipalKind, Question, Resource};
 
@@ -22,16 +24,16 @@ const QUICK_REPEATS: usize = 50;
 fn main() -> Result<()> {
     let options = Options::read()?;
     let repeats = options.count(REPEATS, QUICK_REPEATS);
-    let catalog = catalog()?;
+    let cmdb = cmdb()?;
     let mut table = Table::new(&["", "small change", "large change"]);
-    let [small, large] = [SMALL, LARGE].map(|text| Subject::read(text, &catalog));
+    let [small, large] = [SMALL, LARGE].map(|text| Subject::read(text, &cmdb));
     let (small, large) = (small?, large?);
     let mut row = |name: &str, cost: &dyn Fn(&Subject) -> Duration| {
         table.row([name.to_owned(), shown(cost(&small)), shown(cost(&large))]);
     };
     row("read the request", &|subject| per_call(repeats, || request(subject.text).is_ok()));
     row("make it a domain value", &|subject| per_call(repeats, || subject.request.to_domain().is_ok()));
-    row("assess", &|subject| per_call(repeats, || subject.assess(&catalog)));
+    row("assess", &|subject| per_call(repeats, || subject.assess(&cmdb)));
     let policies = PolicySet::shipped()?;
     for (name, action) in [
         ("policy: may it be created", Action::Create),
@@ -70,12 +72,12 @@ struct Subject {
 }
 
 impl Subject {
-    fn read(text: &'static str, catalog: &Catalog) -> Result<Self> {
+    fn read(text: &'static str, cmdb: &Cmdb) -> Result<Self> {
         let request = request(text)?;
         let content = request.to_domain()?;
         let facts = AssessmentFacts {
             content: &content,
-            catalog,
+            cmdb,
             history: &History::default(),
             covered_by_model: false,
         };
@@ -93,14 +95,9 @@ impl Subject {
         Ok(Self { text, request, content, resource, requester })
     }
 
-    fn assess(&self, catalog: &Catalog) -> Assessment {
+    fn assess(&self, cmdb: &Cmdb) -> Assessment {
         let history = History::default();
-        assess(&AssessmentFacts {
-            content: &self.content,
-            catalog,
-            history: &history,
-            covered_by_model: false,
-        })
+        assess(&AssessmentFacts { content: &self.content, cmdb, history: &history, covered_by_model: false })
     }
 
     fn ask(&self, policies: &PolicySet, action: Action) -> Answer {
@@ -117,7 +114,7 @@ fn request(text: &str) -> Result<ChangeRequest> {
     Ok(api::read::json(text.as_bytes(), api::BODY_BYTES_MAX)?)
 }
 
-fn catalog() -> Result<Catalog> {
+fn cmdb() -> Result<Cmdb> {
     let mut services = Vec::new();
     for service in catalogue().services {
         let mut depends_on = Vec::new();
@@ -132,9 +129,11 @@ fn catalog() -> Result<Catalog> {
             depends_on,
         });
     }
-    let empty = Catalog::default();
-    let events = empty.declare(&services)?;
-    Ok(events.iter().fold(empty, Catalog::evolve))
+    let mut cmdb = Cmdb::default();
+    for change in cmdb.plan_services(&services, &BTreeSet::new())?.changes {
+        cmdb.evolve(&change.name, &change.event, Timestamp::UNIX_EPOCH);
+    }
+    Ok(cmdb)
 }
 
 /// The change as policy sees it once it is assessed.

@@ -10,7 +10,8 @@ use domain::Timestamp;
 use domain::actor::{Actor, ActorEvent, Directory};
 use domain::catalog::{Catalog, CatalogEvent};
 use domain::change::{Category, Change, ChangeType, Outcome, State};
-use domain::id::{ActorId, ChangeId, ServiceName};
+use domain::cmdb::{CiEvent, Cmdb, Description, SourceName};
+use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::risk::{Age, History, Record};
 use store::ClosedChange;
 
@@ -24,6 +25,8 @@ pub(crate) struct Known {
     pub directory: Directory,
     /// The service catalogue.
     pub catalog: Catalog,
+    /// Every configuration item; the services of the catalogue are some of them.
+    pub cmdb: Cmdb,
     /// Version of the catalogue's stream.
     pub catalog_version: u64,
     /// How changes have ended.
@@ -54,6 +57,16 @@ impl Known {
     pub(crate) fn apply_catalog(&mut self, recorded: &Recorded<CatalogEvent>) {
         if recorded.version > self.catalog_version {
             self.catalog = std::mem::take(&mut self.catalog).evolve(&recorded.event);
+            let (name, event) = match &recorded.event {
+                CatalogEvent::ServiceDeclared { service } => {
+                    let description = Description::of_service(service);
+                    (&service.name, CiEvent::Described { description })
+                }
+                CatalogEvent::ServiceRetired { name } => {
+                    (name, CiEvent::Withdrawn { source: SourceName::catalog() })
+                }
+            };
+            self.cmdb.evolve(&CiName::from(name), &event, recorded.envelope.at);
             self.catalog_version = recorded.version;
         }
     }

@@ -169,7 +169,7 @@ impl ChangeWork {
         let history = known.endings.history(&self.change, self.now);
         let content = &self.change.content;
         let facts =
-            AssessmentFacts { content, catalog: &known.catalog, history: &history, covered_by_model: false };
+            AssessmentFacts { content, cmdb: &known.cmdb, history: &history, covered_by_model: false };
         let assessment = assess(&facts);
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;

@@ -13,6 +13,12 @@ pub enum CatalogError {
         /// The name.
         service: ServiceName,
     },
+    /// One name to be kept and to go.
+    #[error("service `{service}` is both declared and retired: keep one of the two")]
+    DeclaredAndRetired {
+        /// The name.
+        service: ServiceName,
+    },
     /// A service needs itself.
     #[error("service `{service}` depends on itself: remove the entry from its `depends_on`")]
     SelfDependency {

@@ -170,6 +170,29 @@ impl<'a> Reach<'a> {
         self.cmdb.facts.scopes(bits)
     }
 
+    /// Changed items for which `has` is wrong and which, hard, lead to nothing for which it is right.
+    pub fn changed_without(&self, has: impl Fn(&Ci<'a>) -> bool) -> Vec<Ci<'a>> {
+        let cmdb = self.cmdb;
+        let mut found = Seen::new(cmdb.names.numbers());
+        let mut leading = Seen::new(cmdb.names.numbers());
+        let mut open = Vec::new();
+        for number in self.found.iter().map(|found| found.edge.item()) {
+            found.insert(number);
+            if has(&Ci { cmdb, number }) && leading.insert(number) {
+                open.push(number);
+            }
+        }
+        while let Some(number) = open.pop() {
+            for edge in cmdb.merged(number) {
+                let is_followed = edge.strength() == Strength::Hard && found.contains(edge.item());
+                if is_followed && leading.insert(edge.item()) {
+                    open.push(edge.item());
+                }
+            }
+        }
+        self.changed().filter(|ci| !leading.contains(ci.number)).collect()
+    }
+
     /// Which limit ended the search before it had found everything.
     pub fn cut(&self) -> Option<Cut> {
         self.cut

@@ -12,77 +12,92 @@ use crate::catalog::{CatalogError, DEPENDENCIES_MAX, Dependency, SERVICES_MAX, S
 use crate::id::{CiName, ServiceName};
 
 impl Cmdb {
-    /// The events that make `services` what the source `catalog` says; none when it says the same already. Services that
-    /// the file does not name stay, or are retired. A dependency may lead to a service of the file, or to an item that
-    /// is described and stays.
+    /// The events that make the source `catalog` say `services` and withdraw `retire`; none when it says the same
+    /// already. Services that are in neither stay as they are. A dependency may lead to a service of the file, or to an
+    /// item that is described and stays.
     ///
     /// # Errors
-    /// When the file contradicts itself, leads to an unknown item or exceeds a limit.
-    pub fn plan_services(&self, services: &[Service], absent: Deletion) -> Result<ImportPlan, CatalogError> {
+    /// When the file contradicts itself, leads to an unknown item, retires what is unknown or still needed, or exceeds a
+    /// limit.
+    pub fn plan_services(
+        &self,
+        services: &[Service],
+        retire: &BTreeSet<ServiceName>,
+    ) -> Result<ImportPlan, CatalogError> {
         let mut declared = BTreeSet::new();
         for service in services {
             if !declared.insert(&service.name) {
                 return Err(CatalogError::Duplicate { service: service.name.clone() });
             }
+            if retire.contains(&service.name) {
+                return Err(CatalogError::DeclaredAndRetired { service: service.name.clone() });
+            }
             check_own_dependencies(service)?;
         }
-        self.check_dependencies(services, &declared, absent)?;
         let catalog = SourceName::catalog();
-        let kept = match absent {
-            Deletion::Keep => self.described_by(&catalog).filter(|ci| !names(&declared, ci)).count(),
-            Deletion::Withdraw => 0,
-        };
-        let count = declared.len() + kept;
+        for service in retire {
+            self.check_retired(service, &catalog)?;
+            self.check_needed(service, services, &declared, retire)?;
+        }
+        self.check_dependencies(services, &declared)?;
+        let kept = self.described_by(&catalog).filter(|ci| !names(&declared, ci)).count();
+        let count = (declared.len() + kept).saturating_sub(retire.len());
         if count > SERVICES_MAX {
             return Err(CatalogError::TooManyServices { count });
         }
-        let descriptions: Vec<_> =
-            services.iter().map(|service| (CiName::from(&service.name), describe(service))).collect();
-        Ok(self.plan_import(&catalog, &descriptions, absent)?)
+        let descriptions = services.iter().map(|service| {
+            let name = CiName::from(&service.name);
+            (name, Description::of_service(service))
+        });
+        let descriptions: Vec<_> = descriptions.collect();
+        let mut plan = self.plan_import(&catalog, &descriptions, Deletion::Keep)?;
+        plan.changes.extend(retire.iter().map(|service| withdrawal(CiName::from(service), &catalog)));
+        Ok(plan)
     }
 
-    /// The events by which the source `catalog` withdraws services.
-    ///
-    /// # Errors
-    /// When it does not have one of them, or something that stays depends on one of which nothing else would be known.
-    pub fn plan_retirement(&self, services: &BTreeSet<ServiceName>) -> Result<ImportPlan, CatalogError> {
-        let catalog = SourceName::catalog();
-        let retired: BTreeSet<_> = services.iter().collect();
-        let mut plan = ImportPlan::default();
-        for service in services {
-            let Some(ci) = self.get(service.as_str()).filter(|ci| is_stated_by(ci, &catalog)) else {
-                return Err(CatalogError::Unknown {
-                    service: service.clone(),
-                    suggestions: self.owned_suggestions(service.as_str()),
-                });
-            };
-            let is_gone = ci.sources().all(|(source, _)| *source == catalog);
-            let mut staying = ci.dependents().filter(|link| !names(&retired, &link.ci));
-            if is_gone && let Some(link) = staying.next() {
-                let (service, dependent) = (service.clone(), link.ci.to_name());
-                return Err(CatalogError::StillNeeded { service, dependent });
-            }
-            plan.changes.push(withdrawal(CiName::from(service), &catalog));
+    fn check_retired(&self, service: &ServiceName, catalog: &SourceName) -> Result<(), CatalogError> {
+        if self.get(service.as_str()).is_some_and(|ci| ci.sources().any(|(source, _)| source == catalog)) {
+            return Ok(());
         }
-        Ok(plan)
+        let suggestions = self.owned_suggestions(service.as_str());
+        Err(CatalogError::Unknown { service: service.clone(), suggestions })
+    }
+
+    /// Refuses to retire the last description of an item on which something depends that stays. What another source
+    /// still describes is not gone.
+    fn check_needed(
+        &self,
+        service: &ServiceName,
+        services: &[Service],
+        declared: &BTreeSet<&ServiceName>,
+        retire: &BTreeSet<ServiceName>,
+    ) -> Result<(), CatalogError> {
+        let Some(ci) = self.get(service.as_str()).filter(|ci| ci.sources().count() == 1) else {
+            return Ok(());
+        };
+        let retired: BTreeSet<_> = retire.iter().collect();
+        let redeclared =
+            services.iter().find(|other| other.depends_on.iter().any(|to| to.service == *service));
+        let mut staying = ci.dependents().map(|link| link.ci);
+        let dependent = match redeclared {
+            Some(other) => Some(CiName::from(&other.name)),
+            None => staying.find(|ci| !names(&retired, ci) && !names(declared, ci)).map(|ci| ci.to_name()),
+        };
+        match dependent {
+            Some(dependent) => Err(CatalogError::StillNeeded { service: service.clone(), dependent }),
+            None => Ok(()),
+        }
     }
 
     fn check_dependencies(
         &self,
         services: &[Service],
         declared: &BTreeSet<&ServiceName>,
-        absent: Deletion,
     ) -> Result<(), CatalogError> {
-        let catalog = SourceName::catalog();
-        let stays = |ci: &Ci<'_>| match absent {
-            Deletion::Keep => true,
-            Deletion::Withdraw => ci.sources().any(|(source, _)| *source != catalog),
-        };
         let edges =
             services.iter().flat_map(|service| service.depends_on.iter().map(move |to| (service, to)));
         for (service, Dependency { service: dependency, .. }) in edges {
-            let is_known = || self.described(dependency.as_str()).is_some_and(|ci| stays(&ci));
-            if !declared.contains(dependency) && !is_known() {
+            if !declared.contains(dependency) && self.described(dependency.as_str()).is_none() {
                 return Err(CatalogError::UnknownDependency {
                     service: service.name.clone(),
                     dependency: dependency.clone(),
@@ -98,28 +113,27 @@ impl Cmdb {
     }
 }
 
-/// What the source `catalog` says of a service.
-fn describe(service: &Service) -> Description {
-    let relations = service.depends_on.iter().map(|dependency| Relation {
-        relation_type: RelationType::DependsOn,
-        to: CiName::from(&dependency.service),
-        strength: dependency.strength,
-        because: None,
-    });
-    Description {
-        tier: Some(service.tier),
-        owner: service.owner.clone(),
-        relations: relations.collect(),
-        ..Description::new(SourceName::catalog(), CiType::Service)
+impl Description {
+    /// What the source `catalog` says of a service.
+    pub fn of_service(service: &Service) -> Self {
+        let relations = service.depends_on.iter().map(|dependency| Relation {
+            relation_type: RelationType::DependsOn,
+            to: CiName::from(&dependency.service),
+            strength: dependency.strength,
+            because: None,
+        });
+        let description = Self {
+            tier: Some(service.tier),
+            owner: service.owner.clone(),
+            relations: relations.collect(),
+            ..Self::new(SourceName::catalog(), CiType::Service)
+        };
+        description.normalised()
     }
 }
 
 fn names(services: &BTreeSet<&ServiceName>, ci: &Ci<'_>) -> bool {
     ServiceName::new(ci.name()).is_ok_and(|name| services.contains(&name))
-}
-
-fn is_stated_by(ci: &Ci<'_>, source: &SourceName) -> bool {
-    ci.sources().any(|(stating, _)| stating == source)
 }
 
 fn check_own_dependencies(service: &Service) -> Result<(), CatalogError> {

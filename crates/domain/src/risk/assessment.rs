@@ -1,5 +1,7 @@
 //! The assessment: score, level and what they demand, with every fact and every missing fact behind them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::blast_radius::BlastRadius;
@@ -13,8 +15,9 @@ use super::missing::MissingFact;
 use super::probability::{FailureProbability, estimate};
 use super::scope::Scope;
 use super::score::{WaterfallStep, clamp, waterfall};
-use crate::catalog::{Catalog, Tier};
+use crate::catalog::Tier;
 use crate::change::{ChangeType, Content};
+use crate::cmdb::{Cmdb, ComplianceScope};
 use crate::number::RiskScore;
 
 /// Everything an assessment looks at. Time is in `history`, whose counts are by age.
@@ -22,8 +25,8 @@ use crate::number::RiskScore;
 pub struct AssessmentFacts<'a> {
     /// The request.
     pub content: &'a Content,
-    /// The service catalogue.
-    pub catalog: &'a Catalog,
+    /// What is known of services and other configuration items.
+    pub cmdb: &'a Cmdb,
     /// How earlier changes like it ended.
     pub history: &'a History,
     /// Whether a standard change model covers the request. A standard change that none covers is a normal one.
@@ -54,6 +57,9 @@ pub struct Assessment {
     pub routed_as: ChangeType,
     /// How far a failure would reach.
     pub blast_radius: BlastRadius,
+    /// Rule books that what is changed or reached falls under.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub compliance: BTreeSet<ComplianceScope>,
     /// How probable a failure is.
     pub failure: FailureProbability,
     /// Facts that are missing, and the cautious values that took their places.
@@ -77,8 +83,8 @@ impl Assessment {
 pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let content = facts.content;
     let routed_as = routed_as(content.change_type, facts.covered_by_model);
-    let scope = Scope::of(content, facts.catalog);
-    let blast_radius = BlastRadius::of(&scope, content.evidence.churn, facts.catalog);
+    let scope = Scope::of(content, facts.cmdb);
+    let blast_radius = BlastRadius::of(&scope, content.evidence.churn, facts.cmdb);
     let estimate = estimate(routed_as, content, facts.history);
     let (factors, missing) = Factors::weigh(content, &scope, &blast_radius, &estimate);
     let waterfall = waterfall(&factors);
@@ -106,6 +112,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
         floors,
         routed_as,
         blast_radius,
+        compliance: scope.reach.compliance().cloned().collect(),
         failure: estimate.failure,
         missing,
         testing,

@@ -1,31 +1,36 @@
 //! How far a failure of the change would reach.
 //!
-//! While nothing describes the parts of a service, a change counts as one to *a part* of a service when it names
-//! exactly one service and fewer than [`PART_LINES_LIMIT`] lines are known to change. Unknown names, an unknown size
-//! and hard dependents all rule that out.
+//! What counts is who *bears* a failure: each service that is changed or reached, and each other item that is changed or
+//! reached and on which nothing further depends. So a configuration, the workload that reads it and the service that
+//! contains both are one bearer, and thirty workloads on one database are thirty.
+//!
+//! A change counts as one to *a part* of a service when one bears it and fewer than [`PART_LINES_LIMIT`] lines are known
+//! to change. Unknown names and an unknown size rule that out.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::scope::Scope;
+use super::scope::{ASSESSED_ITEMS_MAX, Scope, UNKNOWN_TIER};
+use super::source_fact::SourcedTier;
 use super::{counted, in_range};
-use crate::catalog::{Catalog, Reach, Service, Tier};
+use crate::catalog::{Strength, Tier};
 use crate::change::Churn;
 use crate::change::kind::words;
-use crate::id::ServiceName;
+use crate::cmdb::{Ci, CiType, Cmdb, ReachedCi, RelationType};
+use crate::id::CiName;
 use crate::number::Share;
 
 /// Most dependents that an assessment lists: the most critical ones, and of equally critical ones the nearest.
-pub const REACHED_LISTED_MAX: usize = 100;
-/// Most services of a listed path, counted from the changed one; `hops` tells the whole length.
-pub const PATH_LISTED_MAX: usize = 12;
+pub const REACHED_LISTED_MAX: usize = 50;
+/// Most relations of a listed path, counted from the changed item; `hops` tells the whole length.
+pub const PATH_LISTED_MAX: usize = 8;
 
 /// A change of so many lines is no longer one to a part of a service. Unknown churn counts as so many.
 pub(super) const PART_LINES_LIMIT: u64 = 500;
 /// A change that reaches this share of all services is system-wide, …
 const SYSTEM_WIDE_SHARE_BASIS_POINTS: usize = 2_500;
-/// … provided it reaches so many: in a small catalogue a service and its only dependent are soon a quarter.
+/// … provided it reaches so many: in a small landscape a service and its only dependent are soon a quarter.
 const SYSTEM_WIDE_SERVICES_MIN: usize = 3;
 
 words!(
@@ -42,18 +47,36 @@ words!(
     }
 );
 
-/// A service that fails with the changed ones.
+/// An item that fails with the changed ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reached {
-    /// The service.
-    pub service: ServiceName,
-    /// How critical it is.
-    pub tier: Tier,
-    /// How many dependencies lie between a changed service and this one.
+    /// The item.
+    pub item: CiName,
+    /// What kind of thing it is.
+    #[serde(rename = "type")]
+    pub ci_type: CiType,
+    /// How critical it is, when a source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<SourcedTier>,
+    /// How many relations lie between a changed item and this one.
     pub hops: u32,
-    /// A shortest path: a changed service, what depends on it, and so on; the first [`PATH_LISTED_MAX`] services.
-    pub path: Vec<ServiceName>,
+    /// The changed item from which it is reached.
+    pub from: CiName,
+    /// A shortest path from there: what fails with what, one after the other; the first [`PATH_LISTED_MAX`].
+    pub path: Vec<Hop>,
+}
+
+/// One step of a path: an item that fails with the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hop {
+    /// The item.
+    pub item: CiName,
+    /// In which way it leans on the one before it.
+    pub relation: RelationType,
+    /// Whether it fails with it.
+    pub strength: Strength,
 }
 
 /// How far a failure would reach, and what it would reach.
@@ -64,86 +87,187 @@ pub struct BlastRadius {
     pub class: BlastClass,
     /// Why.
     pub sentence: String,
-    /// How many services are changed.
+    /// How many services and other configuration items are changed.
     pub changed_count: u32,
-    /// How many further services depend hard on them.
+    /// How many further items fail with them.
     pub dependents_count: u32,
-    /// Catalogued services that are changed or depend on changed ones, as a share of the catalogue.
+    /// How many of those are services.
+    pub dependent_services_count: u32,
+    /// Whether these are all, or the search ended at its limit.
+    pub is_complete: bool,
+    /// Described services that are changed or fail with changed items, as a share of all services.
     pub share: Share,
-    /// The most critical tier among changed services and dependents.
+    /// The most critical tier among changed items and dependents.
     pub highest_tier: Tier,
     /// The dependents, and why each is reached; the first [`REACHED_LISTED_MAX`].
     pub reached: Vec<Reached>,
 }
 
 impl BlastRadius {
-    pub(super) fn of(scope: &Scope<'_>, churn: Option<Churn>, catalog: &Catalog) -> Self {
-        let reach = catalog.hard_dependents(scope.known.keys().copied());
-        let mut dependents: Vec<_> = reach.dependents().iter().filter_map(|name| catalog.get(name)).collect();
-        dependents.sort_by_key(|service| service.tier);
-        let tiers: BTreeSet<Tier> =
-            scope.tiers().chain(dependents.iter().map(|service| service.tier)).collect();
-        let reached_count = scope.known.len().saturating_add(dependents.len());
-        let share = basis_points(reached_count, catalog.len());
-        let is_wide = share >= SYSTEM_WIDE_SHARE_BASIS_POINTS && reached_count >= SYSTEM_WIDE_SERVICES_MIN;
-        let (class, sentence) = if tiers.contains(&Tier::Zero) && tiers.len() > 1 {
+    pub(super) fn of(scope: &Scope<'_>, churn: Option<Churn>, cmdb: &Cmdb) -> Self {
+        let mut dependents: Vec<_> = scope.reach.reached().map(Dependent::new).collect();
+        dependents.sort_by_key(|dependent| (dependent.tier.is_none(), dependent.tier));
+        let bearers = Bearers::of(scope, &dependents);
+        let changed_services = scope.known.keys().filter(|name| scope.is_service(name)).count();
+        let services = changed_services + bearers.others.services;
+        let share = basis_points(services, cmdb.services());
+        let is_complete = scope.reach.cut().is_none();
+        let is_wide = share >= SYSTEM_WIDE_SHARE_BASIS_POINTS && services >= SYSTEM_WIDE_SERVICES_MIN;
+        let (class, sentence) = if bearers.tiers.contains(&Tier::Zero) && bearers.tiers.len() > 1 {
             (BlastClass::SystemWide, "it reaches Tier 0 together with another tier".to_owned())
         } else if is_wide {
             (
                 BlastClass::SystemWide,
-                format!("it reaches {reached_count} of {}", counted(catalog.len(), "service")),
+                format!("it reaches {services} of {}", counted(cmdb.services(), "service")),
             )
+        } else if !is_complete {
+            let sentence = format!("it reaches more than {}", counted(ASSESSED_ITEMS_MAX, ITEM));
+            (BlastClass::SystemWide, sentence)
         } else {
-            classify_narrow(scope, dependents.len(), churn)
+            bearers.classify_narrow(scope, churn)
         };
+        let changed_tier = scope.changed_tier().map(|(_, stated)| stated.tier);
+        let unknown_tier = scope.has_unknown_tier().then_some(UNKNOWN_TIER);
+        let dependent_tier = dependents.first().and_then(|dependent| dependent.tier);
+        let tiers = [changed_tier, unknown_tier, dependent_tier];
+        let listed = dependents.iter().take(REACHED_LISTED_MAX);
         Self {
             class,
             sentence,
-            changed_count: bounded_count(scope.services()),
+            changed_count: bounded_count(scope.things()),
             dependents_count: bounded_count(dependents.len()),
+            dependent_services_count: bounded_count(bearers.others.services),
+            is_complete,
             share: in_range(Share::new(i64::try_from(share).unwrap_or(i64::MAX))),
-            highest_tier: tiers.first().copied().unwrap_or(Tier::Zero),
-            reached: dependents
-                .iter()
-                .take(REACHED_LISTED_MAX)
-                .map(|service| explain(&reach, service))
-                .collect(),
+            highest_tier: tiers.into_iter().flatten().min().unwrap_or(Tier::Zero),
+            reached: listed.map(|dependent| explain(scope, &dependent.reached)).collect(),
         }
     }
 }
 
-/// The class of a change that is not system-wide.
-fn classify_narrow(scope: &Scope<'_>, dependents: usize, churn: Option<Churn>) -> (BlastClass, String) {
-    if dependents > 0 {
-        return (
-            BlastClass::MultiService,
-            format!("{} would fail with it", counted(dependents, "other service")),
-        );
-    }
-    if scope.services() > 1 {
-        return (BlastClass::MultiService, format!("it changes {}", counted(scope.services(), "service")));
-    }
-    if !scope.is_known() {
-        return (BlastClass::SingleService, "what depends on it is not known".to_owned());
-    }
-    if scope.tiers().all(|tier| tier == Tier::Three) {
-        return (BlastClass::Component, "it changes one Tier 3 service that nothing depends on".to_owned());
-    }
-    if churn.is_some_and(|churn| churn.lines < PART_LINES_LIMIT) {
-        let sentence = "it changes a part of one service that nothing depends on";
-        return (BlastClass::Component, sentence.to_owned());
-    }
-    let sentence = format!("it changes one service, {PART_LINES_LIMIT} lines or more");
-    (BlastClass::SingleService, sentence)
+const ITEM: &str = "configuration item";
+
+/// A reached item with what is asked of it more than once.
+#[derive(Debug, Clone, Copy)]
+struct Dependent<'a> {
+    reached: ReachedCi<'a>,
+    tier: Option<Tier>,
+    is_service: bool,
 }
 
-fn explain<'a>(reach: &Reach<'a>, service: &'a Service) -> Reached {
-    let path = reach.path(&service.name);
+impl<'a> Dependent<'a> {
+    fn new(reached: ReachedCi<'a>) -> Self {
+        let tier = reached.ci.tier().map(|stated| stated.tier);
+        Self { reached, tier, is_service: reached.ci.is_service() }
+    }
+}
+
+/// Who bears a failure.
+struct Bearers {
+    /// Services that are changed, and other changed items on which nothing further depends.
+    changed: Count,
+    /// Reached services, and other reached items on which nothing further depends.
+    others: Count,
+    /// Their tiers, as far as they are stated, and what unknown ones count as.
+    tiers: BTreeSet<Tier>,
+}
+
+/// Services and other items.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    services: usize,
+    items: usize,
+}
+
+impl Count {
+    fn all(self) -> usize {
+        self.services + self.items
+    }
+
+    /// `2 other services and 1 other configuration item`.
+    fn told(self, other: &str) -> String {
+        let services = counted(self.services, &format!("{other}service"));
+        let items = counted(self.items, &format!("{other}{ITEM}"));
+        match (self.services, self.items) {
+            (_, 0) => services,
+            (0, _) => items,
+            _ => format!("{services} and {items}"),
+        }
+    }
+}
+
+impl Bearers {
+    fn of(scope: &Scope<'_>, dependents: &[Dependent<'_>]) -> Self {
+        let known = scope.known.values();
+        let (services, items): (Vec<Ci<'_>>, Vec<_>) = known.partition(|ci| scope.is_service(ci.name()));
+        let items: Vec<_> = items.into_iter().filter(is_last).collect();
+        let (other_services, other_items): (Vec<&Dependent<'_>>, Vec<_>) =
+            dependents.iter().partition(|dependent| dependent.is_service);
+        let other_items: Vec<_> =
+            other_items.into_iter().filter(|dependent| is_last(&dependent.reached.ci)).collect();
+        let changed = || services.iter().chain(&items);
+        let is_unknown = scope.names_no_service()
+            || !scope.unknown_services.is_empty()
+            || changed().any(|ci| scope.untiered.binary_search(&ci.name()).is_ok());
+        let changed_tiers = changed().filter_map(Ci::tier).map(|stated| stated.tier);
+        let other_tiers = other_services.iter().chain(&other_items).filter_map(|dependent| dependent.tier);
+        Self {
+            tiers: changed_tiers.chain(other_tiers).chain(is_unknown.then_some(UNKNOWN_TIER)).collect(),
+            changed: Count { services: services.len() + scope.unknown_services.len(), items: items.len() },
+            others: Count { services: other_services.len(), items: other_items.len() },
+        }
+    }
+
+    /// The class of a change that is not system-wide.
+    fn classify_narrow(&self, scope: &Scope<'_>, churn: Option<Churn>) -> (BlastClass, String) {
+        let (changed, others) = (self.changed.all(), self.others.all());
+        if changed + others > 1 {
+            let sentence = match (changed, others) {
+                (_, 0) => format!("it changes {}", self.changed.told("")),
+                (0, _) => format!("it changes parts of {}", self.others.told("")),
+                _ => format!("{} would fail with it", self.others.told("other ")),
+            };
+            return (BlastClass::MultiService, sentence);
+        }
+        if !scope.is_known() {
+            return (BlastClass::SingleService, "what depends on it is not known".to_owned());
+        }
+        if others == 0 && scope.reach.reached().len() > 0 {
+            return (BlastClass::SingleService, "only its own parts would fail with it".to_owned());
+        }
+        if self.tiers.iter().eq(&[Tier::Three]) {
+            let part = if changed == 0 { "a part of " } else { "" };
+            let sentence = format!("it changes {part}one Tier 3 service that nothing depends on");
+            return (BlastClass::Component, sentence);
+        }
+        if churn.is_some_and(|churn| churn.lines < PART_LINES_LIMIT) {
+            let sentence = "it changes a part of one service that nothing depends on";
+            return (BlastClass::Component, sentence.to_owned());
+        }
+        let sentence = format!("it changes one service, {PART_LINES_LIMIT} lines or more");
+        (BlastClass::SingleService, sentence)
+    }
+}
+
+/// Whether nothing fails with an item.
+fn is_last(ci: &Ci<'_>) -> bool {
+    !ci.dependents().any(|link| link.strength == Strength::Hard)
+}
+
+fn explain<'a>(scope: &Scope<'a>, reached: &ReachedCi<'a>) -> Reached {
+    let path = scope.reach.path(reached);
+    let hops = path.hops.iter().take(PATH_LISTED_MAX).map(|link| Hop {
+        item: link.ci.to_name(),
+        relation: link.relation_type,
+        strength: link.strength,
+    });
     Reached {
-        service: service.name.clone(),
-        tier: service.tier,
-        hops: bounded_count(path.len().saturating_sub(1)),
-        path: path.into_iter().take(PATH_LISTED_MAX).cloned().collect(),
+        item: reached.ci.to_name(),
+        ci_type: reached.ci.ci_type().unwrap_or(CiType::Other),
+        tier: reached.ci.tier().as_ref().map(SourcedTier::of),
+        hops: reached.depth,
+        from: path.start.to_name(),
+        path: hops.collect(),
     }
 }
 

@@ -12,10 +12,12 @@ words!(
     Fact, "fact", {
         /// Which services are changed.
         AffectedServices = "affected_services",
-        /// The catalogue's entry of a named service.
+        /// The record of a named service.
         Service = "service",
         /// The record of a named configuration item.
         ConfigurationItem = "configuration_item",
+        /// How critical a changed item is.
+        Tier = "tier",
         /// How many lines are changed.
         Churn = "churn",
         /// Whether a setting is changed.

@@ -1,7 +1,7 @@
 //! How risky a change is, and why.
 //!
 //! `raw = impact × probability × complexity − testing coverage × automation level`; the score is `raw`, rounded and
-//! held between 0 and 100. [`assess`] is a plain function of the request, the catalogue and the history, in whole
+//! held between 0 and 100. [`assess`] is a plain function of the request, the CMDB and the history, in whole
 //! numbers: the same facts give the same score on every machine. (Only the credible interval, which decides nothing,
 //! is computed in floating point.)
 //!
@@ -20,9 +20,10 @@ mod missing;
 mod probability;
 mod scope;
 mod score;
+mod source_fact;
 
 pub use assessment::{Assessment, AssessmentFacts, assess};
-pub use blast_radius::{BlastClass, BlastRadius, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
+pub use blast_radius::{BlastClass, BlastRadius, Hop, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
 pub use factors::{Contribution, FactorValue, Factors, has_way_back};
 pub use finding::{Finding, FindingRule};
 pub use history::{Age, Count, History, Record};
@@ -31,6 +32,7 @@ pub use matrix::{ProbabilityBand, matrix_level};
 pub use missing::{Fact, MissingFact};
 pub use probability::{FailureProbability, ProbabilitySource};
 pub use score::WaterfallStep;
+pub use source_fact::{SourceFact, SourcedTier};
 
 use crate::number::OutOfRange;
 

@@ -1,88 +1,133 @@
-//! What a change touches, as far as the catalogue knows it.
+//! What a change touches, as far as the CMDB knows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Catalog, Service, Tier};
+use crate::catalog::Tier;
 use crate::change::Content;
+use crate::cmdb::{Ci, Cmdb, Follow, Reach, ReachLimits, StatedTier};
 use crate::id::{CiName, ServiceName};
 
-/// The tier of a service that the catalogue does not know.
+/// The tier of what the CMDB does not know, or not the tier of.
 pub(super) const UNKNOWN_TIER: Tier = Tier::One;
+/// Most items that an assessment looks at besides the changed ones. A change that reaches more is system-wide.
+pub(super) const ASSESSED_ITEMS_MAX: usize = 10_000;
 
-/// Most unknown services for which the catalogue is searched for a similar name.
+/// Most unknown names of a kind for which the CMDB is searched for a similar one.
 const NEAR_MISSES_MAX: usize = 3;
 
-/// The services and configuration items that a request names, sorted into known and unknown ones.
+/// The services and configuration items that a request names, sorted into known and unknown ones, and what they reach.
 #[derive(Debug)]
 pub(super) struct Scope<'a> {
-    /// Catalogued services that are changed. A configuration item that bears a service's name is that service.
-    pub(super) known: BTreeMap<&'a ServiceName, Tier>,
-    /// Services that are not in the catalogue.
+    /// Described items that are changed, by name. A configuration item that bears a service's name is that service.
+    pub(super) known: BTreeMap<&'a str, Ci<'a>>,
+    /// Those of them that are services, or that the request names as such.
+    services: BTreeSet<&'a str>,
+    /// Services that nobody has described.
     pub(super) unknown_services: Vec<&'a ServiceName>,
     /// Configuration items that nobody has described.
     pub(super) unknown_cis: Vec<&'a CiName>,
-    /// Catalogued services that the first few unknown ones may have meant.
-    pub(super) near_misses: Vec<&'a ServiceName>,
+    /// Described items that have no tier, and neither has anything that would fail with them.
+    pub(super) untiered: Vec<&'a str>,
+    /// Described items that the first few unknown services may have meant.
+    pub(super) near_services: Vec<&'a str>,
+    /// Described items that the first few unknown configuration items may have meant.
+    pub(super) near_cis: Vec<&'a str>,
+    /// What fails with all of them.
+    pub(super) reach: Reach<'a>,
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn of(content: &'a Content, catalog: &'a Catalog) -> Self {
-        let mut scope = Self {
-            known: BTreeMap::new(),
-            unknown_services: Vec::new(),
-            unknown_cis: Vec::new(),
-            near_misses: Vec::new(),
-        };
+    pub(super) fn of(content: &'a Content, cmdb: &'a Cmdb) -> Self {
+        let (mut known, mut services) = (BTreeMap::new(), BTreeSet::new());
+        let (mut unknown_services, mut unknown_cis) = (Vec::new(), Vec::new());
         for name in &content.affected_services {
-            match catalog.get(name) {
-                Some(service) => scope.insert(service),
-                None => scope.unknown_services.push(name),
+            match cmdb.described(name.as_str()) {
+                Some(ci) => {
+                    known.insert(ci.name(), ci);
+                    services.insert(ci.name());
+                }
+                None => unknown_services.push(name),
             }
         }
         for name in &content.affected_cis {
-            let service = ServiceName::new(name.as_str()).ok();
-            match service.and_then(|service| catalog.get(&service)) {
-                Some(service) => scope.insert(service),
-                None => scope.unknown_cis.push(name),
+            match cmdb.described(name.as_str()) {
+                Some(ci) => {
+                    known.insert(ci.name(), ci);
+                    services.extend(ci.is_service().then_some(ci.name()));
+                }
+                None => unknown_cis.push(name),
             }
         }
-        let searched = scope.unknown_services.iter().take(NEAR_MISSES_MAX);
-        scope.near_misses =
-            searched.flat_map(|name| catalog.suggest(name.as_str()).into_iter().take(1)).collect();
-        scope
+        // What is described nowhere may still be named by relations, so that what depends on it is known.
+        let service_names = unknown_services.iter().map(|name| name.as_str());
+        let named = service_names.chain(unknown_cis.iter().map(|name| name.as_str()));
+        let changed: Vec<_> =
+            known.values().copied().chain(named.filter_map(|name| cmdb.get(name))).collect();
+        let limits = ReachLimits { items_max: ASSESSED_ITEMS_MAX, ..ReachLimits::default() };
+        let reach = cmdb.reach(changed, Follow::Hard, limits);
+        let untiered = untiered(&reach, &known);
+        let near = |names: &mut dyn Iterator<Item = &str>| -> Vec<&'a str> {
+            let searched = names.take(NEAR_MISSES_MAX);
+            searched.filter_map(|name| cmdb.suggest(name).into_iter().next()).collect()
+        };
+        Self {
+            near_services: near(&mut unknown_services.iter().map(|name| name.as_str())),
+            near_cis: near(&mut unknown_cis.iter().map(|name| name.as_str())),
+            known,
+            services,
+            unknown_services,
+            unknown_cis,
+            untiered,
+            reach,
+        }
     }
 
-    fn insert(&mut self, service: &'a Service) {
-        self.known.insert(&service.name, service.tier);
-    }
-
-    /// How many services are changed. A request that names none still changes one.
-    pub(super) fn services(&self) -> usize {
-        self.known.len().saturating_add(self.unknown_services.len()).max(1)
+    /// Whether a changed item is a service.
+    pub(super) fn is_service(&self, name: &str) -> bool {
+        self.services.contains(name)
     }
 
     /// How many services and other configuration items are changed, at least one.
     pub(super) fn things(&self) -> usize {
-        self.known
-            .len()
-            .saturating_add(self.unknown_services.len())
-            .saturating_add(self.unknown_cis.len())
-            .max(1)
+        (self.known.len() + self.unknown_services.len() + self.unknown_cis.len()).max(1)
     }
 
-    /// The tiers of what is changed, never empty: what is unknown has [`UNKNOWN_TIER`].
-    pub(super) fn tiers(&self) -> impl Iterator<Item = Tier> {
-        let has_unknown = self.names_no_service() || !self.unknown_services.is_empty();
-        self.known.values().copied().chain(has_unknown.then_some(UNKNOWN_TIER))
+    /// The most critical stated tier of what is changed.
+    pub(super) fn changed_tier(&self) -> Option<(Ci<'a>, StatedTier<'a>)> {
+        let tiers = self.known.values().filter_map(|ci| ci.tier().map(|stated| (*ci, stated)));
+        tiers.min_by_key(|(_, stated)| stated.tier)
     }
 
-    /// Whether the request names neither a service nor a configuration item that is one.
+    /// Whether something that is changed counts as [`UNKNOWN_TIER`].
+    pub(super) fn has_unknown_tier(&self) -> bool {
+        self.names_nothing_known()
+            || !self.untiered.is_empty()
+            || !self.unknown_cis.is_empty()
+            || !self.unknown_services.is_empty()
+    }
+
+    /// Whether the request names neither a service nor a described configuration item.
     pub(super) fn names_no_service(&self) -> bool {
-        self.known.is_empty() && self.unknown_services.is_empty()
+        self.names_nothing_known() && self.unknown_services.is_empty()
     }
 
-    /// Whether every named service and configuration item is catalogued, and at least one is named.
+    /// Whether everything that is named is described, and at least one thing is named.
     pub(super) fn is_known(&self) -> bool {
-        !self.known.is_empty() && self.unknown_services.is_empty() && self.unknown_cis.is_empty()
+        !self.names_nothing_known() && self.unknown_services.is_empty() && self.unknown_cis.is_empty()
     }
+
+    fn names_nothing_known(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+/// Described changed items of which no tier is known: a part counts with the tier of what contains it or depends on it.
+fn untiered<'a>(reach: &Reach<'a>, known: &BTreeMap<&'a str, Ci<'a>>) -> Vec<&'a str> {
+    if known.values().all(|ci| ci.tier().is_some()) {
+        return Vec::new();
+    }
+    let without = reach.changed_without(|ci| ci.tier().is_some());
+    let mut names: Vec<_> = without.into_iter().filter(Ci::is_described).map(|ci| ci.name()).collect();
+    names.sort_unstable();
+    names
 }

@@ -1,11 +1,12 @@
 //! How risky a change is, and what that demands.
 
 pub(crate) mod fixture;
+mod items;
 mod probability;
 mod properties;
 
-use domain::catalog::Catalog;
 use domain::change::{Category, ChangeType, Content, TestResults};
+use domain::cmdb::Cmdb;
 use domain::number::{Factor, RiskScore};
 use domain::priority::Magnitude;
 use domain::risk::{
@@ -13,20 +14,22 @@ use domain::risk::{
     ProbabilityBand, REACHED_LISTED_MAX, RollbackRequirement, TestingRequirement, assess, matrix_level,
 };
 
-use crate::catalog::{catalog, service};
+use crate::catalog::service;
+use crate::cmdb::fixture::{ci, day, described, said};
+use crate::cmdb::services::landscape;
 use fixture::{
     assess_new, churn, cis, coverage, empty, manual_kind, name, plan, rollback_plan, run, run_kind, services,
     small_tested_change, specification_example, step,
 };
 
 /// One service of each tier, without dependencies.
-fn one_of_each_tier() -> Catalog {
-    catalog(&[service("t0", 0, &[]), service("t1", 1, &[]), service("t2", 2, &[]), service("t3", 3, &[])])
+fn one_of_each_tier() -> Cmdb {
+    landscape(&[service("t0", 0, &[]), service("t1", 1, &[]), service("t2", 2, &[]), service("t3", 3, &[])])
 }
 
 /// Two Tier 2 services, as the specification classifies workers and ingestion services.
-fn specification_catalog() -> Catalog {
-    catalog(&[service("cortex-chat-backend", 2, &[]), service("youtube-ingestion", 2, &[])])
+fn specification_landscape() -> Cmdb {
+    landscape(&[service("cortex-chat-backend", 2, &[]), service("youtube-ingestion", 2, &[])])
 }
 
 fn facts(assessment: &Assessment) -> Vec<&str> {
@@ -61,6 +64,11 @@ fn explain(assessment: &Assessment) -> String {
         lines.push(format!("{factor} {}", value.value));
         for part in &value.contributions {
             lines.push(format!("  {:>+4} {} ({})", part.tenths, part.source, part.sentence));
+            lines.extend(
+                part.fact
+                    .as_ref()
+                    .map(|fact| format!("       as {} said of {} at {}", fact.source, fact.item, fact.at)),
+            );
         }
     }
     let failure = assessment.failure;
@@ -69,6 +77,22 @@ fn explain(assessment: &Assessment) -> String {
         failure.value, failure.interval_low, failure.interval_high, failure.source, failure.rests_on
     ));
     lines.push(format!("{}: {}", assessment.blast_radius.class, assessment.blast_radius.sentence));
+    for reached in &assessment.blast_radius.reached {
+        let tier = reached.tier.as_ref();
+        let tier =
+            tier.map(|sourced| format!(", {} as {} said at {}", sourced.tier, sourced.source, sourced.at));
+        let hops =
+            reached.path.iter().map(|hop| format!(" <-{} {}- {}", hop.relation, hop.strength, hop.item));
+        let tier = tier.unwrap_or_default();
+        lines.push(format!(
+            "  {} {}{tier}: {}{}",
+            reached.ci_type,
+            reached.item,
+            reached.from,
+            hops.collect::<String>()
+        ));
+    }
+    lines.extend(assessment.compliance.iter().map(|scope| format!("falls under {scope}")));
     lines.extend(
         assessment.floors.iter().map(|floor| format!("at least {}: {}", floor.level, floor.sentence)),
     );
@@ -122,9 +146,9 @@ fn bands_of_score_and_probability() {
 
 #[test]
 fn a_small_tested_automated_change_is_low_unless_it_reaches_tier_0() {
-    let catalog = one_of_each_tier();
+    let cmdb = one_of_each_tier();
     for service in ["t1", "t2", "t3"] {
-        let assessment = assess_new(&small_tested_change(service), &catalog);
+        let assessment = assess_new(&small_tested_change(service), &cmdb);
         assert_eq!(assessment.level, Level::Low, "{service}: {}", explain(&assessment));
         assert!(assessment.score.get() < 30);
         assert_eq!(assessment.findings, []);
@@ -133,7 +157,7 @@ fn a_small_tested_automated_change_is_low_unless_it_reaches_tier_0() {
         assert_eq!(assessment.testing, TestingRequirement::Unit);
         assert_eq!(assessment.rollback, RollbackRequirement::Optional);
     }
-    let critical = assess_new(&small_tested_change("t0"), &catalog);
+    let critical = assess_new(&small_tested_change("t0"), &cmdb);
     assert_eq!(critical.level, Level::Medium, "{}", explain(&critical));
     assert_eq!(critical.floors[0].sentence, "a change that reaches Tier 0 is never low risk");
 }
@@ -144,14 +168,14 @@ fn the_explanation_of_a_small_tested_change() {
 }
 
 #[test]
-fn the_specifications_example_is_medium_with_and_without_a_catalogue() {
+fn the_specifications_example_is_medium_with_and_without_a_landscape() {
     let content = specification_example();
-    let without = assess_new(&content, &Catalog::default());
+    let without = assess_new(&content, &Cmdb::default());
     assert_eq!(without.level, Level::Medium, "{}", explain(&without));
     assert!((30..=60).contains(&without.score.get()));
     assert_eq!(without.missing[0].names, ["cortex-chat-backend", "youtube-ingestion"]);
     assert_eq!(without.missing[1].names, ["K8S-CORTEX-CHAT", "REDIS-CORTEX-SYSTEM"]);
-    let with = assess_new(&content, &specification_catalog());
+    let with = assess_new(&content, &specification_landscape());
     assert_eq!(with.level, Level::Medium);
     assert!((30..=60).contains(&with.score.get()));
     assert_eq!(facts(&with)[0], "configuration_item", "the services are known now");
@@ -162,7 +186,7 @@ fn the_specifications_example_is_medium_with_and_without_a_catalogue() {
 fn a_request_that_says_nothing_takes_every_cautious_value() {
     for category in Category::ALL {
         for change_type in ChangeType::ALL {
-            let assessment = assess_new(&empty(*change_type, *category), &Catalog::default());
+            let assessment = assess_new(&empty(*change_type, *category), &Cmdb::default());
             assert!(assessment.level >= Level::Medium, "{category} {change_type}");
             assert_eq!(
                 facts(&assessment),
@@ -172,15 +196,16 @@ fn a_request_that_says_nothing_takes_every_cautious_value() {
     }
     insta::assert_snapshot!(explain(&assess_new(
         &empty(ChangeType::Normal, Category::Other),
-        &Catalog::default()
+        &Cmdb::default()
     )));
 }
 
 #[test]
 fn each_missing_fact_is_named_and_forbids_low_risk() {
     type Edit = fn(&mut Content);
-    let edits: [(Fact, Edit); 8] = [
+    let edits: [(Fact, Edit); 9] = [
         (Fact::AffectedServices, |content| content.affected_services.clear()),
+        (Fact::Tier, |content| content.affected_cis = cis(&["untiered"])),
         (Fact::Service, |content| content.affected_services = services(&["t33"])),
         (Fact::ConfigurationItem, |content| content.affected_cis = cis(&["REDIS"])),
         (Fact::Churn, |content| content.evidence.churn = None),
@@ -193,7 +218,9 @@ fn each_missing_fact_is_named_and_forbids_low_risk() {
     for (fact, edit) in edits {
         let mut content = small_tested_change("t3");
         edit(&mut content);
-        let assessment = assess_new(&content, &one_of_each_tier());
+        let mut cmdb = one_of_each_tier();
+        cmdb.evolve(&ci("untiered"), &said(described("import", &[])), day(0));
+        let assessment = assess_new(&content, &cmdb);
         assert_eq!(facts(&assessment), [fact.as_str()]);
         assert!(assessment.level >= Level::Medium, "{fact}");
     }
@@ -207,7 +234,7 @@ fn each_missing_fact_is_named_and_forbids_low_risk() {
 
 #[test]
 fn impact_is_the_most_critical_of_changed_dependent_and_declared() {
-    let catalog = catalog(&[
+    let cmdb = landscape(&[
         service("db", 3, &[]),
         service("queue", 3, &[]),
         service("shop", 1, &["hard db"]),
@@ -215,7 +242,7 @@ fn impact_is_the_most_critical_of_changed_dependent_and_declared() {
     ]);
     let impact = |service: &str, declared: Option<Magnitude>| {
         let content = Content { impact: declared, ..small_tested_change(service) };
-        assess_new(&content, &catalog).factors.impact.value.get()
+        assess_new(&content, &cmdb).factors.impact.value.get()
     };
     assert_eq!(impact("queue", None), 25, "soft dependents keep working");
     assert_eq!(impact("db", None), 75, "shop fails with it");
@@ -227,11 +254,11 @@ fn impact_is_the_most_critical_of_changed_dependent_and_declared() {
 
 #[test]
 fn complexity_adds_churn_breadth_settings_and_schema() {
-    let catalog = one_of_each_tier();
+    let cmdb = one_of_each_tier();
     let complexity = |edit: &dyn Fn(&mut Content)| {
         let mut content = small_tested_change("t3");
         edit(&mut content);
-        assess_new(&content, &catalog).factors.complexity.value.get()
+        assess_new(&content, &cmdb).factors.complexity.value.get()
     };
     assert_eq!(complexity(&|content| content.evidence.churn = Some(churn(0))), 10);
     assert_eq!(complexity(&|_| ()), 26);
@@ -323,7 +350,7 @@ fn automation_counts_only_what_needs_no_hands() {
 #[test]
 fn blast_radius_by_what_is_changed_and_what_depends_on_it() {
     use BlastClass::{Component, MultiService, SingleService, SystemWide};
-    let catalog = catalog(&[
+    let cmdb = landscape(&[
         service("auth", 0, &[]),
         service("billing", 0, &[]),
         service("db", 2, &[]),
@@ -340,7 +367,7 @@ fn blast_radius_by_what_is_changed_and_what_depends_on_it() {
     let class = |names: &[&str], lines: Option<u64>| {
         let mut content = Content { affected_services: services(names), ..small_tested_change("db") };
         content.evidence.churn = lines.map(churn);
-        assess_new(&content, &catalog).blast_radius.class
+        assess_new(&content, &cmdb).blast_radius.class
     };
     let small = Some(40);
     assert_eq!(class(&["api"], small), Component, "a soft dependent does not count");
@@ -362,18 +389,19 @@ fn blast_radius_by_what_is_changed_and_what_depends_on_it() {
 
 #[test]
 fn dependents_are_explained_by_their_paths() {
-    let catalog = catalog(&[
+    let cmdb = landscape(&[
         service("db", 2, &[]),
         service("api", 3, &["hard db"]),
         service("portal", 1, &["hard api"]),
         service("x1", 3, &[]),
         service("x2", 3, &[]),
     ]);
-    let blast = assess_new(&small_tested_change("db"), &catalog).blast_radius;
+    let blast = assess_new(&small_tested_change("db"), &cmdb).blast_radius;
     assert_eq!((blast.changed_count, blast.dependents_count, blast.share.get()), (1, 2, 6_000));
-    let reached: Vec<_> = blast.reached.iter().map(|r| (r.service.as_str(), r.hops)).collect();
+    let reached: Vec<_> = blast.reached.iter().map(|r| (r.item.as_str(), r.hops)).collect();
     assert_eq!(reached, [("portal", 2), ("api", 1)], "the most critical first");
-    assert_eq!(blast.reached[0].path, [name("db"), name("api"), name("portal")]);
+    let path: Vec<_> = blast.reached[0].path.iter().map(|hop| hop.item.as_str()).collect();
+    assert_eq!((blast.reached[0].from.as_str(), path), ("db", vec!["api", "portal"]));
 }
 
 #[test]
@@ -383,15 +411,15 @@ fn a_large_landscape_leaves_a_bounded_assessment() {
         0 => service("s0", 3, &[]),
         i => service(&format!("s{i}"), 3, &[&format!("hard s{}", i - 1)]),
     };
-    let catalog = catalog(&(0..chain).map(entry).collect::<Vec<_>>());
+    let cmdb = landscape(&(0..chain).map(entry).collect::<Vec<_>>());
     let mut content = small_tested_change("s0");
     let unknown: Vec<_> = (0..10_000).map(|i| format!("s-{i}")).collect();
     content.affected_services.extend(unknown.iter().map(|text| name(text)));
-    let assessment = assess_new(&content, &catalog);
+    let assessment = assess_new(&content, &cmdb);
     assert_eq!(assessment.blast_radius.dependents_count, 1_999);
     assert_eq!(assessment.blast_radius.reached.len(), REACHED_LISTED_MAX);
     let longest = assessment.blast_radius.reached.last().unwrap();
-    assert_eq!((longest.hops, longest.path.len()), (100, PATH_LISTED_MAX));
+    assert_eq!((longest.hops, longest.path.len()), (50, PATH_LISTED_MAX));
     assert_eq!(assessment.missing[0].names.len(), 20);
     assert!(
         assessment.missing[0].sentence.contains("10000 services")
@@ -405,11 +433,11 @@ fn findings_name_what_the_level_demands() {
     use FindingRule::{
         PlanMissing, RollbackPlanMissing, StandardModelMissing, TestEvidenceMissing, TestsNotPassed,
     };
-    let catalog = one_of_each_tier();
+    let cmdb = one_of_each_tier();
     let found = |service: &str, edit: &dyn Fn(&mut Content)| {
         let mut content = small_tested_change(service);
         edit(&mut content);
-        let assessment = assess_new(&content, &catalog);
+        let assessment = assess_new(&content, &cmdb);
         (assessment.level, rules(&assessment))
     };
     assert_eq!(found("t3", &|content| content.plan = None), (Level::Low, vec![PlanMissing]));
@@ -448,9 +476,9 @@ fn a_standard_change_is_one_only_under_a_model() {
         affected_services: services(&["t2"]),
         ..empty(ChangeType::Standard, Category::Infrastructure)
     };
-    let (catalog, history) = (one_of_each_tier(), History::default());
+    let (cmdb, history) = (one_of_each_tier(), History::default());
     let assess = |covered_by_model| {
-        assess(&AssessmentFacts { content: &content, catalog: &catalog, history: &history, covered_by_model })
+        assess(&AssessmentFacts { content: &content, cmdb: &cmdb, history: &history, covered_by_model })
     };
     let (covered, uncovered) = (assess(true), assess(false));
     assert_eq!(covered.routed_as, ChangeType::Standard);

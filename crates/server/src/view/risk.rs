@@ -1,11 +1,8 @@
 //! The assessment. Inside the product its numbers are whole; here they become the decimals that people read.
 
 use api::change as wire;
-use domain::catalog::Tier;
 use domain::number::{Factor, Probability};
 use domain::risk::{Assessment, FactorValue, FailureProbability, Finding, Reached};
-
-use super::texts;
 
 const PPM_PER_PERCENT: f64 = 10_000.0;
 
@@ -83,11 +80,12 @@ fn probability(failure: &FailureProbability) -> wire::Probability {
 
 /// A dependent and the path that explains it: `shop (Tier 1): payments → cart → shop`.
 fn reached(reached: &Reached) -> String {
-    let Reached { service, tier, hops, path } = reached;
-    let tier: &Tier = tier;
-    let is_whole = usize::try_from(*hops).is_ok_and(|hops| path.len() > hops);
+    let Reached { item, ci_type: _, tier, hops, from, path } = reached;
+    let tier = tier.as_ref().map_or_else(|| "no tier stated".to_owned(), |sourced| sourced.tier.to_string());
+    let is_whole = usize::try_from(*hops).is_ok_and(|hops| path.len() == hops);
     let more = if is_whole { "" } else { " → …" };
-    format!("{service} ({tier}): {}{more}", texts(path).join(" → "))
+    let path: String = path.iter().map(|hop| format!(" → {}", hop.item)).collect();
+    format!("{item} ({tier}): {from}{path}{more}")
 }
 
 fn finding(finding: &Finding) -> wire::Finding {

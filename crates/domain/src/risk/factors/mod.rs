@@ -19,6 +19,7 @@ use super::in_range;
 use super::missing::MissingFact;
 use super::probability::Estimate;
 use super::scope::Scope;
+use super::source_fact::SourceFact;
 use crate::change::Content;
 use crate::number::Factor;
 
@@ -32,11 +33,18 @@ pub struct Contribution {
     pub tenths: i16,
     /// Why.
     pub sentence: String,
+    /// The record of the CMDB that it rests on, when it rests on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<SourceFact>,
 }
 
 impl Contribution {
     pub(super) fn new(source: &str, tenths: i16, sentence: impl Into<String>) -> Self {
-        Self { source: source.to_owned(), tenths, sentence: sentence.into() }
+        Self { source: source.to_owned(), tenths, sentence: sentence.into(), fact: None }
+    }
+
+    fn resting_on(self, fact: SourceFact) -> Self {
+        Self { fact: Some(fact), ..self }
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use domain::actor::ActorEvent;
 use domain::catalog::CatalogEvent;
 use domain::change::{ChangeEvent, Content, trail};
+use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
 use serde::Serialize;
@@ -79,6 +80,15 @@ kinds!(ActorEvent, ACTOR_KINDS, kind_of_actor_event, {
 kinds!(CatalogEvent, CATALOG_KINDS, kind_of_catalog_event, {
     ServiceDeclared = "catalog.service_declared",
     ServiceRetired = "catalog.service_retired",
+});
+
+kinds!(CiEvent, CI_KINDS, kind_of_ci_event, {
+    Described = "ci.described",
+    Withdrawn = "ci.withdrawn",
+});
+
+kinds!(CmdbEvent, CMDB_KINDS, kind_of_cmdb_event, {
+    Edited = "cmdb.edited",
 });
 
 kinds!(SecurityEvent, SECURITY_KINDS, kind_of_security_event, {
@@ -157,13 +167,19 @@ fn stored_events_of_the_catalogue_read_back() {
 }
 
 #[test]
+fn stored_events_of_configuration_items_read_back() {
+    check("ci", CI_KINDS, kind_of_ci_event);
+    check("cmdb", CMDB_KINDS, kind_of_cmdb_event);
+}
+
+#[test]
 fn stored_events_of_refused_attempts_read_back() {
     check("security", SECURITY_KINDS, kind_of_security_event);
 }
 
 #[test]
 fn every_fixture_belongs_to_a_stream() {
-    let streams = ["change", "incident", "actor", "catalog", "security"];
+    let streams = ["change", "incident", "actor", "catalog", "ci", "cmdb", "security"];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");
     }

@@ -6,10 +6,10 @@ use domain::Timestamp;
 use domain::actor::Role;
 use domain::approval::{ApprovalSettings, Case, requirements};
 use domain::canonical::Digest;
-use domain::catalog::Catalog;
 use domain::change::{
     Category, ChangeType, Command, Content, Evidence, Outcome, Source, Validation, ValidationCheck, Window,
 };
+use domain::cmdb::Cmdb;
 use domain::id::{ServiceName, StepName};
 use domain::plan::{
     Cause, Command as Program, Failure, Observation, Outcome as StepOutcome, Part, Plan, RollbackPlan, Step,
@@ -141,8 +141,8 @@ pub(super) fn digest_of(content: &Content) -> Digest {
 
 /// A real assessment of `content`, held at `level`.
 pub(super) fn assessment(content: &Content, level: Level) -> Assessment {
-    let (catalog, history) = (Catalog::default(), History::default());
-    let facts = AssessmentFacts { content, catalog: &catalog, history: &history, covered_by_model: false };
+    let (cmdb, history) = (Cmdb::default(), History::default());
+    let facts = AssessmentFacts { content, cmdb: &cmdb, history: &history, covered_by_model: false };
     Assessment { level, findings: Vec::new(), ..assess(&facts) }
 }
 

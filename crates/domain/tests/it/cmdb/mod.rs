@@ -5,4 +5,4 @@ mod import;
 mod item;
 mod model;
 mod reach;
-mod services;
+pub(crate) mod services;

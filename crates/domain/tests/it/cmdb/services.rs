@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::catalog::{CatalogError, DEPENDENCIES_MAX, SERVICES_MAX, Service, Tier};
-use domain::cmdb::{CiType, Cmdb, Deletion, Difference, SourceName};
+use domain::cmdb::{CiType, Cmdb, Deletion, Difference, ImportPlan, SourceName};
 use domain::id::ServiceName;
 
 use super::fixture::{import, take_in};
@@ -12,21 +12,25 @@ use crate::catalog::service;
 /// The CMDB that a file alone makes.
 pub(crate) fn landscape(services: &[Service]) -> Cmdb {
     let mut cmdb = Cmdb::default();
-    let plan = cmdb.plan_services(services, Deletion::Keep).unwrap();
+    let plan = cmdb.plan_services(services, &BTreeSet::new()).unwrap();
     take_in(&mut cmdb, &plan, 0);
     cmdb
 }
 
 fn refusal(cmdb: &Cmdb, services: &[Service]) -> String {
-    cmdb.plan_services(services, Deletion::Keep).unwrap_err().to_string()
+    cmdb.plan_services(services, &BTreeSet::new()).unwrap_err().to_string()
 }
 
-fn retire(cmdb: &Cmdb, names: &[&str]) -> Result<domain::cmdb::ImportPlan, CatalogError> {
-    let names: BTreeSet<_> = names.iter().map(|name| ServiceName::new(*name).unwrap()).collect();
-    cmdb.plan_retirement(&names)
+fn apply(cmdb: &Cmdb, services: &[Service], retire: &[&str]) -> Result<ImportPlan, CatalogError> {
+    let retire: BTreeSet<_> = retire.iter().map(|name| ServiceName::new(*name).unwrap()).collect();
+    cmdb.plan_services(services, &retire)
 }
 
-fn shown(plan: &domain::cmdb::ImportPlan) -> Vec<String> {
+fn retire(cmdb: &Cmdb, names: &[&str]) -> Result<ImportPlan, CatalogError> {
+    apply(cmdb, &[], names)
+}
+
+fn shown(plan: &ImportPlan) -> Vec<String> {
     plan.changes.iter().map(|change| format!("{} {}", change.difference, change.name)).collect()
 }
 
@@ -46,9 +50,11 @@ fn a_service_is_an_item_and_the_same_file_twice_makes_no_second_difference() {
     assert_eq!(links.into_iter().collect::<Vec<_>>(), ["depends_on hard db", "depends_on soft cache"]);
     assert_eq!(cmdb.services(), 3);
     let turned = [service("cache", 2, &[]), service("shop", 1, &["soft cache", "hard db"])];
-    assert_eq!(cmdb.plan_services(&turned, Deletion::Keep).unwrap().changes, []);
-    let plan = cmdb.plan_services(&[service("cache", 3, &[])], Deletion::Withdraw).unwrap();
-    assert_eq!(shown(&plan), ["changed cache", "withdrawn db", "withdrawn shop"]);
+    let again = apply(&cmdb, &turned, &[]).unwrap();
+    assert_eq!((again.changes.len(), again.unchanged), (0, 2), "neither order nor absence is a difference");
+    let changed = [service("shop", 1, &["soft cache"]), service("mail", 3, &["hard cache"])];
+    let plan = apply(&cmdb, &changed, &["db"]).unwrap();
+    assert_eq!(shown(&plan), ["changed shop", "new mail", "withdrawn db"]);
 }
 
 #[test]
@@ -83,12 +89,15 @@ fn a_file_that_contradicts_itself_is_refused_whole() {
     ] {
         assert_eq!(refusal(&known, &file), expected);
     }
-    assert!(known.plan_services(&[shop(&["hard Deployment/shop/queue"])], Deletion::Keep).is_ok());
-    assert!(
-        known.plan_services(&[shop(&["hard db"])], Deletion::Withdraw).is_err(),
-        "what would be retired cannot be needed"
+    assert!(apply(&known, &[shop(&["hard Deployment/shop/queue"])], &[]).is_ok());
+    assert_eq!(
+        apply(&known, &[shop(&["hard db"])], &["db"]).unwrap_err().to_string(),
+        "service `db` cannot be retired while `shop` depends on it: retire or redeclare `shop` too"
     );
-    assert!(known.plan_services(&[shop(&["hard Deployment/shop/queue"])], Deletion::Withdraw).is_ok());
+    assert_eq!(
+        apply(&known, &[service("db", 1, &[])], &["db"]).unwrap_err().to_string(),
+        "service `db` is both declared and retired: keep one of the two"
+    );
 }
 
 #[test]
@@ -126,7 +135,8 @@ fn limits_are_kept() {
         "the catalogue would have 100001 services: at most 100000 are accepted; retire some"
     );
     let some = landscape(&[service("other", 3, &[])]);
-    assert!(some.plan_services(&many(SERVICES_MAX), Deletion::Withdraw).is_ok());
+    assert!(apply(&some, &many(SERVICES_MAX), &["other"]).is_ok());
+    assert!(apply(&some, &many(SERVICES_MAX), &[]).is_err());
     let mut file = many(DEPENDENCIES_MAX + 1);
     let lines: Vec<_> = file.iter().map(|service| format!("hard {}", service.name)).collect();
     let lines: Vec<_> = lines.iter().map(String::as_str).collect();

@@ -1,9 +1,9 @@
-//! Requests and catalogues that the risk tests are about.
+//! Requests and landscapes that the risk tests are about.
 
 use std::collections::BTreeSet;
 
-use domain::catalog::Catalog;
 use domain::change::{Category, ChangeType, Churn, Content, Coverage, CoverageBasis, Evidence, TestResults};
+use domain::cmdb::Cmdb;
 use domain::id::{CiName, ServiceName, StepName};
 use domain::number::Share;
 use domain::plan::{Command, Monitor, Plan, Probe, RollbackPlan, Step, StepKind, Strategy};
@@ -152,10 +152,10 @@ pub(crate) fn recent(changes: u32, failures: u32) -> Record {
     Record { recent: Count { changes, failures }, ..Record::default() }
 }
 
-pub(crate) fn assess_with(content: &Content, catalog: &Catalog, history: &History) -> Assessment {
-    assess(&AssessmentFacts { content, catalog, history, covered_by_model: false })
+pub(crate) fn assess_with(content: &Content, cmdb: &Cmdb, history: &History) -> Assessment {
+    assess(&AssessmentFacts { content, cmdb, history, covered_by_model: false })
 }
 
-pub(crate) fn assess_new(content: &Content, catalog: &Catalog) -> Assessment {
-    assess_with(content, catalog, &History::default())
+pub(crate) fn assess_new(content: &Content, cmdb: &Cmdb) -> Assessment {
+    assess_with(content, cmdb, &History::default())
 }

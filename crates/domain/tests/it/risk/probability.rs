@@ -1,14 +1,14 @@
 //! The probability of failure before there is a trained model.
 
 use domain::Timestamp;
-use domain::catalog::Catalog;
 use domain::change::{Category, ChangeType, Content};
+use domain::cmdb::Cmdb;
 use domain::risk::{Age, Assessment, Count, History, ProbabilitySource, Record};
 
 use super::fixture::{assess_new, assess_with, empty, name, recent, services, small_tested_change};
 
 fn assessed(history: &History) -> Assessment {
-    assess_with(&small_tested_change("shop"), &Catalog::default(), history)
+    assess_with(&small_tested_change("shop"), &Cmdb::default(), history)
 }
 
 /// The probability in millionths.
@@ -22,7 +22,7 @@ fn without_history_it_is_the_base_rate_and_says_so() {
         [(ChangeType::Normal, 30_000, 17), (ChangeType::Emergency, 100_000, 32)]
     {
         let content = empty(change_type, Category::Deployment);
-        let assessment = assess_new(&content, &Catalog::default());
+        let assessment = assess_new(&content, &Cmdb::default());
         let failure = assessment.failure;
         assert_eq!(failure.value.get(), rate);
         assert_eq!(failure.source, ProbabilitySource::BaseRate);
@@ -80,7 +80,7 @@ fn the_worst_of_several_services_counts() {
         services: [(name("shop"), recent(50, 0)), (name("mail"), mail)].into(),
         ..History::default()
     };
-    let ppm = |mail| assess_with(&content, &Catalog::default(), &history(mail)).failure.value.get();
+    let ppm = |mail| assess_with(&content, &Cmdb::default(), &history(mail)).failure.value.get();
     assert!(ppm(recent(10, 9)) > ppm(Record::default()));
     assert_eq!(ppm(recent(500, 0)), ppm(Record::default()), "a better service does not make up for shop");
 }

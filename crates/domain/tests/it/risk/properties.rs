@@ -1,7 +1,8 @@
-//! What holds for every request, catalogue and history.
+//! What holds for every request, landscape and history.
 
-use domain::catalog::{Catalog, Service};
+use domain::catalog::Service;
 use domain::change::{Category, ChangeType, Content, Evidence, TestResults};
+use domain::cmdb::Cmdb;
 use domain::number::Share;
 use domain::priority::Magnitude;
 use domain::risk::{
@@ -14,13 +15,14 @@ use super::fixture::{
     churn, cis, coverage, empty, manual_kind, monitor, name, plan, rollback_plan, run, run_kind, services,
     step,
 };
-use crate::catalog::{catalog, service};
+use crate::catalog::service;
+use crate::cmdb::services::landscape;
 
-/// Names that requests use; the last two are never catalogued.
+/// Names that requests use; the last two are never described.
 const POOL: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
 const CATALOGUED: usize = 4;
 
-fn any_catalog_file() -> impl Strategy<Value = Vec<Service>> {
+fn any_services() -> impl Strategy<Value = Vec<Service>> {
     let edges = prop::collection::btree_set((0..CATALOGUED, any::<bool>()), 0..3);
     prop::collection::vec((0_u8..4, edges), CATALOGUED).prop_map(|entries| {
         let mut file = Vec::new();
@@ -124,13 +126,13 @@ struct Situation {
 
 impl Situation {
     fn assess(&self) -> Assessment {
-        self.assess_in(&catalog(&self.file))
+        self.assess_in(&landscape(&self.file))
     }
 
-    fn assess_in(&self, catalog: &Catalog) -> Assessment {
+    fn assess_in(&self, cmdb: &Cmdb) -> Assessment {
         assess(&AssessmentFacts {
             content: &self.content,
-            catalog,
+            cmdb,
             history: &self.history,
             covered_by_model: self.covered_by_model,
         })
@@ -138,7 +140,7 @@ impl Situation {
 }
 
 fn any_situation() -> impl Strategy<Value = Situation> {
-    (any_content(), any_catalog_file(), any_history(), any::<bool>()).prop_map(
+    (any_content(), any_services(), any_history(), any::<bool>()).prop_map(
         |(content, file, history, covered_by_model)| Situation { content, file, history, covered_by_model },
     )
 }
@@ -261,7 +263,7 @@ proptest! {
     }
 
     #[test]
-    fn an_empty_catalogue_never_makes_a_change_low(situation in any_situation()) {
-        prop_assert!(situation.assess_in(&Catalog::default()).level > Level::Low);
+    fn an_empty_landscape_never_makes_a_change_low(situation in any_situation()) {
+        prop_assert!(situation.assess_in(&Cmdb::default()).level > Level::Low);
     }
 }
