@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt;
 
 use domain::catalog::{Strength, Tier};
 use domain::cmdb::{
@@ -13,11 +14,20 @@ use domain::text::FreeText;
 
 use super::{Imported, Problem};
 
-/// Where something was found.
+/// Where something was found: a file with a line, or a cluster, which has no lines (0).
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) file: String,
     pub(super) line: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
+    }
 }
 
 impl Place {
@@ -29,7 +39,7 @@ impl Place {
     pub(super) fn problem(&self, what: impl Into<String>, next_step: impl Into<String>) -> Problem {
         Problem {
             file: self.file.clone(),
-            line: Some(self.line),
+            line: (self.line > 0).then_some(self.line),
             what: what.into(),
             next_step: next_step.into(),
         }
@@ -110,7 +120,7 @@ impl Draft {
             |((relation_type, to), (strength, because))| Relation { relation_type, to, strength, because };
         let description = Description {
             source: source.clone(),
-            location: Location::cut(&format!("{}:{}", self.place.file, self.place.line)),
+            location: Location::cut(&self.place.to_string()),
             ci_type: self.ci_type,
             tier: self.tier,
             owner: self.owner,
@@ -141,8 +151,7 @@ impl Drafts {
         let place = draft.place.clone();
         let id = draft.id.clone();
         if let Some(earlier) = self.by_id.insert(id.clone(), draft) {
-            let Place { file, line } = earlier.place;
-            let what = format!("`{id}` is described here again, first in `{file}` line {line}");
+            let what = format!("`{id}` is described here again, first in `{}`", earlier.place);
             imported.report(place.problem(what, "the later one counts: remove one of them"));
         }
     }

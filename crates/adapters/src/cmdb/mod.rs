@@ -11,6 +11,7 @@
 //! [`node`] trees and collects [`draft::Draft`]s, a variant of [`Importer`] and its arm, and a golden test in `tests/it/cmdb/`.
 
 mod backstage;
+mod cluster;
 mod cyclonedx;
 mod draft;
 mod files;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use domain::cmdb::{Description, SourceName};
 use domain::id::CiName;
 
+pub use cluster::{ClusterAccess, ClusterError, OBJECTS_MAX};
 pub use files::{
     ENTRIES_MAX, FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX, FilesError, SourceFile, TOTAL_BYTES_MAX,
 };
@@ -41,6 +43,8 @@ pub const PROBLEMS_MAX: usize = 1_000;
 pub enum Importer {
     /// Kubernetes manifests: files and folders, several documents a file, lists, YAML and JSON.
     Kubernetes(Vec<PathBuf>),
+    /// A live Kubernetes cluster.
+    Cluster(ClusterAccess),
     /// A Backstage catalog; in folders, files named `catalog-info.yaml`.
     Backstage(Vec<PathBuf>),
     /// States of Terraform or OpenTofu.
@@ -64,6 +68,9 @@ pub enum ImportError {
     /// The files cannot be read, or are too many.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// The cluster cannot be read.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
 }
 
 /// What came of an import.
@@ -131,17 +138,18 @@ impl Imported {
     }
 }
 
-/// Reads what the importer names, as the given source.
+/// Reads what the importer names, as the given source. Only a cluster is waited for; files are read at once.
 ///
 /// # Errors
 /// When nothing can be read at all. What cannot be understood is a problem of the import, not an error.
-pub fn import(from: &Importer, source: &SourceName) -> Result<Imported, ImportError> {
+pub async fn import(from: &Importer, source: &SourceName) -> Result<Imported, ImportError> {
     let mut imported = Imported::default();
     match from {
         Importer::Kubernetes(paths) => {
             let files = files::read(paths, &[".yaml", ".yml", ".json"], &mut imported)?;
             kubernetes::read(source, &files, &mut imported);
         }
+        Importer::Cluster(access) => cluster::read(source, access, &mut imported).await?,
         Importer::Backstage(paths) => {
             let files = files::read(paths, &["catalog-info.yaml", "catalog-info.yml"], &mut imported)?;
             backstage::read(source, &files, &mut imported);

@@ -1,7 +1,8 @@
 //! Objects that belong to others.
 //!
 //! Pods, replica sets and jobs that a controller makes come and go with every roll-out. They are no items; what they tell
-//! (on which hosts the workload runs) is said of the object that they belong to in the end.
+//! (on which hosts the workload runs) is said of the object that they belong to in the end. Neither are Endpoints that
+//! the cluster keeps for a Service with a selector.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +18,16 @@ use super::world::World;
 const OWNERS_DEPTH_MAX: usize = 8;
 const CONTROLLED_KINDS: [&str; 3] = ["Pod", "ReplicaSet", "Job"];
 
-/// Parts objects into those that a controller in the import makes, and the others.
+/// Parts objects into those that a controller makes, and the others.
 pub(super) fn split(objects: Vec<Object>) -> (Vec<Object>, Vec<Object>) {
     let ids: BTreeSet<CiName> = objects.iter().map(|object| object.id.clone()).collect();
+    let selecting = |object: &&Object| object.is("", "Service") && object.spec(&["selector"]).is_some();
+    let services = objects.iter().filter(selecting);
+    let kept: BTreeSet<CiName> =
+        services.filter_map(|service| id("Endpoints", &service.namespace, &service.name)).collect();
     objects.into_iter().partition(|object| {
-        CONTROLLED_KINDS.contains(&object.kind.as_str()) && owner_in(object, |id| ids.contains(id)).is_some()
+        let is_made = CONTROLLED_KINDS.contains(&object.kind.as_str());
+        kept.contains(&object.id) || is_made && owner_in(object, |id| ids.contains(id)).is_some()
     })
 }
 

@@ -98,7 +98,10 @@ impl Edges {
         to: CiName,
         because: &str,
     ) {
-        let because = format!("{because} (line {})", found.line);
+        let because = match found.line {
+            0 => because.to_owned(),
+            line => format!("{because} (line {line})"),
+        };
         let (from, strength) = (found.by.id.clone(), found.strength);
         self.edges.push(Edge { from, relation_type, to, strength, because });
     }
@@ -112,7 +115,10 @@ impl Edges {
         to: &CiName,
         because: &str,
     ) {
-        let because = format!("{because} ({}:{})", found.by.place.file, found.line);
+        let because = match found.line {
+            0 => because.to_owned(),
+            line => format!("{because} ({})", Place::new(&found.by.place.file, line)),
+        };
         let (from, to, strength) = (from.clone(), to.clone(), found.strength);
         self.edges.push(Edge { from, relation_type, to, strength, because });
     }

@@ -38,6 +38,59 @@ pub(super) fn ci_type(group: &str, kind: &str) -> CiType {
     }
 }
 
+/// How much of the objects of a kind a cluster is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Asked {
+    /// The whole objects.
+    Documents,
+    /// Their metadata.
+    Metadata,
+    /// Nothing: the cluster keeps them for itself.
+    Nothing,
+}
+
+/// How much of the objects of a kind a cluster is asked for. Documents are those that the mapping reads further than the
+/// metadata; a Secret is never among them.
+pub(in super::super) fn asked(group: &str, kind: &str) -> Asked {
+    match (group, kind) {
+        (
+            "",
+            "Pod"
+            | "ReplicationController"
+            | "Service"
+            | "ConfigMap"
+            | "PersistentVolumeClaim"
+            | "PersistentVolume"
+            | "ServiceAccount",
+        )
+        | ("apps", "Deployment" | "StatefulSet" | "DaemonSet")
+        | ("batch", "Job" | "CronJob")
+        | ("argoproj.io", "Rollout" | "Application")
+        | ("serving.knative.dev", "Service")
+        | ("networking.k8s.io", "Ingress" | "NetworkPolicy")
+        | ("policy", "PodDisruptionBudget")
+        | ("autoscaling", "HorizontalPodAutoscaler")
+        | ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding")
+        | ("external-secrets.io", "ExternalSecret")
+        | ("cert-manager.io", "Certificate")
+        | ("gateway.networking.k8s.io" | "traefik.io" | "traefik.containo.us", _) => Asked::Documents,
+        ("", "Event" | "ComponentStatus" | "PodTemplate")
+        | ("apps", "ControllerRevision")
+        | ("storage.k8s.io", "CSINode" | "CSIStorageCapacity" | "VolumeAttachment")
+        | (
+            "events.k8s.io"
+            | "coordination.k8s.io"
+            | "discovery.k8s.io"
+            | "metrics.k8s.io"
+            | "certificates.k8s.io"
+            | "flowcontrol.apiserver.k8s.io"
+            | "apiregistration.k8s.io",
+            _,
+        ) => Asked::Nothing,
+        _ => Asked::Metadata,
+    }
+}
+
 /// Whether objects of this kind have no namespace. Of kinds that are not known here, the object itself tells.
 pub(super) fn is_cluster_wide(group: &str, kind: &str) -> bool {
     matches!(

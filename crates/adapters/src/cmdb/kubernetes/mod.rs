@@ -28,11 +28,13 @@ mod world;
 
 use domain::cmdb::SourceName;
 
+pub(super) use kinds::{Asked, asked};
+pub(super) use object::{NotAnObject, Object};
+
 use super::Imported;
 use super::draft::Drafts;
 use super::files::SourceFile;
 use edges::Edges;
-use object::Object;
 use world::World;
 
 /// Reads manifests.

@@ -47,16 +47,16 @@ pub(super) fn id(kind: &str, namespace: &str, name: &str) -> Option<CiName> {
 }
 
 impl Object {
-    /// Takes a document as an object. What a list's items do not say themselves, the list says for them.
+    /// Takes a document as an object. Of the items of a list of one kind, the list says version and kind: the items need
+    /// not, and where only their metadata was asked for, they say something else.
     pub(in super::super) fn new(
         node: Node,
         file: &str,
         listed_as: Option<(&str, &str)>,
     ) -> Result<Self, NotAnObject> {
-        let own = |key| node.text_at(&[key]).map(str::to_owned);
-        let api_version = own("apiVersion").or_else(|| listed_as.map(|(version, _)| version.to_owned()));
-        let kind = own("kind").or_else(|| listed_as.map(|(_, kind)| kind.to_owned()));
-        let (Some(api_version), Some(kind)) = (api_version, kind) else { return Err(NotAnObject::Foreign) };
+        let own = || Some((node.text_at(&["apiVersion"])?, node.text_at(&["kind"])?));
+        let Some((api_version, kind)) = listed_as.or_else(own) else { return Err(NotAnObject::Foreign) };
+        let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
         let Some(name) = node.text_at(&["metadata", "name"]).map(str::to_owned) else {
             return Err(nameless(&node, &kind));
         };

@@ -8,13 +8,22 @@ use super::{Broken, DEPTH_MAX, Key, NODES_MAX, Node, Value, line_number};
 pub(in super::super) fn read(text: &str) -> Result<Node, Broken> {
     serde_json::from_str::<IgnoredAny>(text)
         .map_err(|error| Broken { line: line_number(error.line()), what: format!("not JSON: {error}") })?;
-    Walk { rest: text, line: 1, nodes: 0 }.value(0)
+    Walk { rest: text, line: 1, lines_counted: 1, nodes: 0 }.value(0)
+}
+
+/// Reads one JSON text whose lines mean nothing to anybody, such as an answer over the network: every line is 0.
+pub(in super::super) fn read_without_lines(text: &str) -> Result<Node, Broken> {
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| Broken { line: 0, what: format!("not JSON: {error}") })?;
+    Walk { rest: text, line: 0, lines_counted: 0, nodes: 0 }.value(0)
 }
 
 /// A walk over a text that is known to be JSON.
 struct Walk<'a> {
     rest: &'a str,
     line: usize,
+    /// How much one line counts: nothing where lines are not told.
+    lines_counted: usize,
     nodes: usize,
 }
 
@@ -101,7 +110,7 @@ impl Walk<'_> {
     fn skip_blanks(&mut self) {
         let trimmed = self.rest.trim_start();
         let blanks = self.rest.get(..self.rest.len() - trimmed.len()).unwrap_or_default();
-        self.line += blanks.bytes().filter(|byte| *byte == b'\n').count();
+        self.line += self.lines_counted * blanks.bytes().filter(|byte| *byte == b'\n').count();
         self.rest = trimmed;
     }
 

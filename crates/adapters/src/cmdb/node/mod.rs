@@ -5,7 +5,7 @@ mod yaml;
 
 use std::fmt;
 
-pub(super) use json::read as json;
+pub(super) use json::{read as json, read_without_lines as json_without_lines};
 pub(super) use yaml::documents;
 
 /// Deepest accepted nesting of a document.
@@ -13,7 +13,7 @@ pub(super) const DEPTH_MAX: usize = 64;
 /// Most values in one document, with every use of an alias counted.
 pub(super) const NODES_MAX: usize = 2_000_000;
 
-/// One value and the line it stands on, counted from 1.
+/// One value and the line it stands on, counted from 1; 0 where lines mean nothing.
 #[derive(Clone)]
 pub(super) struct Node {
     pub(super) line: u32,

@@ -4,10 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use adapters::cmdb::{FILE_BYTES_MAX, FilesError, ImportError, Importer, import};
-use domain::cmdb::SourceName;
+use adapters::cmdb::{FILE_BYTES_MAX, FilesError, ImportError, Importer};
 
-use super::workbench::{rendered, run};
+use super::workbench::{attempt, rendered, run};
 
 const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
 
@@ -43,10 +42,10 @@ fn a_folder_is_read_without_hidden_files_links_and_other_kinds() {
 
 #[test]
 fn a_path_that_is_not_there_is_an_error_that_names_it() {
-    let error = import(&kubernetes(Path::new("/not/there")), &SourceName::new("test").unwrap()).unwrap_err();
+    let error = attempt(&kubernetes(Path::new("/not/there"))).unwrap_err();
     assert!(matches!(&error, ImportError::Files(FilesError::Read { path, .. }) if path == "/not/there"));
     assert_eq!(error.to_string(), "cannot read `/not/there`; check the path and its permissions");
-    let nothing = import(&Importer::Kubernetes(Vec::new()), &SourceName::new("test").unwrap());
+    let nothing = attempt(&Importer::Kubernetes(Vec::new()));
     assert!(matches!(nothing, Err(ImportError::Files(FilesError::Nothing))));
 }
 

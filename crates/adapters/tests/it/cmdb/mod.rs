@@ -1,3 +1,4 @@
+mod cluster;
 mod files;
 mod kubernetes;
 mod limits;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use adapters::cmdb::{Imported, Importer, import};
+use adapters::cmdb::{ImportError, Imported, Importer, import};
 use domain::catalog::Strength;
 use domain::cmdb::{Description, SourceName};
 use domain::id::CiName;
@@ -14,7 +14,12 @@ pub(super) fn fixture(name: &str) -> PathBuf {
 }
 
 pub(super) fn run(importer: &Importer) -> Imported {
-    import(importer, &SourceName::new("test").unwrap()).unwrap()
+    attempt(importer).unwrap()
+}
+
+pub(super) fn attempt(importer: &Importer) -> Result<Imported, ImportError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(import(importer, &SourceName::new("test").unwrap()))
 }
 
 /// Everything that came of an import.
