@@ -36,6 +36,7 @@ pub fn change(change: &Change) -> ProjectionRow {
         risk,
         priority: priority(change),
         services: change.content.affected_services.iter().cloned().collect(),
+        cis: change.content.affected_cis.iter().cloned().collect(),
         environment: change.content.environment.clone(),
         created_at: change.created_at,
         updated_at: change.updated_at,

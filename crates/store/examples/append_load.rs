@@ -101,6 +101,7 @@ fn append(id: ChangeId, stream: &StreamName, expected_version: u64) -> anyhow::R
         risk: None,
         priority: Priority::P3,
         services: vec!["cart".parse()?, "checkout".parse()?],
+        cis: Vec::new(),
         environment: Some("production".parse()?),
         created_at: at,
         updated_at: at,

@@ -115,6 +115,7 @@ CREATE TABLE change_row (
     risk_level TEXT,
     priority BIGINT NOT NULL,
     services TEXT NOT NULL,
+    cis TEXT NOT NULL,
     environment TEXT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
@@ -133,6 +134,12 @@ CREATE TABLE change_service (
     PRIMARY KEY (service, change_key)
 ) CLUSTERED;
 
+CREATE TABLE change_ci (
+    ci TEXT NOT NULL,
+    change_key BIGINT NOT NULL,
+    PRIMARY KEY (ci, change_key)
+) CLUSTERED;
+
 CREATE TABLE incident_row (
     incident_key BIGINT PRIMARY KEY,
     change_key BIGINT NOT NULL,
@@ -144,3 +151,24 @@ CREATE TABLE incident_row (
     version BIGINT NOT NULL
 );
 CREATE INDEX incident_row_change ON incident_row (change_key);
+
+-- Without a type, an item that no source describes any more.
+CREATE TABLE ci_row (
+    id TEXT PRIMARY KEY,
+    ci_type TEXT,
+    tier BIGINT,
+    owner TEXT,
+    environment TEXT,
+    lifecycle TEXT,
+    sources TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+) CLUSTERED;
+CREATE INDEX ci_row_type ON ci_row (ci_type, id);
+CREATE INDEX ci_row_updated ON ci_row (updated_at, id);
+
+CREATE TABLE ci_source (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (source, id)
+) CLUSTERED;

@@ -1,8 +1,10 @@
 //! Whether the stored rows of views are the ones that follow from the log. Writes nothing.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+
+use domain::id::CiName;
 
 use crate::database::{Database, Value};
 use crate::error::StoreError;
@@ -11,6 +13,7 @@ use crate::name::StreamName;
 use crate::projection::{ProjectionRow, change_id, change_key, incident_id, incident_key};
 use crate::query;
 use crate::rebuild::{ProjectError, RebuildError, each_stream};
+use crate::table::{CHANGE_CI, CHANGE_SERVICE, CI_SOURCE, Table};
 
 /// Most differences that a comparison lists; it counts them all.
 pub const DIFFERENCES_MAX: usize = 100;
@@ -41,21 +44,72 @@ pub enum Difference {
         /// The row as it is.
         stored: ProjectionRow,
     },
-    /// The list of changes by service lacks some of a change's services.
-    Services {
-        /// The change's row as it should be.
+    /// A record is not listed under all the words that it should be.
+    Unlisted {
+        /// The record's row as it should be.
         expected: ProjectionRow,
+        /// Under which words.
+        listing: Listing,
     },
     /// The view has a row that does not follow from the log.
     Extra {
         /// Identifier of the record.
         record: String,
     },
-    /// The list of changes by service has entries that do not follow from the log.
-    ExtraServices {
-        /// How many.
+    /// Records are listed under words that do not follow from the log.
+    ExtraEntries {
+        /// Under which words.
+        listing: Listing,
+        /// How many entries.
         entries: u64,
     },
+}
+
+/// The words under which records are listed, so that they are found by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listing {
+    /// Changes, by their services.
+    Services,
+    /// Changes, by their configuration items.
+    Cis,
+    /// Configuration items, by their sources.
+    Sources,
+}
+
+impl Listing {
+    const ALL: [Self; 3] = [Self::Services, Self::Cis, Self::Sources];
+
+    fn table(self) -> &'static Table {
+        match self {
+            Self::Services => &CHANGE_SERVICE,
+            Self::Cis => &CHANGE_CI,
+            Self::Sources => &CI_SOURCE,
+        }
+    }
+
+    /// What the words are, and what is listed by them.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Services => ("services", "changes by service"),
+            Self::Cis => ("configuration items", "changes by configuration item"),
+            Self::Sources => ("sources", "configuration items by source"),
+        }
+    }
+
+    /// The words under which a row's record is to be listed.
+    fn words_of(self, row: &ProjectionRow) -> HashSet<&str> {
+        match (self, row) {
+            (Self::Services, ProjectionRow::Change(row)) => {
+                row.services.iter().map(|name| name.as_str()).collect()
+            }
+            (Self::Cis, ProjectionRow::Change(row)) => row.cis.iter().map(|name| name.as_str()).collect(),
+            (Self::Sources, ProjectionRow::Ci(row)) => row.sources.iter().map(|name| name.as_str()).collect(),
+            (
+                Self::Services | Self::Cis | Self::Sources,
+                ProjectionRow::Change(_) | ProjectionRow::Incident(_) | ProjectionRow::Ci(_),
+            ) => HashSet::new(),
+        }
+    }
 }
 
 impl fmt::Display for Difference {
@@ -65,12 +119,12 @@ impl fmt::Display for Difference {
             Self::Differs { expected, .. } => {
                 write!(f, "row of {} is not what its events say", record(expected))
             }
-            Self::Services { expected } => {
-                write!(f, "{} is not listed under all of its services", record(expected))
+            Self::Unlisted { expected, listing } => {
+                write!(f, "{} is not listed under all of its {}", record(expected), listing.words().0)
             }
             Self::Extra { record } => write!(f, "row of {record} has no events"),
-            Self::ExtraServices { entries } => {
-                write!(f, "{entries} entries of changes by service have no events")
+            Self::ExtraEntries { listing, entries } => {
+                write!(f, "{entries} entries of {} have no events", listing.words().1)
             }
         }
     }
@@ -80,6 +134,7 @@ fn record(row: &ProjectionRow) -> String {
     match row {
         ProjectionRow::Change(row) => row.change_id.to_string(),
         ProjectionRow::Incident(row) => row.incident_id.to_string(),
+        ProjectionRow::Ci(row) => row.id.to_string(),
     }
 }
 
@@ -99,8 +154,9 @@ struct Comparing {
     found: Comparison,
     changes: HashSet<i64>,
     incidents: HashSet<i64>,
-    /// Number of stored pairs of service and change that follow from the log.
-    services: u64,
+    cis: HashSet<CiName>,
+    /// Number of stored entries that follow from the log.
+    listed: BTreeMap<Listing, u64>,
 }
 
 impl Comparing {
@@ -115,27 +171,50 @@ impl Comparing {
                 self.incidents.insert(incident_key(row.incident_id));
                 query::incident(db, row.incident_id)?.map(|row| ProjectionRow::Incident(Box::new(row)))
             }
+            ProjectionRow::Ci(row) => {
+                self.cis.insert(row.id.clone());
+                query::ci(db, &row.id)?.map(|row| ProjectionRow::Ci(Box::new(row)))
+            }
         };
-        let has_services = self.has_services(db, &expected)?;
+        let mut unlisted = Vec::new();
+        for listing in Listing::ALL {
+            if !self.is_listed(db, listing, &expected)? {
+                unlisted.push(listing);
+            }
+        }
         match stored {
             None => self.add(Difference::Missing { expected }),
             Some(stored) if stored != expected => self.add(Difference::Differs { expected, stored }),
-            Some(_) if !has_services => self.add(Difference::Services { expected }),
-            Some(_) => {}
+            Some(_) => unlisted.into_iter().for_each(|listing| {
+                self.add(Difference::Unlisted { expected: expected.clone(), listing });
+            }),
         }
         Ok(())
     }
 
-    fn has_services(&mut self, db: &mut Database, expected: &ProjectionRow) -> Result<bool, StoreError> {
-        let ProjectionRow::Change(row) = expected else { return Ok(true) };
-        let services: HashSet<&str> = row.services.iter().map(|service| service.as_str()).collect();
-        let expected = services.len() as u64;
-        let services = Value::Texts(services.into_iter().map(Cow::from).collect());
-        let any = db.dialect().any("service", "$1");
-        let sql = format!("SELECT COUNT(*) FROM change_service WHERE {any} AND change_key = $2");
-        let key = Value::Int(change_key(row.change_id));
-        let stored = db.query_one(&sql, &[services, key], |row| row.count(0))?;
-        self.services += stored;
+    fn is_listed(
+        &mut self,
+        db: &mut Database,
+        listing: Listing,
+        expected: &ProjectionRow,
+    ) -> Result<bool, StoreError> {
+        let words = listing.words_of(expected);
+        if words.is_empty() {
+            return Ok(true);
+        }
+        let key = match expected {
+            ProjectionRow::Change(row) => Value::Int(change_key(row.change_id)),
+            ProjectionRow::Incident(row) => Value::Int(incident_key(row.incident_id)),
+            ProjectionRow::Ci(row) => row.id.as_str().into(),
+        };
+        let table = listing.table();
+        let [(word, _), (record, _)] = table.columns else { return Ok(true) };
+        let expected = words.len() as u64;
+        let words = Value::Texts(words.into_iter().map(Cow::from).collect());
+        let any = db.dialect().any(word, "$1");
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE {any} AND {record} = $2", table.name);
+        let stored = db.query_one(&sql, &[words, key], |row| row.count(0))?;
+        *self.listed.entry(listing).or_default() += stored;
         Ok(stored == expected)
     }
 
@@ -155,10 +234,21 @@ impl Comparing {
             }
             Ok(())
         })?;
+        db.for_each("SELECT id FROM ci_row ORDER BY id", &[], |row| {
+            let id = row.parsed(0, "ci_row.id")?;
+            if !self.cis.contains(&id) {
+                extra.push(id.to_string());
+            }
+            Ok(())
+        })?;
         extra.into_iter().for_each(|record| self.add(Difference::Extra { record }));
-        let services = db.query_one("SELECT COUNT(*) FROM change_service", &[], |row| row.count(0))?;
-        if services > self.services {
-            self.add(Difference::ExtraServices { entries: services - self.services });
+        for listing in Listing::ALL {
+            let sql = format!("SELECT COUNT(*) FROM {}", listing.table().name);
+            let stored = db.query_one(&sql, &[], |row| row.count(0))?;
+            let listed = self.listed.get(&listing).copied().unwrap_or(0);
+            if stored > listed {
+                self.add(Difference::ExtraEntries { listing, entries: stored - listed });
+            }
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ pub const STREAM_EVENTS_MAX: usize = 100_000;
 pub const STREAMS_PAGE_MAX: usize = 1000;
 
 /// The columns of an event, in the order in which [`stored_event`] reads them.
-const COLUMNS: &str = "log_index, stream, version, recorded_at, leaf, private";
+pub(crate) const COLUMNS: &str = "log_index, stream, version, recorded_at, leaf, private";
 
 /// An event as it was recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,7 +174,7 @@ pub(crate) fn streams(
     })
 }
 
-fn stored_event(row: &Row<'_>) -> Result<StoredEvent, StoreError> {
+pub(crate) fn stored_event(row: &Row<'_>) -> Result<StoredEvent, StoreError> {
     let index = row.count(0)?;
     let stream: StreamName = row.parsed(1, "event.stream")?;
     let version = row.count(2)?;

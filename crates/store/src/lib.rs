@@ -37,6 +37,7 @@ mod restore;
 mod sample;
 mod sql;
 mod store;
+mod streams;
 mod table;
 mod thread;
 mod timer;
@@ -49,7 +50,7 @@ pub use append::{
     StoredResponse, StreamAppend, Timer, TimerOp,
 };
 pub use backup::{BackupError, BackupReport, backup};
-pub use compare::{Comparison, DIFFERENCES_MAX, Difference};
+pub use compare::{Comparison, DIFFERENCES_MAX, Difference, Listing};
 pub use error::{Cause, StoreError};
 pub use event::{
     LOG_PAGE_EVENTS_MAX, STREAM_EVENTS_MAX, STREAMS_PAGE_MAX, StoredEvent, StoredLeaf, StreamVersion,
@@ -58,18 +59,22 @@ pub use lease::{LEASE_TIME_MAX, LEASE_TIME_MIN, LeaseError, LeaseGranted, LeaseS
 pub use log::{CHECKPOINTS_PAGE_MAX, ProveError, StoredCheckpoint};
 pub use migrate::SCHEMA_VERSION;
 pub use name::{
-    HolderName, IdempotencyKey, InvalidName, MessageId, NAME_BYTES_MAX, ResourceName, StreamName, TimerId,
+    HolderName, IdempotencyKey, InvalidName, MessageId, NAME_BYTES_MAX, ResourceName, STREAM_NAME_BYTES_MAX,
+    StreamName, TimerId,
 };
 pub use open::{Config, DATABASE_FILE, LOCK_FILE, Location, OpenError, READERS_DEFAULT, READERS_MAX};
 pub use outbox::{DELIVERY_ATTEMPTS_MAX, OUTBOX_PAGE_MAX, OutboxEntry};
-pub use projection::{ChangeRow, ClosedChange, EndingRow, IncidentRow, ProjectionRow, RiskRow};
+pub use projection::{
+    ChangeRow, CiFacts, CiRow, ClosedChange, EndingRow, IncidentRow, ProjectionRow, RiskRow,
+};
 pub use query::{
-    ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort, Cursor, FILTER_VALUES_MAX,
-    IncidentFilter, IncidentPage, IncidentQuery, PAGE_ROWS_MAX,
+    ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort, CiCursor, CiFilter, CiOrder, CiPage,
+    CiQuery, CiSort, Cursor, FILTER_VALUES_MAX, IncidentFilter, IncidentPage, IncidentQuery, PAGE_ROWS_MAX,
 };
 pub use rebuild::{ProjectError, RebuildError, RebuildReport};
 pub use restore::{RestoreError, RestoreReport, restore};
 pub use sample::{SAMPLES_PAGE_MAX, SAMPLES_PER_SERIES_MAX, Sample};
 pub use store::Store;
+pub use streams::{EventPlace, StreamSet};
 pub use timer::TIMERS_PAGE_MAX;
 pub use verify::{VerifyError, VerifyProgress, VerifyReport, verify};

@@ -3,24 +3,29 @@
 use std::fmt;
 use std::str::FromStr;
 
-use domain::id::{ChangeId, IncidentId};
+use domain::id::{ChangeId, CiName, IncidentId};
 
-/// Longest name of a stream, timer, message, leased resource, lease holder or idempotency key, in bytes.
+/// Longest name of a timer, message, leased resource, lease holder or idempotency key, in bytes.
 pub const NAME_BYTES_MAX: usize = 200;
+/// Longest name of a stream, in bytes: one that ends in the longest id of a configuration item fits.
+pub const STREAM_NAME_BYTES_MAX: usize = 400;
+/// What the names of the streams of configuration items begin with.
+const CI_PREFIX: &str = "ci/";
 /// Longest part of a refused text that an error repeats, in characters.
 const QUOTED_CHARS_MAX: usize = 80;
 
 /// A text that the store does not accept as a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a {kind}: expected 1 to {NAME_BYTES_MAX} visible ASCII characters without blanks")]
+#[error("`{given}` is not a {kind}: expected 1 to {limit} visible ASCII characters without blanks")]
 pub struct InvalidName {
     kind: &'static str,
     given: String,
+    limit: usize,
 }
 
-/// Declares a key of 1 to [`NAME_BYTES_MAX`] visible ASCII characters.
+/// Declares a key of 1 to so many visible ASCII characters.
 macro_rules! key {
-    ($name:ident, $kind:literal, $doc:literal) => {
+    ($name:ident, $kind:literal, $limit:ident, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -32,12 +37,10 @@ macro_rules! key {
             /// When the text is empty, too long or has blanks or characters that are not visible ASCII.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidName> {
                 let text = text.into();
-                if text.is_empty()
-                    || text.len() > NAME_BYTES_MAX
-                    || !text.bytes().all(|b| b.is_ascii_graphic())
-                {
+                let is_key = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+                if !is_key || text.len() > $limit {
                     let given = text.chars().filter(|c| !c.is_control()).take(QUOTED_CHARS_MAX).collect();
-                    return Err(InvalidName { kind: $kind, given });
+                    return Err(InvalidName { kind: $kind, given, limit: $limit });
                 }
                 Ok(Self(text))
             }
@@ -64,22 +67,40 @@ macro_rules! key {
     };
 }
 
-key!(StreamName, "stream name", "The name of a stream of events, for example `change/CHG-2026-000123`.");
-key!(TimerId, "timer id", "The identifier of a timer. Setting the same id again moves the timer.");
+key!(
+    StreamName,
+    "stream name",
+    STREAM_NAME_BYTES_MAX,
+    "The name of a stream of events, for example `change/CHG-2026-000123`."
+);
+key!(
+    TimerId,
+    "timer id",
+    NAME_BYTES_MAX,
+    "The identifier of a timer. Setting the same id again moves the timer."
+);
 key!(
     MessageId,
     "message id",
+    NAME_BYTES_MAX,
     "The stable identifier of an outgoing message, by which a receiver recognises a repetition."
 );
-key!(ResourceName, "resource name", "What a lease is held on, for example `change/CHG-2026-000123`.");
+key!(
+    ResourceName,
+    "resource name",
+    NAME_BYTES_MAX,
+    "What a lease is held on, for example `change/CHG-2026-000123`."
+);
 key!(
     HolderName,
     "lease holder name",
+    NAME_BYTES_MAX,
     "Who holds a lease. Unique per process, so that a restarted process is another holder."
 );
 key!(
     IdempotencyKey,
     "idempotency key",
+    NAME_BYTES_MAX,
     "A caller's own name for one request, by which a repetition is recognised."
 );
 
@@ -92,6 +113,16 @@ impl StreamName {
     /// The stream of an incident.
     pub fn incident(id: IncidentId) -> Self {
         Self(format!("incident/{id}"))
+    }
+
+    /// The stream of a configuration item.
+    pub fn ci(id: &CiName) -> Self {
+        Self(format!("{CI_PREFIX}{id}"))
+    }
+
+    /// The configuration item whose stream it is.
+    pub fn as_ci(&self) -> Option<CiName> {
+        self.0.strip_prefix(CI_PREFIX).and_then(|id| CiName::new(id).ok())
     }
 }
 
@@ -116,5 +147,9 @@ mod tests {
             StreamName::incident("INC-2026-000004".parse().unwrap()).as_str(),
             "incident/INC-2026-000004"
         );
+        let longest = CiName::new("x".repeat(384)).unwrap();
+        let stream = StreamName::ci(&longest);
+        assert_eq!(StreamName::new(stream.as_str()).as_ref(), Ok(&stream));
+        assert_eq!((stream.as_ci(), StreamName::new("catalog").unwrap().as_ci()), (Some(longest), None));
     }
 }

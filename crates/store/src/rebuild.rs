@@ -8,6 +8,7 @@ use crate::event::{self, STREAMS_PAGE_MAX, StoredEvent};
 use crate::name::StreamName;
 use crate::open::OpenError;
 use crate::projection::ProjectionRow;
+use crate::table::VIEWS;
 use crate::writer::Projections;
 
 /// What a projection has to say about a stream it cannot read.
@@ -67,7 +68,9 @@ fn replace_all(
     db: &mut Database,
     project: &impl Fn(&StreamName, Vec<StoredEvent>) -> Result<Vec<ProjectionRow>, ProjectError>,
 ) -> Result<RebuildReport, RebuildError> {
-    db.script("DELETE FROM change_service; DELETE FROM change_row; DELETE FROM incident_row")?;
+    for table in VIEWS {
+        db.script(&format!("DELETE FROM {}", table.name))?;
+    }
     let mut rows_written = 0;
     let mut report = each_stream(db, project, |db, rows| {
         rows_written += rows.len() as u64;

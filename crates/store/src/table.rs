@@ -149,6 +149,7 @@ pub(crate) const CHANGE_ROW: Table = Table {
         ("risk_level", Text),
         ("priority", Int),
         ("services", Text),
+        ("cis", Text),
         ("environment", Text),
         ("created_at", Int),
         ("updated_at", Int),
@@ -168,6 +169,37 @@ pub(crate) const CHANGE_SERVICE: Table = Table {
     on_conflict: OnConflict::Ignore,
 };
 
+pub(crate) const CHANGE_CI: Table = Table {
+    name: "change_ci",
+    columns: &[("ci", Text), ("change_key", Int)],
+    order: "ci, change_key",
+    on_conflict: OnConflict::Ignore,
+};
+
+pub(crate) const CI_ROW: Table = Table {
+    name: "ci_row",
+    columns: &[
+        ("id", Text),
+        ("ci_type", Text),
+        ("tier", Int),
+        ("owner", Text),
+        ("environment", Text),
+        ("lifecycle", Text),
+        ("sources", Text),
+        ("version", Int),
+        ("updated_at", Int),
+    ],
+    order: "id",
+    on_conflict: OnConflict::Replace { key: &["id"], constant: &[] },
+};
+
+pub(crate) const CI_SOURCE: Table = Table {
+    name: "ci_source",
+    columns: &[("source", Text), ("id", Text)],
+    order: "source, id",
+    on_conflict: OnConflict::Ignore,
+};
+
 pub(crate) const INCIDENT_ROW: Table = Table {
     name: "incident_row",
     columns: &[
@@ -184,6 +216,10 @@ pub(crate) const INCIDENT_ROW: Table = Table {
     on_conflict: OnConflict::Replace { key: &["incident_key"], constant: &["opened_at"] },
 };
 
+/// The tables whose rows follow from the log.
+pub(crate) const VIEWS: [&Table; 6] =
+    [&CHANGE_ROW, &CHANGE_SERVICE, &CHANGE_CI, &INCIDENT_ROW, &CI_ROW, &CI_SOURCE];
+
 /// Not backed up: it only concerns servers that are running.
 pub(crate) const WRITER: Table = Table {
     name: "writer",
@@ -194,7 +230,7 @@ pub(crate) const WRITER: Table = Table {
 
 /// The tables that a backup carries, in an order in which they can be restored. `log_head` is not among them: it
 /// follows from the events.
-pub(crate) const BACKED_UP: [&Table; 12] = [
+pub(crate) const BACKED_UP: [&Table; 15] = [
     &EVENT,
     &STREAM,
     &CHECKPOINT,
@@ -206,5 +242,8 @@ pub(crate) const BACKED_UP: [&Table; 12] = [
     &SAMPLE,
     &CHANGE_ROW,
     &CHANGE_SERVICE,
+    &CHANGE_CI,
+    &CI_ROW,
+    &CI_SOURCE,
     &INCIDENT_ROW,
 ];

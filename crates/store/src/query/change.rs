@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::change::{Category, ChangeType, StateName};
-use domain::id::{ActorId, ChangeId, EnvironmentName, ServiceName};
+use domain::id::{ActorId, ChangeId, CiName, EnvironmentName, ServiceName};
 use domain::risk::Level;
 
 use crate::database::{Database, Value};
@@ -53,6 +53,8 @@ pub struct ChangeFilter {
     pub requester: Option<ActorId>,
     /// A service it changes.
     pub service: Option<ServiceName>,
+    /// A configuration item it changes, be it named as such or as a service.
+    pub ci: Option<CiName>,
     /// Where it takes effect.
     pub environment: Option<EnvironmentName>,
     /// A part of the title, upper and lower case alike.
@@ -183,6 +185,13 @@ fn add_filter(select: &mut Select<'_>, filter: &ChangeFilter) -> Result<(), Stor
             "EXISTS (SELECT 1 FROM change_service s WHERE s.service = {service} AND s.change_key = c.change_key)"
         ));
     }
+    if let Some(ci) = &filter.ci {
+        let ci = select.param(ci.as_str().to_owned());
+        select.condition(format!(
+            "c.change_key IN (SELECT change_key FROM change_ci WHERE ci = {ci} \
+             UNION SELECT change_key FROM change_service WHERE service = {ci})"
+        ));
+    }
     if let Some(environment) = &filter.environment {
         let environment = select.param(environment.as_str().to_owned());
         select.condition(format!("environment = {environment}"));
@@ -211,7 +220,8 @@ fn add_filter(select: &mut Select<'_>, filter: &ChangeFilter) -> Result<(), Stor
     Ok(())
 }
 
-fn words<T: Copy>(values: &[T], word: fn(T) -> &'static str) -> Result<Vec<String>, StoreError> {
+/// The words of a filter's values.
+pub(crate) fn words<T: Copy>(values: &[T], word: fn(T) -> &'static str) -> Result<Vec<String>, StoreError> {
     if values.len() > FILTER_VALUES_MAX {
         return Err(StoreError::TooMuch { what: "number of values of a filter", limit: FILTER_VALUES_MAX });
     }
@@ -219,7 +229,7 @@ fn words<T: Copy>(values: &[T], word: fn(T) -> &'static str) -> Result<Vec<Strin
 }
 
 /// Titles are kept folded beside their own form, so both databases find the same ones whatever their collation.
-fn like_pattern(part: &str) -> String {
+pub(crate) fn like_pattern(part: &str) -> String {
     let mut pattern = String::with_capacity(part.len() + 2);
     pattern.push('%');
     for c in folded(part).chars() {

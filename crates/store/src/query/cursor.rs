@@ -9,6 +9,8 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use domain::id::CiName;
+
 use crate::error::StoreError;
 
 const BINDING_BYTES: usize = 8;
@@ -33,6 +35,54 @@ impl Cursor {
     /// Sort key and number of the row after which to go on.
     pub(crate) fn place(&self, binding: &ListBinding) -> Result<(i64, i64), StoreError> {
         if self.binding == binding.0 { Ok((self.key, self.row)) } else { Err(StoreError::InvalidCursor) }
+    }
+}
+
+/// The same in a list of configuration items, whose rows have a text for their number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CiCursor {
+    binding: [u8; BINDING_BYTES],
+    /// The value that the list is sorted by; 0 where it is sorted by nothing but the id.
+    key: i64,
+    id: CiName,
+}
+
+impl CiCursor {
+    /// The place after a row of the list that `binding` stands for.
+    pub(crate) fn after(binding: &ListBinding, key: i64, id: CiName) -> Self {
+        Self { binding: binding.0, key, id }
+    }
+
+    /// Sort key and id of the row after which to go on.
+    pub(crate) fn place(&self, binding: &ListBinding) -> Result<(i64, &str), StoreError> {
+        if self.binding == binding.0 {
+            Ok((self.key, self.id.as_str()))
+        } else {
+            Err(StoreError::InvalidCursor)
+        }
+    }
+}
+
+impl fmt::Display for CiCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = Vec::from(self.binding);
+        bytes.extend(self.key.to_be_bytes());
+        bytes.extend(self.id.as_str().bytes());
+        f.write_str(&BASE64.encode(bytes))
+    }
+}
+
+impl FromStr for CiCursor {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let bytes = BASE64.decode(text).map_err(|_| StoreError::InvalidCursor)?;
+        let parts = bytes.split_first_chunk().and_then(|(binding, rest)| {
+            let (key, id) = rest.split_first_chunk()?;
+            let id = std::str::from_utf8(id).ok().and_then(|id| CiName::new(id).ok())?;
+            Some(Self { binding: *binding, key: i64::from_be_bytes(*key), id })
+        });
+        parts.ok_or(StoreError::InvalidCursor)
     }
 }
 
@@ -87,6 +137,18 @@ mod tests {
             cursor.place(&ListBinding::of(&("state", "closed"))),
             Err(StoreError::InvalidCursor)
         ));
+    }
+
+    #[test]
+    fn a_cursor_of_items_reads_back_and_belongs_to_one_list() {
+        let list = ListBinding::of(&"all");
+        let cursor = CiCursor::after(&list, -5, CiName::new("Deployment/shop/cart").unwrap());
+        let cursor: CiCursor = cursor.to_string().parse().unwrap();
+        assert_eq!(cursor.place(&list).unwrap(), (-5, "Deployment/shop/cart"));
+        assert!(matches!(cursor.place(&ListBinding::of(&"other")), Err(StoreError::InvalidCursor)));
+        for refused in ["", "x", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAP8"] {
+            assert!(refused.parse::<CiCursor>().is_err(), "{refused}");
+        }
     }
 
     #[test]

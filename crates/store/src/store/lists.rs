@@ -1,14 +1,14 @@
-//! Views: changes and incidents.
+//! Views: changes, incidents and configuration items.
 
 use std::collections::BTreeMap;
 
 use domain::change::StateName;
-use domain::id::{ChangeId, IncidentId};
+use domain::id::{ChangeId, CiName, IncidentId};
 
 use super::Store;
 use crate::error::StoreError;
-use crate::projection::{ChangeRow, ClosedChange, IncidentRow};
-use crate::query::{self, ChangePage, ChangeQuery, IncidentPage, IncidentQuery};
+use crate::projection::{ChangeRow, CiRow, ClosedChange, IncidentRow};
+use crate::query::{self, ChangePage, ChangeQuery, CiPage, CiQuery, IncidentPage, IncidentQuery};
 
 impl Store {
     /// Reads a page of changes.
@@ -65,6 +65,23 @@ impl Store {
     /// When the database fails.
     pub async fn incident(&self, id: IncidentId) -> Result<Option<IncidentRow>, StoreError> {
         self.read(move |db| query::incident(db, id)).await
+    }
+
+    /// Reads a page of the configuration items that a source describes.
+    ///
+    /// # Errors
+    /// When limit or cursor do not fit the list, or the database fails.
+    pub async fn list_cis(&self, query: CiQuery) -> Result<CiPage, StoreError> {
+        self.read(move |db| query::cis(db, &query)).await
+    }
+
+    /// Reads one configuration item's row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ci(&self, id: &CiName) -> Result<Option<CiRow>, StoreError> {
+        let id = id.clone();
+        self.read(move |db| query::ci(db, &id)).await
     }
 
     /// Reads the highest number that an incident of the year has; 0 when it has none.

@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::event::{self, StoredEvent, StoredLeaf, StreamVersion};
 use crate::log::{self, ProveError, StoredCheckpoint};
 use crate::name::StreamName;
+use crate::streams::{self, EventPlace, StreamSet};
 
 impl Store {
     /// Reads the events of a stream from a version on; all of them from version 1 or 0.
@@ -56,6 +57,21 @@ impl Store {
     ) -> Result<Vec<StreamVersion>, StoreError> {
         let (prefix, after) = (prefix.to_owned(), after.cloned());
         self.read(move |db| event::streams(db, &prefix, after.as_ref(), limit)).await
+    }
+
+    /// Reads events of several streams, by stream and version, after the one given; at most
+    /// [`LOG_PAGE_EVENTS_MAX`](crate::LOG_PAGE_EVENTS_MAX).
+    ///
+    /// # Errors
+    /// When more than a page is asked for, or the database fails.
+    pub async fn read_streams(
+        &self,
+        streams: &StreamSet,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let (streams, after) = (streams.clone(), after.cloned());
+        self.read(move |db| streams::read_streams(db, &streams, after.as_ref(), limit)).await
     }
 
     /// Reads events in log order, at most [`LOG_PAGE_EVENTS_MAX`](crate::LOG_PAGE_EVENTS_MAX).

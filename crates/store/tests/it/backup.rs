@@ -9,8 +9,8 @@ use store::{
 };
 
 use crate::harness::{
-    TestDatabase, answer, append_one, append_to, at, change_row, event, incident_row, on_both_databases,
-    signing_key, stream,
+    TestDatabase, answer, append_one, append_to, at, change_row, ci_row, event, incident_row,
+    on_both_databases, signing_key, stream,
 };
 
 on_both_databases!(
@@ -41,6 +41,7 @@ async fn fill(store: &Store) {
             projections: vec![
                 ProjectionRow::Change(Box::new(change_row(n + 1))),
                 ProjectionRow::Incident(Box::new(incident_row(n + 1))),
+                ProjectionRow::Ci(Box::new(ci_row(&format!("Deployment/shop/{n}")))),
             ],
             timers: vec![TimerOp::Set(timer.clone())],
             outbox: vec![message.clone()],

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use audit::SigningKey;
 use domain::Timestamp;
+use domain::catalog::Tier;
 use domain::change::{Category, ChangeType, StateName};
+use domain::cmdb::{CiType, Lifecycle, SourceName};
 use domain::id::{ActorId, ServiceName};
 use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
@@ -13,8 +15,8 @@ use domain::priority::Priority;
 use domain::risk::Level;
 use serde_json::json;
 use store::{
-    Append, AppendError, Appended, ChangeRow, Config, DATABASE_FILE, IdempotencyKey, IncidentRow, Location,
-    NewEvent, NewIdempotency, RiskRow, Store, StreamAppend, StreamName,
+    Append, AppendError, Appended, ChangeRow, CiFacts, CiRow, Config, DATABASE_FILE, IdempotencyKey,
+    IncidentRow, Location, NewEvent, NewIdempotency, RiskRow, Store, StreamAppend, StreamName,
 };
 use tempfile::TempDir;
 use testkit::PrivatePostgres;
@@ -198,6 +200,7 @@ pub(crate) fn change_row(number: u32) -> ChangeRow {
         risk: Some(RiskRow { score: RiskScore::new(40).unwrap(), raw: 40_000, level: Level::Medium }),
         priority: Priority::P3,
         services: vec![ServiceName::new("cart").unwrap(), ServiceName::new("checkout").unwrap()],
+        cis: vec!["K8S-CART".parse().unwrap()],
         environment: Some("production".parse().unwrap()),
         created_at: at(seconds),
         updated_at: at(seconds),
@@ -219,6 +222,28 @@ pub(crate) fn incident_row(number: u32) -> IncidentRow {
         updated_at: at(seconds),
         version: 1,
     }
+}
+
+/// The row of a described item.
+pub(crate) fn ci_row(id: &str) -> CiRow {
+    let facts = CiFacts {
+        ci_type: CiType::Workload,
+        tier: Some(Tier::Two),
+        owner: Some("shop-team".to_owned()),
+        environment: Some("production".parse().unwrap()),
+        lifecycle: Lifecycle::Active,
+    };
+    CiRow {
+        id: id.parse().unwrap(),
+        facts: Some(facts),
+        sources: vec![source("kubernetes:shop")],
+        version: 1,
+        updated_at: at(0),
+    }
+}
+
+pub(crate) fn source(name: &str) -> SourceName {
+    SourceName::new(name).unwrap()
 }
 
 /// Waits until `condition` holds. Tests wait for conditions, never for time; the bound only ends a test that hangs.

@@ -9,6 +9,7 @@
 
 mod append;
 mod backup;
+mod cis;
 mod concurrency;
 mod durability;
 mod effects;

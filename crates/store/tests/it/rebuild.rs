@@ -3,11 +3,11 @@
 use domain::change::StateName;
 use serde_json::json;
 use store::{
-    Append, ChangeQuery, ChangeRow, Difference, IncidentQuery, NewEvent, ProjectError, ProjectionRow,
-    RebuildError, Store, StoredEvent, StreamName,
+    Append, ChangeQuery, ChangeRow, CiQuery, CiRow, Difference, IncidentQuery, NewEvent, ProjectError,
+    ProjectionRow, RebuildError, Store, StoredEvent, StreamName,
 };
 
-use crate::harness::{TestDatabase, append_to, at, change_row, incident_row, on_both_databases};
+use crate::harness::{TestDatabase, append_to, at, change_row, ci_row, incident_row, on_both_databases};
 
 on_both_databases!(
     rebuilt_rows_equal_those_written_with_the_events,
@@ -33,6 +33,9 @@ fn project(stream: &StreamName, events: Vec<StoredEvent>) -> Result<Vec<Projecti
     if stream.as_str().starts_with("incident/") {
         let row = store::IncidentRow { updated_at, version, ..incident_row(number) };
         return Ok(vec![ProjectionRow::Incident(Box::new(row))]);
+    }
+    if let Some(id) = stream.as_ci() {
+        return Ok(vec![ProjectionRow::Ci(Box::new(CiRow { updated_at, version, ..ci_row(id.as_str()) }))]);
     }
     Ok(vec![])
 }
@@ -65,12 +68,16 @@ async fn fill(store: &Store) {
         }
     }
     happen(store, "incident/1", 0, 1, StateName::Draft).await;
+    happen(store, "ci/Deployment/shop/cart", 0, 1, StateName::Draft).await;
+    happen(store, "ci/Deployment/shop/cart", 1, 1, StateName::Draft).await;
+    happen(store, "ci/Service/shop/cart", 0, 1, StateName::Draft).await;
     happen(store, "catalog", 0, 1, StateName::Draft).await;
 }
 
-async fn rows(store: &Store) -> (Vec<ChangeRow>, Vec<store::IncidentRow>) {
+async fn rows(store: &Store) -> (Vec<ChangeRow>, Vec<store::IncidentRow>, Vec<CiRow>) {
     let changes = store.list_changes(ChangeQuery::default()).await.unwrap();
-    (changes.rows, store.list_incidents(IncidentQuery::default()).await.unwrap().rows)
+    let incidents = store.list_incidents(IncidentQuery::default()).await.unwrap();
+    (changes.rows, incidents.rows, store.list_cis(CiQuery::default()).await.unwrap().rows)
 }
 
 async fn rebuilt_rows_equal_those_written_with_the_events(database: TestDatabase) {
@@ -78,10 +85,10 @@ async fn rebuilt_rows_equal_those_written_with_the_events(database: TestDatabase
     fill(&store).await;
     let before = rows(&store).await;
     let comparison = store.compare(project).await.unwrap();
-    assert_eq!((comparison.rows, comparison.differences), (31, 0), "{:?}", comparison.first);
+    assert_eq!((comparison.rows, comparison.differences), (33, 0), "{:?}", comparison.first);
     let events = store.head().await.unwrap().size;
     let report = store.rebuild(project).await.unwrap();
-    assert_eq!((report.streams, report.events, report.rows), (32, events, 31));
+    assert_eq!((report.streams, report.events, report.rows), (34, events, 33));
     assert_eq!(rows(&store).await, before);
     assert_eq!(store.compare(project).await.unwrap().differences, 0);
     store.close().await;
@@ -100,6 +107,14 @@ async fn differences_from_the_log_are_found_and_mended(database: TestDatabase) {
         FROM change_row WHERE change_key = 20260000000001",
     );
     database.sql("INSERT INTO change_service (service, change_key) VALUES ('ghost', 1), ('ghost', 2)");
+    database.sql("DELETE FROM change_ci WHERE change_key = 20260000000008");
+    database.sql("UPDATE ci_row SET tier = 0 WHERE id = 'Deployment/shop/cart'");
+    database.sql("DELETE FROM ci_source WHERE id = 'Service/shop/cart'");
+    database.sql(
+        "INSERT INTO ci_row SELECT 'ghost', ci_type, tier, owner, environment, lifecycle, sources, 1, 1 \
+        FROM ci_row WHERE id = 'Service/shop/cart'",
+    );
+    database.sql("INSERT INTO ci_source (source, id) VALUES ('nobody', 'ghost')");
 
     let comparison = store.compare(project).await.unwrap();
     let found: Vec<String> = comparison.first.iter().map(Difference::to_string).collect();
@@ -109,12 +124,17 @@ async fn differences_from_the_log_are_found_and_mended(database: TestDatabase) {
             "row of CHG-2026-000003 is not what its events say",
             "row of CHG-2026-000005 is missing",
             "CHG-2026-000007 is not listed under all of its services",
+            "CHG-2026-000008 is not listed under all of its configuration items",
+            "row of Deployment/shop/cart is not what its events say",
+            "Service/shop/cart is not listed under all of its sources",
             "row of INC-2026-000001 is missing",
             "row of INC-2026-000009 has no events",
+            "row of ghost has no events",
             "2 entries of changes by service have no events",
+            "1 entries of configuration items by source have no events",
         ]
     );
-    assert_eq!(comparison.differences, 6);
+    assert_eq!(comparison.differences, 11);
     store.rebuild(project).await.unwrap();
     assert_eq!(rows(&store).await, before);
     assert_eq!(store.compare(project).await.unwrap().differences, 0);

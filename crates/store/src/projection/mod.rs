@@ -1,17 +1,23 @@
 //! Rows of the views that lists and pages are read from. They are written with the events they follow from and can be
 //! rebuilt from the log at any time.
 
+mod ci;
+
 use domain::Timestamp;
 use domain::change::{Category, ChangeType, Outcome, StateName};
-use domain::id::{ActorId, ChangeId, EnvironmentName, IncidentId, ServiceName};
+use domain::id::{ActorId, ChangeId, CiName, EnvironmentName, IncidentId, ServiceName};
 use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
 use domain::priority::Priority;
 use domain::risk::Level;
+use serde::de::DeserializeOwned;
 
 use crate::database::{Row, Value};
 use crate::error::StoreError;
 use crate::sql::{count, micros};
+
+pub(crate) use ci::ci_row;
+pub use ci::{CiFacts, CiRow};
 
 /// Distance between the keys of the first change of one year and of the next; larger than every number of a year, and
 /// a power of ten so that keys can be read.
@@ -24,6 +30,8 @@ pub enum ProjectionRow {
     Change(Box<ChangeRow>),
     /// An incident.
     Incident(Box<IncidentRow>),
+    /// A configuration item.
+    Ci(Box<CiRow>),
 }
 
 /// What lists show of a change.
@@ -49,6 +57,8 @@ pub struct ChangeRow {
     pub priority: Priority,
     /// The services it changes.
     pub services: Vec<ServiceName>,
+    /// The configuration items it changes.
+    pub cis: Vec<CiName>,
     /// Where it takes effect.
     pub environment: Option<EnvironmentName>,
     /// When it was created. Never changes.
@@ -99,7 +109,7 @@ pub(crate) fn closed_change(row: &Row<'_>) -> Result<ClosedChange, StoreError> {
         change_id: change_id(row.int(0)?)?,
         change_type: row.parsed(1, "change_row.change_type")?,
         category: row.parsed(2, "change_row.category")?,
-        services: parse_services(&row.text(3)?)?,
+        services: parse_list(&row.text(3)?, "change_row.services")?,
         requester: row.parsed(4, "change_row.requester")?,
         ending: EndingRow { outcome: row.parsed(5, "change_row.outcome")?, closed_at: row.time(6)? },
     })
@@ -196,19 +206,19 @@ pub(crate) fn folded(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// Services in the form in which a row keeps them.
-pub(crate) fn services_text(services: &[ServiceName]) -> String {
-    serde_json::Value::from(services.iter().map(ServiceName::as_str).collect::<Vec<_>>()).to_string()
+/// A list of names in the form in which a row keeps it.
+pub(crate) fn list_text<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    serde_json::Value::from(names.collect::<Vec<_>>()).to_string()
 }
 
-/// Reads services back.
-pub(crate) fn parse_services(text: &str) -> Result<Vec<ServiceName>, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::damaged(format!("change_row.services: {error}")))
+/// Reads a list back; `column` names it when it cannot be read.
+pub(crate) fn parse_list<T: DeserializeOwned>(text: &str, column: &str) -> Result<Vec<T>, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::damaged(format!("{column}: {error}")))
 }
 
 impl ChangeRow {
     /// The cells of [`CHANGE_ROW`](crate::table::CHANGE_ROW).
-    pub(crate) fn cells(&self) -> [Value<'_>; 20] {
+    pub(crate) fn cells(&self) -> [Value<'_>; 21] {
         [
             change_key(self.change_id).into(),
             self.state.as_str().into(),
@@ -222,7 +232,8 @@ impl ChangeRow {
             self.risk.map(|risk| risk.raw).into(),
             self.risk.map(|risk| risk.level.as_str()).into(),
             priority_rank(self.priority).into(),
-            services_text(&self.services).into(),
+            list_text(self.services.iter().map(ServiceName::as_str)).into(),
+            list_text(self.cis.iter().map(CiName::as_str)).into(),
             self.environment.as_ref().map(EnvironmentName::as_str).into(),
             micros(self.created_at).into(),
             micros(self.updated_at).into(),
@@ -246,19 +257,20 @@ pub(crate) fn change_row(row: &Row<'_>) -> Result<ChangeRow, StoreError> {
         on_behalf_of: row.opt_parsed(7, "change_row.on_behalf_of")?,
         risk: risk_row(row)?,
         priority: priority(row.int(11)?)?,
-        services: parse_services(&row.text(12)?)?,
-        environment: row.opt_parsed(13, "change_row.environment")?,
-        created_at: row.time(14)?,
-        updated_at: row.time(15)?,
-        deadline: row.opt_time(16)?,
-        version: row.count(17)?,
+        services: parse_list(&row.text(12)?, "change_row.services")?,
+        cis: parse_list(&row.text(13)?, "change_row.cis")?,
+        environment: row.opt_parsed(14, "change_row.environment")?,
+        created_at: row.time(15)?,
+        updated_at: row.time(16)?,
+        deadline: row.opt_time(17)?,
+        version: row.count(18)?,
         ending: ending_row(row)?,
     })
 }
 
 fn ending_row(row: &Row<'_>) -> Result<Option<EndingRow>, StoreError> {
-    let outcome = row.opt_parsed(18, "change_row.outcome")?;
-    Ok(outcome.zip(row.opt_time(19)?).map(|(outcome, closed_at)| EndingRow { outcome, closed_at }))
+    let outcome = row.opt_parsed(19, "change_row.outcome")?;
+    Ok(outcome.zip(row.opt_time(20)?).map(|(outcome, closed_at)| EndingRow { outcome, closed_at }))
 }
 
 fn risk_row(row: &Row<'_>) -> Result<Option<RiskRow>, StoreError> {
