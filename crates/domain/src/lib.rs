@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod change;
 pub mod cmdb;
 pub mod duration;
+pub mod history;
 pub mod id;
 pub mod incident;
 pub mod number;

@@ -10,6 +10,7 @@ mod approval;
 mod catalog;
 mod change;
 mod cmdb;
+mod history;
 mod plan;
 mod risk;
 mod rollback;

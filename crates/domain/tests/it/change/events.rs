@@ -11,6 +11,7 @@ use domain::actor::ActorEvent;
 use domain::catalog::CatalogEvent;
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::history::HistoryEvent;
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
 use serde::Serialize;
@@ -89,6 +90,11 @@ kinds!(CiEvent, CI_KINDS, kind_of_ci_event, {
 
 kinds!(CmdbEvent, CMDB_KINDS, kind_of_cmdb_event, {
     Edited = "cmdb.edited",
+});
+
+kinds!(HistoryEvent, HISTORY_KINDS, kind_of_history_event, {
+    SourceAdded = "history.source_added",
+    Imported = "history.imported",
 });
 
 kinds!(SecurityEvent, SECURITY_KINDS, kind_of_security_event, {
@@ -173,13 +179,18 @@ fn stored_events_of_configuration_items_read_back() {
 }
 
 #[test]
+fn stored_events_of_imported_history_read_back() {
+    check("history", HISTORY_KINDS, kind_of_history_event);
+}
+
+#[test]
 fn stored_events_of_refused_attempts_read_back() {
     check("security", SECURITY_KINDS, kind_of_security_event);
 }
 
 #[test]
 fn every_fixture_belongs_to_a_stream() {
-    let streams = ["change", "incident", "actor", "catalog", "ci", "cmdb", "security"];
+    let streams = ["change", "incident", "actor", "catalog", "ci", "cmdb", "history", "security"];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");
     }
