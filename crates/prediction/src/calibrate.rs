@@ -1,21 +1,23 @@
 //! From a learner's log-odds to probabilities that mean what they say, and how sure they are.
 //!
 //! A learner's log-odds rank well but may be too bold, or from other times. The map from them to probabilities is fitted
-//! on later rows, which the learner has not seen.
+//! on later rows, which the learner has not seen. Where the share of failures has been moving, as it does when some are
+//! found late, the map moves on with it for a while.
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::log_loss;
+use crate::newton::Problem;
 use crate::number::{indicator, logit, mean, sigmoid};
+use crate::table::Table;
 
-/// Most Newton steps of Platt's method.
-const STEPS_MAX: usize = 100;
-/// A weak pull of the slope towards 1 keeps it finite when failures and successes are separated.
-const PULL: f64 = 1.0;
-/// Steps smaller than this end the search.
-const STEP_MIN: f64 = 1e-10;
-/// The largest step of one round.
-const STEP_MAX: f64 = 2.0;
+/// A weak pull of the slope towards 0 keeps it finite where failures and successes are separated.
+const SLOPE_PENALTY: f64 = 1e-2;
+/// How strongly the movement over one span is pulled towards none: a standard deviation of 0.2 log-odds.
+const MOVEMENT_PENALTY: f64 = 25.0;
+/// A movement goes on for at most this many spans after the first one ended.
+const SPANS_AHEAD_MAX: f64 = 1.0;
+/// A map with more freedom must do better than Platt's by this share of the loss, or it follows chance.
+const GAIN_MIN: f64 = 0.003;
 /// Most bands of similar log-odds.
 const BANDS_MAX: usize = 20;
 /// Fewest rows of a band.
@@ -25,8 +27,16 @@ const Z_90: f64 = 1.645;
 
 /// The map from log-odds to probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    shape: Shape,
+    movement: Option<Movement>,
+}
+
+/// The map at one time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Calibration {
+enum Shape {
     /// Platt's method: a straight line over log-odds.
     Platt {
         /// Below 1 for a learner that is too bold.
@@ -41,6 +51,36 @@ pub enum Calibration {
     },
 }
 
+/// How the map moves with time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Movement {
+    /// What one span of time adds to the log-odds.
+    per_span: f64,
+    /// The span of each group, by number: from its first row that was calibrated on to its last.
+    spans: Vec<Option<(i64, i64)>>,
+}
+
+/// When a row happened, and in which history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// As in [`crate::Row`].
+    pub at: i64,
+    /// The number of its group; 0 where there is only one.
+    pub group: usize,
+}
+
+/// Rows with the log-odds that a learner gave them without having seen them.
+#[derive(Debug, Clone, Default)]
+pub struct Scored {
+    /// Log-odds.
+    pub log_odds: Vec<f64>,
+    /// What came of the rows.
+    pub failed: Vec<bool>,
+    /// When they happened.
+    pub moments: Vec<Moment>,
+}
+
 /// Rows of similar log-odds: how many there were, and how many failed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,69 +93,93 @@ pub struct Band {
     pub failures: u64,
 }
 
-impl Calibration {
-    /// Fits the map by the method that does better on the later half of the rows, which come in order of time.
+impl Moment {
+    /// The moment of a row of a table.
     #[must_use]
-    pub fn choose(log_odds: &[f64], failed: &[bool]) -> Self {
-        let half = log_odds.len() / 2;
-        let (early, late) = (log_odds.split_at(half), failed.split_at(half));
-        let loss = |calibration: &Self| {
-            let probabilities: Vec<f64> = early.1.iter().map(|z| calibration.probability(*z)).collect();
-            log_loss(&probabilities, late.1)
-        };
-        let platt = loss(&Self::platt(early.0, late.0));
-        let isotonic = loss(&Self::isotonic(early.0, late.0));
-        if isotonic < platt { Self::isotonic(log_odds, failed) } else { Self::platt(log_odds, failed) }
+    pub fn of(table: &Table, row: usize) -> Self {
+        let at = table.at().get(row).copied().unwrap_or(0);
+        Self { at, group: table.group().get(row).copied().unwrap_or(0) }
+    }
+}
+
+impl Scored {
+    /// These rows and more.
+    #[must_use]
+    pub fn with(&self, more: &Self) -> Self {
+        let mut all = self.clone();
+        all.log_odds.extend(&more.log_odds);
+        all.failed.extend(&more.failed);
+        all.moments.extend(&more.moments);
+        all
+    }
+}
+
+impl Calibration {
+    /// Leaves log-odds as they are.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { shape: Shape::Platt { slope: 1.0, intercept: 0.0 }, movement: None }
+    }
+
+    /// Fits the map to the `late` rows by the method that, fitted to the `early` ones, does best on them.
+    #[must_use]
+    pub fn choose(early: &Scored, late: &Scored) -> Self {
+        let loss =
+            |calibration: &Self| crate::metrics::log_loss(&calibration.probabilities(late), &late.failed);
+        let enough = loss(&Self::platt(early)) * (1.0 - GAIN_MIN);
+        let (isotonic, moving) = (loss(&Self::isotonic(early)), loss(&Self::moving(early)));
+        if moving < enough && moving < isotonic {
+            Self::moving(&early.with(late))
+        } else if isotonic < enough {
+            Self::isotonic(late)
+        } else {
+            Self::platt(late)
+        }
     }
 
     /// Platt's method.
     #[must_use]
-    pub fn platt(log_odds: &[f64], failed: &[bool]) -> Self {
-        let (mut slope, mut intercept) = (1.0, 0.0);
-        for _ in 0..STEPS_MAX {
-            // Gradient and Hessian of the loss in slope and intercept.
-            let (mut to_slope, mut to_intercept) = (PULL * (slope - 1.0), 0.0);
-            let (mut ss, mut si, mut ii) = (PULL, 0.0, f64::EPSILON);
-            for (z, failed) in log_odds.iter().zip(failed) {
-                let probability = sigmoid(slope * z + intercept);
-                let (error, curvature) =
-                    (probability - indicator(*failed), probability * (1.0 - probability));
-                to_slope += error * z;
-                to_intercept += error;
-                ss += curvature * z * z;
-                si += curvature * z;
-                ii += curvature;
+    pub fn platt(rows: &Scored) -> Self {
+        let design = rows.log_odds.iter().flat_map(|z| [*z, 1.0]).collect();
+        let problem = Problem { design, outcomes: rows.outcomes(), penalties: vec![SLOPE_PENALTY, 0.0] };
+        match problem.solve().as_deref() {
+            Some(&[slope, intercept]) => {
+                Self { shape: Shape::Platt { slope: slope.max(0.0), intercept }, movement: None }
             }
-            let determinant = ss * ii - si * si;
-            if determinant <= 0.0 || !determinant.is_finite() {
-                break;
-            }
-            let by_slope = ((ii * to_slope - si * to_intercept) / determinant).clamp(-STEP_MAX, STEP_MAX);
-            let by_intercept = ((ss * to_intercept - si * to_slope) / determinant).clamp(-STEP_MAX, STEP_MAX);
-            slope -= by_slope;
-            intercept -= by_intercept;
-            if by_slope.abs().max(by_intercept.abs()) < STEP_MIN {
-                break;
-            }
+            Some(_) | None => Self::none(),
         }
-        Self::Platt { slope, intercept }
+    }
+
+    /// Platt's method with a straight line over time besides.
+    #[must_use]
+    pub fn moving(rows: &Scored) -> Self {
+        let mut movement = Movement { per_span: 0.0, spans: spans(&rows.moments) };
+        let places = rows.moments.iter().map(|moment| movement.place(*moment));
+        let design = rows.log_odds.iter().zip(places).flat_map(|(z, place)| [*z, place, 1.0]).collect();
+        let penalties = vec![SLOPE_PENALTY, MOVEMENT_PENALTY, 0.0];
+        match (Problem { design, outcomes: rows.outcomes(), penalties }).solve().as_deref() {
+            Some(&[slope, per_span, intercept]) => {
+                movement.per_span = per_span;
+                Self { shape: Shape::Platt { slope: slope.max(0.0), intercept }, movement: Some(movement) }
+            }
+            Some(_) | None => Self::platt(rows),
+        }
     }
 
     /// Isotonic regression by pooling adjacent violators.
     #[must_use]
-    pub fn isotonic(log_odds: &[f64], failed: &[bool]) -> Self {
-        let mut rows: Vec<(f64, f64)> =
-            log_odds.iter().copied().zip(failed.iter().map(|failed| indicator(*failed))).collect();
-        rows.sort_by(|one, other| one.0.total_cmp(&other.0));
+    pub fn isotonic(rows: &Scored) -> Self {
+        let mut ordered: Vec<(f64, f64)> = rows.log_odds.iter().copied().zip(rows.outcomes()).collect();
+        ordered.sort_by(|one, other| one.0.total_cmp(&other.0));
         let mut blocks: Vec<Block> = Vec::new();
-        for (z, failure) in rows {
-            let mut block = Block { rows: 1.0, log_odds: z, failures: failure };
+        for (log_odds, failures) in ordered {
+            let mut block = Block { rows: 1.0, log_odds, failures };
             while let Some(below) = blocks.pop_if(|below| below.share() >= block.share()) {
                 block = below.with(&block);
             }
             blocks.push(block);
         }
-        let base = mean(failed.iter().map(|failed| indicator(*failed)));
+        let base = mean(rows.outcomes().into_iter());
         // One imagined row of base risk keeps every block away from certainty.
         let knot = |block: &Block| (block.log_odds, logit((block.failures + base) / (block.rows + 1.0)));
         let mut knots: Vec<(f64, f64)> = blocks.iter().map(knot).collect();
@@ -124,12 +188,48 @@ impl Calibration {
             highest = highest.max(*calibrated);
             *calibrated = highest;
         }
-        Self::Isotonic { knots }
+        Self { shape: Shape::Isotonic { knots }, movement: None }
+    }
+
+    /// In a word, how probabilities are calibrated.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        match (&self.shape, &self.movement) {
+            (Shape::Platt { .. }, None) => "Platt",
+            (Shape::Isotonic { .. }, _) => "isotonic",
+            (Shape::Platt { .. }, Some(_)) => "Platt, moving with time",
+        }
     }
 
     /// The calibrated log-odds.
     #[must_use]
-    pub fn log_odds(&self, log_odds: f64) -> f64 {
+    pub fn log_odds(&self, log_odds: f64, moment: Moment) -> f64 {
+        let moved = self.movement.as_ref().map_or(0.0, |movement| movement.per_span * movement.place(moment));
+        moved + self.shape.log_odds(log_odds)
+    }
+
+    /// The calibrated probability.
+    #[must_use]
+    pub fn probability(&self, log_odds: f64, moment: Moment) -> f64 {
+        sigmoid(self.log_odds(log_odds, moment))
+    }
+
+    /// The calibrated probabilities of rows.
+    #[must_use]
+    pub fn probabilities(&self, rows: &Scored) -> Vec<f64> {
+        let pairs = rows.log_odds.iter().zip(&rows.moments);
+        pairs.map(|(log_odds, moment)| self.probability(*log_odds, *moment)).collect()
+    }
+}
+
+impl Scored {
+    fn outcomes(&self) -> Vec<f64> {
+        self.failed.iter().map(|failed| indicator(*failed)).collect()
+    }
+}
+
+impl Shape {
+    fn log_odds(&self, log_odds: f64) -> f64 {
         match self {
             Self::Platt { slope, intercept } => slope * log_odds + intercept,
             Self::Isotonic { knots } => {
@@ -145,12 +245,32 @@ impl Calibration {
             }
         }
     }
+}
 
-    /// The calibrated probability.
-    #[must_use]
-    pub fn probability(&self, log_odds: f64) -> f64 {
-        sigmoid(self.log_odds(log_odds))
+impl Movement {
+    /// Where a moment lies on its group's span: 0 at its begin, 1 at its end, and no further than the movement goes on.
+    /// An unknown group counts as at the end.
+    fn place(&self, moment: Moment) -> f64 {
+        match self.spans.get(moment.group).copied().flatten() {
+            Some((from, until)) if until > from => {
+                let passed = moment.at.saturating_sub(from) as f64 / (until - from) as f64;
+                passed.clamp(0.0, 1.0 + SPANS_AHEAD_MAX)
+            }
+            Some(_) | None => 1.0,
+        }
     }
+}
+
+fn spans(moments: &[Moment]) -> Vec<Option<(i64, i64)>> {
+    let groups = moments.iter().map(|moment| moment.group + 1).max().unwrap_or(0);
+    let mut spans: Vec<Option<(i64, i64)>> = vec![None; groups];
+    for moment in moments {
+        if let Some(span) = spans.get_mut(moment.group) {
+            let (from, until) = span.unwrap_or((moment.at, moment.at));
+            *span = Some((from.min(moment.at), until.max(moment.at)));
+        }
+    }
+    spans
 }
 
 /// Neighbours that are pooled: their rows, mean log-odds and failures.

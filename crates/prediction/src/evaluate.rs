@@ -3,17 +3,17 @@
 
 use serde::Serialize;
 
-use crate::Calibration;
-use crate::learner::{Candidate, LearnError, Learned};
+use crate::calibrate::{Calibration, Moment, Scored};
+use crate::learner::{Candidate, LearnError};
 use crate::metrics::{
     AtThreshold, CalibrationBin, Drift, Interval, Measure, Ranking, at_threshold, calibration_table, drift,
     interval, most_accurate, riskiest,
 };
 use crate::model::{Figures, Model};
-use crate::number::logit;
+use crate::number::{indicator, mean};
 use crate::split::{Slices, SplitRule};
 use crate::table::Table;
-use crate::train::{Trial, figures, finish, log_odds, outcomes, trial};
+use crate::train::{Surroundings, Trial, best, figures, finish, outcomes, score, try_all};
 
 /// The shares of the riskiest rows that gates are measured at.
 pub const GATES: [f64; 3] = [0.05, 0.10, 0.20];
@@ -33,6 +33,8 @@ pub struct Evaluation {
     pub trials: Vec<Trial>,
     /// The candidate that was chosen there.
     pub chosen: String,
+    /// How the chosen model's probabilities are calibrated.
+    pub calibrated_by: &'static str,
     /// Every model on the test slice.
     pub models: Vec<Judged>,
     /// The chosen model's calibration on the test slice.
@@ -98,15 +100,7 @@ pub enum EvaluateError {
     Model(#[from] crate::model::ModelError),
 }
 
-/// What an evaluation needs of its surroundings.
-pub trait Surroundings {
-    /// Seconds since some fixed moment.
-    fn seconds(&self) -> f64;
-    /// Says what is being done.
-    fn say(&self, doing: &str);
-}
-
-/// Evaluates the candidates on a table. `size` is the column sums of which rank rows by size alone.
+/// Evaluates the candidates on a table. `size` names the columns whose sum ranks rows by size alone.
 ///
 /// # Errors
 /// When there is too little to learn from or to measure on.
@@ -117,40 +111,36 @@ pub fn evaluate(
     candidates: &[(String, Candidate)],
     surroundings: &dyn Surroundings,
 ) -> Result<(Evaluation, Model), EvaluateError> {
-    let slices = SplitRule::protocol(by_group).split(table);
+    let rule = SplitRule::protocol(by_group);
+    let slices = rule.split(table);
     let test = outcomes(table, &slices.test);
     let failures = test.iter().filter(|failed| **failed).count();
     if failures == 0 || failures == test.len() {
         return Err(EvaluateError::TestTooSmall { rows: test.len(), failures });
     }
-    let mut models = vec![base_rate(table, &slices, surroundings)];
-    if !size.is_empty() {
-        models.push(size_only(table, &slices, size, surroundings));
+    let tried = try_all(table, rule, candidates, surroundings)?;
+    let best = best(&tried).ok_or(LearnError::NoCandidate)?;
+    let mut models = baselines(table, &slices, size);
+    for tried in &tried {
+        surroundings.say(&format!("{}: measuring on {} rows", tried.trial.candidate, slices.test.len()));
+        let calibration = Calibration::choose(&tried.early, &tried.late);
+        let latest = score(&tried.learned, table, &slices.test);
+        let (before, after) = (calibration.probabilities(&tried.late), calibration.probabilities(&latest));
+        models.push(judge(
+            &tried.trial.candidate,
+            (&before, &tried.late.failed),
+            (&after, &test),
+            tried.trial.seconds,
+        ));
     }
-    let mut trials: Vec<Trial> = Vec::new();
-    let mut best: Option<(f64, &str, Learned)> = None;
-    for (name, candidate) in candidates {
-        surroundings.say(&format!("learning {name} from {} rows", slices.train.len()));
-        let begin = surroundings.seconds();
-        let learned = candidate.learn(table, &slices.train)?;
-        let seconds = surroundings.seconds() - begin;
-        let later = log_odds(&learned, table, &slices.validation);
-        let calibration = Calibration::choose(&later, &outcomes(table, &slices.validation));
-        let latest = log_odds(&learned, table, &slices.test);
-        models.push(judge(name, &slices, table, (&later, &latest), &calibration, seconds, surroundings));
-        let trial = trial(name, &learned, table, &slices.validation);
-        if best.as_ref().is_none_or(|(loss, ..)| trial.log_loss < *loss) {
-            best = Some((trial.log_loss, name, learned));
-        }
-        trials.push(trial);
-    }
-    let (_, chosen, learned) = best.ok_or(LearnError::TooFew { rows: slices.train.len(), failures: 0 })?;
-    let model = finish(chosen, learned, table, &slices.train, &slices.validation);
-    let probabilities: Vec<f64> = slices.test.iter().map(|&row| model.probability(&table.row(row))).collect();
+    let model = finish(table, rule, best);
+    let predicted = |&row: &usize| model.probability(&table.row(row), Moment::of(table, row));
+    let probabilities: Vec<f64> = slices.test.iter().map(predicted).collect();
     let evaluation = Evaluation {
         slices: [&slices.train, &slices.validation, &slices.test].map(|rows| Slice::of(table, rows)),
-        trials,
-        chosen: chosen.to_owned(),
+        chosen: best.trial.candidate.clone(),
+        calibrated_by: model.calibration().method(),
+        trials: tried.iter().map(|tried| tried.trial.clone()).collect(),
         models,
         calibration: calibration_table(&probabilities, &test, BINS_SHOWN),
         drift: drift(table, &slices.train, &slices.test),
@@ -171,51 +161,44 @@ impl Slice {
     }
 }
 
-/// Everybody gets the share of failures among the rows learned from.
-fn base_rate(table: &Table, slices: &Slices, surroundings: &dyn Surroundings) -> Judged {
-    let failed = outcomes(table, &slices.train);
-    let share = failed.iter().filter(|failed| **failed).count() as f64 / failed.len().max(1) as f64;
-    let constant = |rows: &[usize]| vec![logit(share); rows.len()];
-    let (later, latest) = (constant(&slices.validation), constant(&slices.test));
-    let as_it_is = Calibration::Platt { slope: 1.0, intercept: 0.0 };
-    judge("base rate", slices, table, (&later, &latest), &as_it_is, 0.0, surroundings)
+/// What needs no learning: the same probability for everybody, and the bigger, the riskier.
+fn baselines(table: &Table, slices: &Slices, size: &[usize]) -> Vec<Judged> {
+    let (before, after) = (outcomes(table, &slices.validation), outcomes(table, &slices.test));
+    let base = mean(outcomes(table, &slices.train).into_iter().map(indicator));
+    let constant = |rows: &[usize]| vec![base; rows.len()];
+    let (early, late) = (constant(&slices.validation), constant(&slices.test));
+    let mut judged = vec![judge("base rate", (&early, &before), (&late, &after), 0.0)];
+    if !size.is_empty() {
+        let sized = |rows: &[usize]| {
+            let known = |row: usize| size.iter().filter_map(move |&column| table.values(column).get(row));
+            let sum = |&row: &usize| known(row).filter(|value| !value.is_nan()).sum::<f64>();
+            Scored {
+                log_odds: rows.iter().map(|row| sum(row).max(0.0).ln_1p()).collect(),
+                failed: outcomes(table, rows),
+                moments: rows.iter().map(|&row| Moment::of(table, row)).collect(),
+            }
+        };
+        let (early, late) = (sized(&slices.validation), sized(&slices.test));
+        let calibration = Calibration::platt(&early);
+        let (early, late) = (calibration.probabilities(&early), calibration.probabilities(&late));
+        judged.push(judge("size only", (&early, &before), (&late, &after), 0.0));
+    }
+    judged
 }
 
-/// The bigger, the riskier.
-fn size_only(table: &Table, slices: &Slices, size: &[usize], surroundings: &dyn Surroundings) -> Judged {
-    let sizes = |rows: &[usize]| -> Vec<f64> {
-        let known = |row: usize| size.iter().filter_map(move |&column| table.values(column).get(row));
-        let sum = |&row: &usize| known(row).filter(|value| !value.is_nan()).sum::<f64>();
-        rows.iter().map(|row| sum(row).max(0.0).ln_1p()).collect()
-    };
-    let (later, latest) = (sizes(&slices.validation), sizes(&slices.test));
-    let calibration = Calibration::platt(&later, &outcomes(table, &slices.validation));
-    judge("size only", slices, table, (&later, &latest), &calibration, 0.0, surroundings)
-}
-
-fn judge(
-    name: &str,
-    slices: &Slices,
-    table: &Table,
-    (later, latest): (&[f64], &[f64]),
-    calibration: &Calibration,
-    seconds: f64,
-    surroundings: &dyn Surroundings,
-) -> Judged {
-    surroundings.say(&format!("measuring {name} on {} rows", latest.len()));
-    let calibrated = |z: &[f64]| -> Vec<f64> { z.iter().map(|z| calibration.probability(*z)).collect() };
-    let (chosen_on, measured_on) = (calibrated(later), calibrated(latest));
-    let (before, failed) = (outcomes(table, &slices.validation), outcomes(table, &slices.test));
-    let ranking = Ranking::new(&measured_on, &failed);
-    let at = |threshold| at_threshold(&measured_on, &failed, threshold);
+/// Judges probabilities on the later rows; thresholds are chosen on the earlier ones.
+fn judge(name: &str, earlier: (&[f64], &[bool]), later: (&[f64], &[bool]), seconds: f64) -> Judged {
+    let (probabilities, failed) = later;
+    let ranking = Ranking::new(probabilities, failed);
+    let at = |threshold| at_threshold(probabilities, failed, threshold);
     Judged {
         model: name.to_owned(),
-        figures: figures(&measured_on, &failed),
+        figures: figures(probabilities, failed),
         auc: interval(&ranking, Measure::Auc, SEED),
         average_precision: interval(&ranking, Measure::AveragePrecision, SEED),
         caught: GATES.map(|share| interval(&ranking, Measure::Caught { share }, SEED)),
-        most_accurate: at(most_accurate(&chosen_on, &before)),
-        riskiest_tenth: at(riskiest(&chosen_on, STOPPED)),
+        most_accurate: at(most_accurate(earlier.0, earlier.1)),
+        riskiest_tenth: at(riskiest(earlier.0, STOPPED)),
         seconds,
     }
 }

@@ -15,6 +15,7 @@ pub mod history;
 mod learner;
 pub mod metrics;
 mod model;
+mod newton;
 mod number;
 mod random;
 pub mod similar;
@@ -22,9 +23,9 @@ mod split;
 mod table;
 mod train;
 
-pub use calibrate::{Band, Calibration};
+pub use calibrate::{Band, Calibration, Moment, Scored};
 pub use derive::{Recipe, derive};
-pub use evaluate::{EvaluateError, Evaluation, GATES, Judged, Slice, Surroundings, evaluate};
+pub use evaluate::{EvaluateError, Evaluation, GATES, Judged, Slice, evaluate};
 pub use learner::{
     Attribution, Candidate, FAILURES_MIN, LearnError, Learned, Learner, Logistic, LogisticSettings, ROWS_MIN,
     TreeFault, Trees, TreesSettings,
@@ -34,4 +35,6 @@ pub use model::{
 };
 pub use split::{Slices, SplitRule};
 pub use table::{COLUMNS_MAX, Cell, Column, ColumnKind, LEVELS_MAX, ROWS_MAX, Row, Table, TableError};
-pub use train::{Trial, candidates, figures, finish, log_odds, outcomes, train, trial};
+pub use train::{
+    Surroundings, Trial, Tried, best, candidates, figures, finish, outcomes, score, train, try_all,
+};

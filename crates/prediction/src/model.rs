@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::calibrate::{Band, Calibration, interval};
+use crate::calibrate::{Band, Calibration, Moment, interval};
 use crate::learner::{Learned, Learner, TreeFault};
 use crate::number::sigmoid;
 use crate::table::{COLUMNS_MAX, Cell, Column, ColumnKind, Table};
@@ -29,6 +29,7 @@ pub struct Model {
     pub(crate) columns: Vec<ModelColumn>,
     pub(crate) learned: Learned,
     pub(crate) calibration: Calibration,
+    pub(crate) groups: Vec<String>,
     pub(crate) bands: Vec<Band>,
     pub(crate) origin: Origin,
 }
@@ -202,6 +203,12 @@ impl Model {
         &self.columns
     }
 
+    /// The number of a group, for [`Moment`]; beyond all groups when it was not met in training.
+    #[must_use]
+    pub fn group(&self, name: &str) -> usize {
+        self.groups.iter().position(|known| known == name).unwrap_or(self.groups.len())
+    }
+
     /// What the model was trained on.
     #[must_use]
     pub fn origin(&self) -> &Origin {
@@ -214,18 +221,18 @@ impl Model {
         &self.calibration
     }
 
-    /// Predicts a row, given in the order of the columns. A number where a word belongs counts as missing.
+    /// Predicts a row of some moment, given in the order of the columns. A number where a word belongs counts as missing.
     ///
     /// # Errors
     /// When there are too few or too many cells.
-    pub fn predict(&self, cells: &[Cell]) -> Result<Prediction, ModelError> {
+    pub fn predict(&self, cells: &[Cell], moment: Moment) -> Result<Prediction, ModelError> {
         if cells.len() != self.columns.len() {
             return Err(ModelError::Width { found: cells.len(), expected: self.columns.len() });
         }
         let raw: Vec<f64> = self.columns.iter().zip(cells).map(|(column, cell)| column.value(cell)).collect();
         let attribution = self.learned.attribute(&raw);
         let learned = attribution.base + attribution.contributions.iter().sum::<f64>();
-        let log_odds = self.calibration.log_odds(learned);
+        let log_odds = self.calibration.log_odds(learned, moment);
         let probability = sigmoid(log_odds);
         let (low, high) = interval(&self.bands, learned, probability);
         let mut doubts = Vec::new();
@@ -247,8 +254,8 @@ impl Model {
 
     /// The probability alone, of a row of raw values as [`Table::row`] gives them for a table with the model's columns.
     #[must_use]
-    pub fn probability(&self, raw: &[f64]) -> f64 {
-        self.calibration.probability(self.learned.log_odds(raw))
+    pub fn probability(&self, raw: &[f64], moment: Moment) -> f64 {
+        self.calibration.probability(self.learned.log_odds(raw), moment)
     }
 
     fn outside(&self, cells: &[Cell]) -> Option<Doubt> {

@@ -326,6 +326,15 @@ impl Table {
         self.groups.numbers.len()
     }
 
+    /// The names of the groups, by number.
+    #[must_use]
+    pub fn group_names(&self) -> Vec<String> {
+        let mut names: Vec<(usize, &String)> =
+            self.groups.numbers.iter().map(|(name, number)| (*number, name)).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name.clone()).collect()
+    }
+
     /// The keys: their names, and for each row the number of what it has there, none where it is unknown.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &[Option<usize>])> {
         self.keys.iter().map(|key| (key.name.as_str(), key.of.as_slice()))

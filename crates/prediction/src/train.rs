@@ -1,49 +1,86 @@
 //! From rows to a model: the candidates are compared on later rows, the best one is learned and calibrated.
+//!
+//! There are two rounds, each on rows later than those learned from. Candidates are compared over both. The first one
+//! also shows which way of calibrating would have done best on the second.
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibrate::{Calibration, bands};
+use crate::calibrate::{Calibration, Moment, Scored, bands};
 use crate::learner::{Candidate, LearnError, Learned, Learner, LogisticSettings, TreesSettings};
 use crate::metrics::{Ranking, brier, calibration_error, log_loss, riskiest};
 use crate::model::{Figures, MODEL_FORMAT, Model, ModelColumn, Origin};
+use crate::split::SplitRule;
 use crate::table::Table;
 
-/// A candidate and how it did on the later rows.
+/// Strength of the regression's penalty.
+const L2: f64 = 10.0;
+
+/// A candidate and how it did on later rows, as means over both rounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trial {
     /// Its name.
     pub candidate: String,
-    /// Mean surprise on the later rows, in nats, after calibration on them; the least is chosen.
+    /// Mean surprise, in nats, after calibration on the same rows; the least is chosen.
     pub log_loss: f64,
-    /// Area under the ROC curve there.
+    /// Area under the ROC curve.
     pub auc: f64,
-    /// Average precision there.
+    /// Average precision.
     pub average_precision: f64,
+    /// Seconds that learning took in the second round.
+    pub seconds: f64,
+}
+
+/// What was learned of one candidate, and what it says about later rows.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    /// How it did.
+    pub trial: Trial,
+    /// Learned in the second round.
+    pub learned: Learned,
+    /// The rows of the first round that were not learned from.
+    pub early: Scored,
+    /// Those of the second round.
+    pub late: Scored,
+}
+
+/// What takes time tells how long, and whoever waits is told what for.
+pub trait Surroundings {
+    /// Seconds since some fixed moment.
+    fn seconds(&self) -> f64;
+    /// Says what is being done.
+    fn say(&self, doing: &str);
 }
 
 /// The candidates that are compared, by name.
 #[must_use]
 pub fn candidates() -> Vec<(String, Candidate)> {
-    let logistic = |l2| LogisticSettings { l2 };
-    let small = TreesSettings::small;
-    vec![
-        ("logistic regression".to_owned(), Candidate::Logistic(logistic(10.0))),
-        ("trees".to_owned(), Candidate::Trees(small())),
-        ("logistic regression and trees".to_owned(), Candidate::Blend(logistic(10.0), small())),
-    ]
-}
-
-/// The probabilities that a learned candidate gives rows, before calibration, as log-odds.
-#[must_use]
-pub fn log_odds(learned: &Learned, table: &Table, rows: &[usize]) -> Vec<f64> {
-    rows.iter().map(|&row| learned.log_odds(&table.row(row))).collect()
+    let logistic = LogisticSettings { l2: L2 };
+    let (small, large) = (TreesSettings::small(), TreesSettings::large());
+    let named = [
+        ("logistic regression", Candidate::Logistic(logistic.clone())),
+        ("small trees", Candidate::Trees(small.clone())),
+        ("large trees", Candidate::Trees(large.clone())),
+        ("small trees and regression", Candidate::Blend(logistic.clone(), small)),
+        ("large trees and regression", Candidate::Blend(logistic, large)),
+    ];
+    named.map(|(name, candidate)| (name.to_owned(), candidate)).to_vec()
 }
 
 /// What came of rows.
 #[must_use]
 pub fn outcomes(table: &Table, rows: &[usize]) -> Vec<bool> {
     rows.iter().map(|&row| table.failed().get(row).copied().unwrap_or(false)).collect()
+}
+
+/// What a learned candidate says about rows.
+#[must_use]
+pub fn score(learned: &Learned, table: &Table, rows: &[usize]) -> Scored {
+    Scored {
+        log_odds: rows.iter().map(|&row| learned.log_odds(&table.row(row))).collect(),
+        failed: outcomes(table, rows),
+        moments: rows.iter().map(|&row| Moment::of(table, row)).collect(),
+    }
 }
 
 /// Figures of probabilities.
@@ -61,70 +98,122 @@ pub fn figures(probabilities: &[f64], failed: &[bool]) -> Figures {
     }
 }
 
-/// Makes a model of what was learned from `train` rows, calibrated on later `validation` rows.
+/// Learns all candidates, each in both rounds.
+///
+/// # Errors
+/// When there is too little to learn from.
+pub fn try_all(
+    table: &Table,
+    rule: SplitRule,
+    candidates: &[(String, Candidate)],
+    surroundings: &dyn Surroundings,
+) -> Result<Vec<Tried>, LearnError> {
+    let (first, second) = (rule.earlier().split(table), rule.split(table));
+    let mut known = Parts::default();
+    let mut tried = Vec::new();
+    for (name, candidate) in candidates {
+        surroundings.say(&format!("{name}: learning from {} rows", first.train.len()));
+        let learned = known.learn(0, candidate, table, &first.train)?;
+        let early = score(&learned, table, &first.validation);
+        surroundings.say(&format!("{name}: learning from {} rows", second.train.len()));
+        let begin = surroundings.seconds();
+        let learned = known.learn(1, candidate, table, &second.train)?;
+        let seconds = surroundings.seconds() - begin;
+        let late = score(&learned, table, &second.validation);
+        let rounds =
+            [&early, &late].map(|rows| figures(&Calibration::platt(rows).probabilities(rows), &rows.failed));
+        let mean = |figure: fn(&Figures) -> f64| crate::number::mean(rounds.iter().map(figure));
+        let trial = Trial {
+            candidate: name.clone(),
+            log_loss: mean(|figures| figures.log_loss),
+            auc: mean(|figures| figures.auc),
+            average_precision: mean(|figures| figures.average_precision),
+            seconds,
+        };
+        tried.push(Tried { trial, learned, early, late });
+    }
+    Ok(tried)
+}
+
+/// The candidate that did best.
 #[must_use]
-pub fn finish(name: &str, learned: Learned, table: &Table, train: &[usize], validation: &[usize]) -> Model {
-    let later = log_odds(&learned, table, validation);
-    let failed = outcomes(table, validation);
-    let calibration = Calibration::choose(&later, &failed);
-    let probabilities: Vec<f64> = later.iter().map(|z| calibration.probability(*z)).collect();
-    let all: Vec<usize> = train.iter().chain(validation).copied().collect();
+pub fn best(tried: &[Tried]) -> Option<&Tried> {
+    tried.iter().min_by(|one, other| one.trial.log_loss.total_cmp(&other.trial.log_loss))
+}
+
+/// Makes a model of what was learned.
+#[must_use]
+pub fn finish(table: &Table, rule: SplitRule, tried: &Tried) -> Model {
+    let slices = rule.split(table);
+    let Tried { trial, learned, early, late } = tried;
+    let calibration = Calibration::choose(early, late);
+    let probabilities = calibration.probabilities(late);
+    let all: Vec<usize> = slices.train.iter().chain(&slices.validation).copied().collect();
     let times = || all.iter().filter_map(|&row| table.at().get(row)).copied();
     Model {
         format: MODEL_FORMAT.to_owned(),
         columns: (0..table.columns().len()).filter_map(|place| ModelColumn::of(table, place, &all)).collect(),
-        bands: bands(&later, &failed),
-        learned,
+        groups: table.group_names(),
+        bands: bands(&late.log_odds, &late.failed),
+        learned: learned.clone(),
         origin: Origin {
             data_digest: table.digest(&all),
-            candidate: name.to_owned(),
-            rows: train.len() as u64,
-            failures: outcomes(table, train).iter().filter(|failed| **failed).count() as u64,
+            candidate: trial.candidate.clone(),
+            rows: slices.train.len() as u64,
+            failures: outcomes(table, &slices.train).iter().filter(|failed| **failed).count() as u64,
             from: times().min().unwrap_or(0),
             until: times().max().unwrap_or(0),
-            validation: figures(&probabilities, &failed),
+            validation: figures(&probabilities, &late.failed),
             riskiest_tenth_from: riskiest(&probabilities, 0.1),
         },
         calibration,
     }
 }
 
-/// Compares what was learned on later rows.
-#[must_use]
-pub fn trial(name: &str, learned: &Learned, table: &Table, validation: &[usize]) -> Trial {
-    let later = log_odds(learned, table, validation);
-    let failed = outcomes(table, validation);
-    let calibration = Calibration::platt(&later, &failed);
-    let probabilities: Vec<f64> = later.iter().map(|z| calibration.probability(*z)).collect();
-    let ranking = Ranking::new(&probabilities, &failed);
-    Trial {
-        candidate: name.to_owned(),
-        log_loss: log_loss(&probabilities, &failed),
-        auc: ranking.auc(),
-        average_precision: ranking.average_precision(),
-    }
-}
-
-/// Learns every candidate from `train`, keeps the one that does best on `validation`, and calibrates it there.
+/// Learns every candidate, and makes a model of the one that does best on later rows.
 ///
 /// # Errors
 /// When there is too little to learn from.
 pub fn train(
     table: &Table,
-    train: &[usize],
-    validation: &[usize],
+    rule: SplitRule,
     candidates: &[(String, Candidate)],
+    surroundings: &dyn Surroundings,
 ) -> Result<(Model, Vec<Trial>), LearnError> {
-    let mut trials = Vec::new();
-    let mut best: Option<(f64, &str, Learned)> = None;
-    for (name, candidate) in candidates {
-        let learned = candidate.learn(table, train)?;
-        let trial = trial(name, &learned, table, validation);
-        if best.as_ref().is_none_or(|(loss, ..)| trial.log_loss < *loss) {
-            best = Some((trial.log_loss, name, learned));
+    let tried = try_all(table, rule, candidates, surroundings)?;
+    let best = best(&tried).ok_or(LearnError::NoCandidate)?;
+    let trials = tried.iter().map(|tried| tried.trial.clone()).collect();
+    Ok((finish(table, rule, best), trials))
+}
+
+/// What has been learned already: blends are made of the same parts as the candidates beside them.
+#[derive(Default)]
+struct Parts(Vec<(usize, Candidate, Learned)>);
+
+impl Parts {
+    fn learn(
+        &mut self,
+        round: usize,
+        candidate: &Candidate,
+        table: &Table,
+        rows: &[usize],
+    ) -> Result<Learned, LearnError> {
+        let same = |(at, known, _): &&(usize, Candidate, Learned)| *at == round && known == candidate;
+        if let Some((_, _, learned)) = self.0.iter().find(same) {
+            return Ok(learned.clone());
         }
-        trials.push(trial);
+        let learned = match candidate {
+            Candidate::Blend(logistic, trees) => {
+                let one = self.learn(round, &Candidate::Logistic(logistic.clone()), table, rows)?;
+                let other = self.learn(round, &Candidate::Trees(trees.clone()), table, rows)?;
+                match (one, other) {
+                    (Learned::Logistic(logistic), Learned::Trees(trees)) => Learned::Blend(logistic, trees),
+                    _ => candidate.learn(table, rows)?,
+                }
+            }
+            Candidate::Logistic(_) | Candidate::Trees(_) => candidate.learn(table, rows)?,
+        };
+        self.0.push((round, candidate.clone(), learned.clone()));
+        Ok(learned)
     }
-    let (_, name, learned) = best.ok_or(LearnError::TooFew { rows: train.len(), failures: 0 })?;
-    Ok((finish(name, learned, table, train, validation), trials))
 }

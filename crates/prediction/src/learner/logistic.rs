@@ -1,18 +1,12 @@
-//! Regularised logistic regression, fitted by Newton's method.
+//! Regularised logistic regression over encoded columns.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Attribution, LearnError, Learner};
 use crate::encode::{Encoded, encode, for_logistic};
-use crate::number::{indicator, logit, mean, sigmoid};
+use crate::newton::Problem;
+use crate::number::indicator;
 use crate::table::Table;
-
-/// Most Newton steps; well-posed problems take about eight.
-const STEPS_MAX: usize = 50;
-/// Most halvings of one step.
-const HALVINGS_MAX: usize = 30;
-/// The fit has converged when a step gains less than this share of the loss.
-const GAIN_MIN: f64 = 1e-9;
 
 /// How the regression is fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,14 +26,6 @@ pub struct Logistic {
     weights: Vec<f64>,
 }
 
-/// Encoded rows with their outcomes. The last number of each row is 1, for the intercept.
-struct Problem {
-    width: usize,
-    design: Vec<f64>,
-    outcomes: Vec<f64>,
-    l2: f64,
-}
-
 impl Logistic {
     pub(super) fn learn(
         settings: &LogisticSettings,
@@ -55,7 +41,10 @@ impl Logistic {
         }
         let failed = |row: &usize| table.failed().get(*row).copied().unwrap_or(false);
         let outcomes = rows.iter().map(|row| indicator(failed(row))).collect();
-        let mut weights = Problem { width, design, outcomes, l2: settings.l2 }.solve()?;
+        let mut penalties = vec![settings.l2; encoding.len()];
+        penalties.push(0.0);
+        let problem = Problem { design, outcomes, penalties };
+        let mut weights = problem.solve().ok_or(LearnError::Diverged)?;
         let intercept = weights.pop().unwrap_or(0.0);
         Ok(Self { columns: table.columns().len(), encoding, intercept, weights })
     }
@@ -79,133 +68,4 @@ impl Learner for Logistic {
         }
         Attribution { base: self.intercept, contributions }
     }
-}
-
-impl Problem {
-    fn solve(&self) -> Result<Vec<f64>, LearnError> {
-        let mut weights = vec![0.0; self.width];
-        if let Some(intercept) = weights.last_mut() {
-            *intercept = logit(mean(self.outcomes.iter().copied()));
-        }
-        let mut loss = self.loss(&weights);
-        for _ in 0..STEPS_MAX {
-            let step = self.newton_step(&weights)?;
-            let Some((next, lower)) = self.descend(&weights, &step, loss) else { break };
-            let gain = loss - lower;
-            weights = next;
-            loss = lower;
-            if gain < GAIN_MIN * (1.0 + loss.abs()) {
-                break;
-            }
-        }
-        if loss.is_finite() { Ok(weights) } else { Err(LearnError::Diverged) }
-    }
-
-    /// The longest of the step's halvings that lowers the loss.
-    fn descend(&self, weights: &[f64], step: &[f64], loss: f64) -> Option<(Vec<f64>, f64)> {
-        let mut length = 1.0;
-        for _ in 0..HALVINGS_MAX {
-            let next: Vec<f64> =
-                weights.iter().zip(step).map(|(weight, step)| weight - length * step).collect();
-            let lower = self.loss(&next);
-            if lower < loss {
-                return Some((next, lower));
-            }
-            length /= 2.0;
-        }
-        None
-    }
-
-    fn loss(&self, weights: &[f64]) -> f64 {
-        let losses = self.design.chunks_exact(self.width).zip(&self.outcomes).map(|(row, outcome)| {
-            let log_odds = dot(row, weights);
-            // ln(1 + e^z) − y·z, without overflow.
-            log_odds.max(0.0) + (-log_odds.abs()).exp().ln_1p() - outcome * log_odds
-        });
-        losses.sum::<f64>()
-            + 0.5 * self.penalised(weights).map(|(weight, l2)| l2 * weight * weight).sum::<f64>()
-    }
-
-    fn penalised<'a>(&'a self, weights: &'a [f64]) -> impl Iterator<Item = (f64, f64)> + 'a {
-        let free = self.width - 1;
-        weights
-            .iter()
-            .enumerate()
-            .map(move |(place, &weight)| (weight, if place == free { 0.0 } else { self.l2 }))
-    }
-
-    /// The inverse Hessian times the gradient.
-    fn newton_step(&self, weights: &[f64]) -> Result<Vec<f64>, LearnError> {
-        let width = self.width;
-        let mut gradient: Vec<f64> = self.penalised(weights).map(|(weight, l2)| l2 * weight).collect();
-        let mut hessian = vec![0.0; width * width];
-        for (place, (line, (_, l2))) in
-            hessian.chunks_exact_mut(width).zip(self.penalised(weights)).enumerate()
-        {
-            if let Some(diagonal) = line.get_mut(place) {
-                *diagonal = l2 + f64::EPSILON;
-            }
-        }
-        for (row, outcome) in self.design.chunks_exact(width).zip(&self.outcomes) {
-            let probability = sigmoid(dot(row, weights));
-            add(&mut gradient, row, probability - outcome);
-            let curvature = probability * (1.0 - probability);
-            for ((line, &value), place) in hessian.chunks_exact_mut(width).zip(row).zip(1..) {
-                if value != 0.0 {
-                    // The lower triangle is all that is needed.
-                    let (lower, beyond) = (line.get_mut(..place), row.get(..place));
-                    if let (Some(lower), Some(beyond)) = (lower, beyond) {
-                        add(lower, beyond, curvature * value);
-                    }
-                }
-            }
-        }
-        solve_positive(hessian, gradient, width).ok_or(LearnError::Diverged)
-    }
-}
-
-fn dot(one: &[f64], other: &[f64]) -> f64 {
-    one.iter().zip(other).map(|(one, other)| one * other).sum()
-}
-
-/// Adds a multiple of one vector to another.
-fn add(sum: &mut [f64], vector: &[f64], factor: f64) {
-    for (sum, value) in sum.iter_mut().zip(vector) {
-        *sum += factor * value;
-    }
-}
-
-/// Solves `matrix · x = right` by Cholesky's method, for a symmetric positive matrix of which the lower triangle is
-/// given. None when it is not positive.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "all places are below `width`, and the vectors hold width² and width numbers"
-)]
-fn solve_positive(mut matrix: Vec<f64>, mut right: Vec<f64>, width: usize) -> Option<Vec<f64>> {
-    for column in 0..width {
-        for row in column..width {
-            let known = dot(
-                &matrix[row * width..row * width + column],
-                &matrix[column * width..column * width + column],
-            );
-            let rest = matrix[row * width + column] - known;
-            if row == column {
-                if rest <= 0.0 || !rest.is_finite() {
-                    return None;
-                }
-                matrix[row * width + column] = rest.sqrt();
-            } else {
-                matrix[row * width + column] = rest / matrix[column * width + column];
-            }
-        }
-    }
-    for row in 0..width {
-        let known = dot(&matrix[row * width..row * width + row], &right[..row]);
-        right[row] = (right[row] - known) / matrix[row * width + row];
-    }
-    for row in (0..width).rev() {
-        let known: f64 = (row + 1..width).map(|below| matrix[below * width + row] * right[below]).sum();
-        right[row] = (right[row] - known) / matrix[row * width + row];
-    }
-    Some(right)
 }

@@ -49,6 +49,9 @@ pub enum LearnError {
         /// Failures among them.
         failures: usize,
     },
+    /// Nothing to choose from.
+    #[error("there is no candidate: name at least one")]
+    NoCandidate,
     /// The library that grows trees refused.
     #[error("trees could not be grown: {0}")]
     Trees(String),

@@ -58,7 +58,7 @@ pub struct Trees {
 }
 
 impl TreesSettings {
-    /// Small and strongly regularised, for rare failures.
+    /// Small and strongly regularised, for rare failures: larger ones learn chance.
     #[must_use]
     pub fn small() -> Self {
         Self {
@@ -66,9 +66,23 @@ impl TreesSettings {
             leaves_max: 15,
             learning_rate: 0.02,
             leaf_rows_min: 100.0,
+            columns_share: 0.3,
+            l2: 10.0,
+            seeds: 3,
+        }
+    }
+
+    /// Larger, for failures that are not rare.
+    #[must_use]
+    pub fn large() -> Self {
+        Self {
+            trees: 600,
+            leaves_max: 63,
+            learning_rate: 0.03,
+            leaf_rows_min: 50.0,
             columns_share: 0.5,
             l2: 10.0,
-            seeds: 1,
+            seeds: 2,
         }
     }
 }

@@ -57,13 +57,13 @@ pub fn most_accurate(probabilities: &[f64], failed: &[bool]) -> f64 {
     threshold
 }
 
-/// The threshold that stops the riskiest `share` of rows.
+/// The threshold that stops the riskiest `share` of rows, or fewer where more have the same probability.
 #[must_use]
 pub fn riskiest(probabilities: &[f64], share: f64) -> f64 {
     let mut sorted = probabilities.to_vec();
     sorted.sort_by(|one, other| other.total_cmp(one));
-    match part(sorted.len(), share) {
-        0 => f64::INFINITY,
-        count => sorted.get(count - 1).copied().unwrap_or(f64::INFINITY),
-    }
+    let count = part(sorted.len(), share);
+    let first_passed = sorted.get(count).copied().unwrap_or(f64::NEG_INFINITY);
+    let stopped = sorted.iter().take(count).filter(|probability| **probability > first_passed);
+    stopped.min_by(|one, other| one.total_cmp(other)).copied().unwrap_or(f64::INFINITY)
 }

@@ -1,7 +1,16 @@
 //! Shapley values of a tree in polynomial time: the path-dependent TreeSHAP of Lundberg and others (arXiv 1802.03888,
 //! algorithm 2). Added to the mean answer they are the tree's answer.
+//!
+//! This is the costly part of a prediction, so a path lies on the stack, what all untaken steps of a leaf have in common is
+//! computed once, and nothing is divided in the inner loop.
 
+use super::DEPTH_MAX;
 use super::tree::{Node, Tree};
+
+/// Most steps of a path: one per level, and the start.
+const STEPS_MAX: usize = DEPTH_MAX + 2;
+/// `INVERSES[n]` is `1 / n`.
+const INVERSES: [f64; STEPS_MAX + 1] = inverses();
 
 /// What one feature does on the way from the root.
 #[derive(Debug, Clone, Copy)]
@@ -16,10 +25,19 @@ struct Step {
     weight: f64,
 }
 
+/// The steps from the root, each feature once.
+#[derive(Debug, Clone)]
+struct Path {
+    steps: [Step; STEPS_MAX],
+    length: usize,
+}
+
+const START: Step = Step { feature: None, unknown: 1.0, known: 1.0, weight: 1.0 };
+
 /// Adds `scale` times the Shapley values of the tree for `row` to `contributions`.
 pub(super) fn add(tree: &Tree, row: &[f64], scale: f64, contributions: &mut [f64]) {
-    let start = Step { feature: None, unknown: 1.0, known: 1.0, weight: 0.0 };
-    descend(&mut Walk { tree, row, scale, contributions }, 0, &[], start);
+    let path = Path { steps: [START; STEPS_MAX], length: 1 };
+    descend(&mut Walk { tree, row, scale, contributions }, 0, path);
 }
 
 struct Walk<'a> {
@@ -29,80 +47,112 @@ struct Walk<'a> {
     contributions: &'a mut [f64],
 }
 
-fn descend(walk: &mut Walk<'_>, place: usize, before: &[Step], step: Step) {
-    let mut path = extended(before, step);
+fn descend(walk: &mut Walk<'_>, place: usize, mut path: Path) {
     let fork = match walk.tree.node(place) {
         None => return,
         Some(Node::Leaf { answer, .. }) => {
-            let answer = f64::from(*answer);
-            for (at, step) in path.iter().enumerate() {
-                let Some(sum) = step.feature.and_then(|feature| walk.contributions.get_mut(feature)) else {
-                    continue;
-                };
-                let weight: f64 = weights_without(&path, at).sum();
-                *sum += walk.scale * weight * (step.known - step.unknown) * answer;
-            }
-            return;
+            return path.share_out(walk.scale * f64::from(*answer), walk.contributions);
         }
         Some(Node::Fork(fork)) => fork,
     };
     let (mut unknown, mut known) = (1.0, 1.0);
     // A feature that was asked before counts once, with both shares.
-    if let Some(at) = path.iter().position(|step| step.feature == Some(fork.feature)) {
-        (unknown, known) = path.get(at).map_or((1.0, 1.0), |step| (step.unknown, step.known));
-        path = unwound(&path, at);
+    if let Some(at) = path.steps().iter().position(|step| step.feature == Some(fork.feature)) {
+        (unknown, known) = path.without(at);
     }
     let (taken, other) = fork.children(walk.row);
     for (child, known) in [(taken, known), (other, 0.0)] {
         let unknown = unknown * walk.tree.share(fork, child);
-        descend(walk, child, &path, Step { feature: Some(fork.feature), unknown, known, weight: 0.0 });
+        descend(walk, child, path.with(Step { feature: Some(fork.feature), unknown, known, weight: 0.0 }));
     }
 }
 
-/// The path with one step more.
-fn extended(path: &[Step], step: Step) -> Vec<Step> {
-    let length = path.len() as f64;
-    let mut longer = Vec::with_capacity(path.len() + 1);
-    longer.extend_from_slice(path);
-    longer.push(Step { weight: if path.is_empty() { 1.0 } else { 0.0 }, ..step });
-    if path.is_empty() {
-        return longer;
+impl Path {
+    fn steps(&self) -> &[Step] {
+        self.steps.get(..self.length).unwrap_or(&self.steps)
     }
-    let mut smaller = 0.0;
-    for (at, slot) in longer.iter_mut().enumerate() {
-        let (weight, size) = (slot.weight, at as f64);
-        slot.weight =
-            (step.unknown * weight * (length - size) + step.known * smaller * size) / (length + 1.0);
-        smaller = weight;
-    }
-    longer
-}
 
-/// The path without one of its steps.
-fn unwound(path: &[Step], removed: usize) -> Vec<Step> {
-    let mut shorter = path.to_vec();
-    if removed < path.len() {
-        shorter.remove(removed);
-    }
-    for (slot, weight) in shorter.iter_mut().rev().zip(weights_without(path, removed)) {
-        slot.weight = weight;
-    }
-    shorter
-}
-
-/// The weights of the path without one of its steps, from the last to the first.
-fn weights_without(path: &[Step], removed: usize) -> impl Iterator<Item = f64> {
-    let length = path.len() as f64;
-    let (unknown, known) = path.get(removed).map_or((1.0, 1.0), |step| (step.unknown, step.known));
-    let mut next = path.last().map_or(0.0, |last| last.weight);
-    let sizes = path.iter().enumerate().rev().skip(1);
-    sizes.map(move |(at, step)| {
-        let (size, rest) = (at as f64, length - 1.0 - at as f64);
-        if known == 0.0 {
-            return step.weight * length / (unknown * rest);
+    /// One step more.
+    fn with(&self, step: Step) -> Self {
+        let mut longer = self.clone();
+        if let Some(slot) = longer.steps.get_mut(self.length) {
+            *slot = step;
+            longer.length += 1;
         }
-        let weight = next * length / ((size + 1.0) * known);
-        next = step.weight - weight * unknown * rest / length;
-        weight
-    })
+        let (length, share) = (self.length as f64, inverse(longer.length));
+        let mut smaller = 0.0;
+        for (size, slot) in longer.steps.iter_mut().take(longer.length).enumerate() {
+            let (weight, size) = (slot.weight, size as f64);
+            slot.weight = (step.unknown * weight * (length - size) + step.known * smaller * size) * share;
+            smaller = weight;
+        }
+        longer
+    }
+
+    /// Takes the step at `removed` out, and yields its shares.
+    fn without(&mut self, removed: usize) -> (f64, f64) {
+        let step = self.steps().get(removed).copied().unwrap_or(START);
+        let mut weights = [0.0; STEPS_MAX];
+        for (slot, weight) in weights.iter_mut().take(self.length - 1).rev().zip(self.weights_without(step)) {
+            *slot = weight;
+        }
+        if let Some(later) = self.steps.get_mut(removed..self.length) {
+            later.rotate_left(1);
+        }
+        self.length -= 1;
+        for (slot, weight) in self.steps.iter_mut().zip(weights) {
+            slot.weight = weight;
+        }
+        (step.unknown, step.known)
+    }
+
+    /// Adds what each step contributes to a leaf's answer.
+    fn share_out(&self, answer: f64, contributions: &mut [f64]) {
+        // A step that the row does not take contributes the same whatever its share: it cancels out.
+        let unknown = Step { unknown: 1.0, known: 0.0, ..START };
+        let untaken: f64 = -self.weights_without(unknown).sum::<f64>();
+        for step in self.steps() {
+            let Some(sum) = step.feature.and_then(|feature| contributions.get_mut(feature)) else { continue };
+            if step.known == 0.0 {
+                *sum += answer * untaken;
+            } else {
+                *sum += answer * self.weights_without(*step).sum::<f64>() * (step.known - step.unknown);
+            }
+        }
+    }
+
+    /// The weights of the path without a step, from the last to the first.
+    fn weights_without(&self, Step { unknown, known, .. }: Step) -> impl Iterator<Item = f64> {
+        let (steps, length) = (self.steps(), self.length as f64);
+        let share = inverse(self.length);
+        let by_unknown = if known == 0.0 { length / unknown } else { 0.0 };
+        let mut next = steps.last().map_or(0.0, |last| last.weight);
+        let before = steps.len().saturating_sub(1);
+        steps.iter().take(before).enumerate().rev().map(move |(size, step)| {
+            if known == 0.0 {
+                return step.weight * by_unknown * inverse(before - size);
+            }
+            let weight = next * length * inverse(size + 1);
+            next = step.weight - weight * unknown * (before - size) as f64 * share;
+            weight
+        })
+    }
+}
+
+fn inverse(count: usize) -> f64 {
+    INVERSES.get(count).copied().unwrap_or(0.0)
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place runs over the array; iterators cannot be used in constants"
+)]
+const fn inverses() -> [f64; STEPS_MAX + 1] {
+    let mut inverses = [0.0; STEPS_MAX + 1];
+    let mut count = 1;
+    while count <= STEPS_MAX {
+        inverses[count] = 1.0 / count as f64;
+        count += 1;
+    }
+    inverses
 }

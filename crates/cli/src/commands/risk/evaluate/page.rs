@@ -91,7 +91,10 @@ fn about(evaluated: &Evaluated) -> String {
         let days = evaluated.known_after_days;
         text += &format!("Outcomes are known after {days} days, which also keep the slices apart. ");
     }
-    text += &format!("Chosen on the validation slice: **{}**.\n", evaluated.evaluation.chosen);
+    text += &format!(
+        "Chosen before the test: **{}**, calibrated by {}.\n",
+        evaluated.evaluation.chosen, evaluated.evaluation.calibrated_by
+    );
     text
 }
 
