@@ -78,7 +78,7 @@ pub enum ImportError {
 pub struct Imported {
     /// The items with what the source says of them, by id, each once.
     pub items: Vec<(CiName, Description)>,
-    /// What was left out because it could not be understood, at most [`PROBLEMS_MAX`].
+    /// What was left out because it could not be understood, by place, at most [`PROBLEMS_MAX`].
     pub problems: Vec<Problem>,
     /// How many problems there were beyond those told.
     pub problems_untold: usize,
@@ -171,5 +171,6 @@ pub async fn import(from: &Importer, source: &SourceName) -> Result<Imported, Im
             native::read(source, &files, &mut imported);
         }
     }
+    imported.problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
     Ok(imported)
 }

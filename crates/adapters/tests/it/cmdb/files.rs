@@ -109,3 +109,18 @@ fn a_mapping_that_is_none_says_what_is_wrong() {
     let empty = "separator = \"\"\n[columns]\nid = \"A\"\ntype = \"B\"\n";
     assert!(refusal(empty).contains("a separator of the mapping is empty"));
 }
+
+#[test]
+fn the_examples_on_the_page_about_imports_can_be_imported() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cmdb-import.md");
+    let page = fs::read_to_string(page).unwrap();
+    let example = |language: &str| {
+        let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap();
+        rest.split_once("```").unwrap().0.to_owned()
+    };
+    Mapping::parse(Path::new("mapping.toml"), &example("toml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("items.yaml"), example("yaml")).unwrap();
+    let imported = run(&Importer::Yaml(vec![folder.path().to_owned()]));
+    assert_eq!((imported.items.len(), imported.problems.len()), (1, 0), "{}", rendered(&imported));
+}
