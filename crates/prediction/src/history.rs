@@ -97,7 +97,7 @@ impl Rates {
     pub fn of(&mut self, name: Option<usize>, at: i64) -> Rate {
         self.learn_until(at);
         let RateSettings { half_life_seconds, prior_changes, base_rate } = self.settings;
-        // The base fades slowly, so that it rests on many changes.
+        // The base does not fade, so that it rests on many changes.
         let all = self.all;
         let base = (all.failures + prior_changes * base_rate) / (all.changes + prior_changes);
         let known = name.and_then(|name| self.counts.get(&name)).copied().unwrap_or_default();

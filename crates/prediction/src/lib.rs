@@ -7,10 +7,12 @@
 //! Invariant: the same rows give the same model, byte for byte; nothing of a row's future goes into its prediction; the
 //! contributions to a prediction and the base add up to its log-odds.
 
+mod backtest;
 mod calibrate;
 mod derive;
 mod encode;
 mod evaluate;
+mod features;
 pub mod history;
 mod learner;
 pub mod metrics;
@@ -23,9 +25,13 @@ mod split;
 mod table;
 mod train;
 
+pub use backtest::{
+    COMPARED_FAILURES_MIN, COMPARED_ROWS_MIN, Comparison, ORIGINS_MAX, Stretch, Verdict, backtest, compare,
+};
 pub use calibrate::{Band, Calibration, Moment, Scored};
 pub use derive::{Recipe, derive};
 pub use evaluate::{EvaluateError, Evaluation, GATES, Judged, Slice, evaluate};
+pub use features::{History, Known, OutOfOrder, Submission};
 pub use learner::{
     Attribution, Candidate, FAILURES_MIN, LearnError, Learned, Learner, Logistic, LogisticSettings, ROWS_MIN,
     TreeFault, Trees, TreesSettings,

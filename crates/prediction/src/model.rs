@@ -258,6 +258,26 @@ impl Model {
         self.calibration.probability(self.learned.log_odds(raw), moment)
     }
 
+    /// A row of a table in the order of the model's columns, found by their names. Columns that the table lacks are
+    /// missing.
+    #[must_use]
+    pub fn raw_of(&self, table: &Table, row: usize) -> Vec<f64> {
+        let value = |column: &ModelColumn| {
+            let place = table.place(&column.column.name)?;
+            let value = table.values(place).get(row).copied()?;
+            match column.column.kind {
+                ColumnKind::Number { .. } => Some(value),
+                // Another table may have met the words in another order.
+                ColumnKind::Word => {
+                    let word =
+                        table.words(place).iter().zip(0_u32..).find(|(_, code)| f64::from(*code) == value)?.0;
+                    Some(column.value(&Cell::Word(word.clone())))
+                }
+            }
+        };
+        self.columns.iter().map(|column| value(column).unwrap_or(f64::NAN)).collect()
+    }
+
     fn outside(&self, cells: &[Cell]) -> Option<Doubt> {
         let strangers = self.columns.iter().zip(cells).filter(|(column, cell)| !column.knows(cell));
         let columns: Vec<String> = strangers.map(|(column, _)| column.column.name.clone()).collect();

@@ -1,0 +1,301 @@
+//! What is known of a change of ours at the moment it is handed in, as a row.
+//!
+//! To add a fact: its field in [`Submission`], its line in [`Submission::facts`]. Models that were trained before do not
+//! know it and go on without it, as columns are found by name.
+
+use crate::history::{RateSettings, Rates};
+use crate::table::{Cell, Column, ColumnKind, Row, Table, TableError};
+
+/// Most words of title and description that count.
+const WORDS_MAX: usize = 200;
+/// Words fall into this many columns.
+const WORD_COLUMNS: usize = 16;
+/// Hours of a day.
+const HOURS: i64 = 24;
+/// Seconds of an hour.
+const HOUR_SECONDS: i64 = 3600;
+/// Days from a Monday to 1 January 1970, a Thursday.
+const EPOCH_WEEKDAY: i64 = 3;
+
+/// A change as it is handed in. What is not known is none.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Submission {
+    /// When it was handed in: seconds since 1970.
+    pub at: i64,
+    /// Change type: standard, normal, emergency.
+    pub change_type: String,
+    /// Category, such as deployment.
+    pub category: String,
+    /// Who asks for it.
+    pub requester: String,
+    /// Services that it names.
+    pub services: Vec<String>,
+    /// Configuration items that it names.
+    pub cis: Vec<String>,
+    /// Files that it changes, with the lines changed in each.
+    pub files: Vec<(String, u64)>,
+    /// The most critical tier among its services: 0 to 3.
+    pub tier: Option<u8>,
+    /// Services and items that depend on what is changed.
+    pub dependents: Option<u64>,
+    /// Lines added.
+    pub lines_added: Option<u64>,
+    /// Lines deleted.
+    pub lines_deleted: Option<u64>,
+    /// Whether configuration changes.
+    pub changes_configuration: Option<bool>,
+    /// Whether a database schema changes.
+    pub changes_schema: Option<bool>,
+    /// Covered share of the changed lines, in thousandths.
+    pub coverage_permille: Option<u16>,
+    /// Whether tests passed.
+    pub tests_passed: Option<bool>,
+    /// Whether it is carried out, taken back and checked without hands.
+    pub automated: [bool; 3],
+    /// Whether an agent asks for it.
+    pub by_agent: bool,
+    /// Whether it mends something.
+    pub is_fix: bool,
+    /// Whether it takes something back.
+    pub is_revert: bool,
+    /// How healthy the system is, in thousandths.
+    pub system_health_permille: Option<u16>,
+    /// Incidents of the last days.
+    pub recent_incidents: Option<u32>,
+    /// Its title.
+    pub title: String,
+    /// Its description.
+    pub description: String,
+}
+
+/// What came of a change, and when that was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Seconds since 1970. Not before the end of the waiting period in which failures still show.
+    pub known_at: i64,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
+/// Turns changes into rows, in the order in which they were handed in, with rates that know only what was known then.
+#[derive(Debug, Clone)]
+pub struct History {
+    interned: Interned,
+    rates: [Rates; RATED.len()],
+    last_at: i64,
+}
+
+/// What rates are kept of.
+const RATED: [&str; 5] = ["requester", "service", "ci", "file", "category"];
+
+/// Changes must be handed in by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a change of {at} comes after one of {last_at}: hand changes in by their time of submission")]
+pub struct OutOfOrder {
+    /// The change's time.
+    pub at: i64,
+    /// The time of the one before.
+    pub last_at: i64,
+}
+
+/// Numbers for names.
+#[derive(Debug, Clone, Default)]
+struct Interned(std::collections::BTreeMap<(usize, String), usize>);
+
+impl Interned {
+    fn number(&mut self, kind: usize, name: &str) -> usize {
+        let next = self.0.len();
+        *self.0.entry((kind, name.to_owned())).or_insert(next)
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new(RateSettings::default())
+    }
+}
+
+impl History {
+    /// No change is known yet.
+    #[must_use]
+    pub fn new(settings: RateSettings) -> Self {
+        Self {
+            interned: Interned::default(),
+            rates: std::array::from_fn(|_| Rates::new(settings)),
+            last_at: i64::MIN,
+        }
+    }
+
+    /// The columns of every row.
+    #[must_use]
+    pub fn columns() -> Vec<Column> {
+        let facts = Submission::default().facts();
+        let column = |(name, cell): (String, Cell)| Column {
+            name,
+            kind: match cell {
+                Cell::Word(_) => ColumnKind::Word,
+                Cell::Number(_) | Cell::Missing => ColumnKind::Number { at_least: None },
+            },
+        };
+        let mut columns: Vec<Column> = facts.into_iter().map(column).collect();
+        for rated in RATED {
+            for figure in ["failure_rate", "changes"] {
+                let name = format!("{rated}_{figure}");
+                columns.push(Column { name, kind: ColumnKind::Number { at_least: None } });
+            }
+        }
+        columns
+    }
+
+    /// The cells of a change at its moment. Nothing is remembered of it.
+    ///
+    /// # Errors
+    /// When an earlier change comes after a later one.
+    pub fn cells(&mut self, change: &Submission) -> Result<Vec<Cell>, OutOfOrder> {
+        if change.at < self.last_at {
+            return Err(OutOfOrder { at: change.at, last_at: self.last_at });
+        }
+        self.last_at = change.at;
+        let mut cells: Vec<Cell> = change.facts().into_iter().map(|(_, cell)| cell).collect();
+        let names = self.names(change);
+        for (rates, names) in self.rates.iter_mut().zip(names) {
+            // Of several names, the one that fails most often counts, and the one changed least.
+            let known: Vec<_> = names.into_iter().map(|name| rates.of(Some(name), change.at)).collect();
+            let worst = known.iter().map(|known| known.rate).max_by(f64::total_cmp);
+            let least = known.iter().map(|known| known.changes).min_by(f64::total_cmp);
+            cells.extend([worst, least].map(|figure| figure.map_or(Cell::Missing, Cell::Number)));
+        }
+        Ok(cells)
+    }
+
+    /// Remembers what came of a change. It counts from when it was known.
+    pub fn learn(&mut self, change: &Submission, Known { known_at, failed }: Known) {
+        let names = self.names(change);
+        for (rates, names) in self.rates.iter_mut().zip(names) {
+            for name in names {
+                rates.add(name, known_at.max(change.at), failed);
+            }
+        }
+    }
+
+    /// The rows of changes whose outcome is known, in order of submission, for training.
+    ///
+    /// # Errors
+    /// When there are too many rows; `line` counts changes from 1.
+    pub fn table(mut self, changes: &[(Submission, Known)]) -> Result<Table, TableError> {
+        let mut table = Table::new(Self::columns(), &[])?;
+        let mut order: Vec<&(Submission, Known)> = changes.iter().collect();
+        order.sort_by_key(|(change, _)| change.at);
+        for (line, (change, known)) in (1_u64..).zip(order) {
+            // In order by construction.
+            let Ok(cells) = self.cells(change) else { continue };
+            let known_at = known.known_at.max(change.at);
+            let row = Row {
+                at: change.at,
+                known_at,
+                failed: known.failed,
+                group: String::new(),
+                keys: vec![],
+                cells,
+            };
+            table.push(line, row)?;
+            self.learn(change, *known);
+        }
+        Ok(table)
+    }
+
+    fn names(&mut self, change: &Submission) -> [Vec<usize>; RATED.len()] {
+        let one = std::slice::from_ref;
+        let files: Vec<String> = change.files.iter().map(|(path, _)| path.clone()).collect();
+        let named: [&[String]; RATED.len()] =
+            [one(&change.requester), &change.services, &change.cis, &files, one(&change.category)];
+        let mut kind = 0;
+        named.map(|names| {
+            kind += 1;
+            names
+                .iter()
+                .filter(|name| !name.is_empty())
+                .map(|name| self.interned.number(kind, name))
+                .collect()
+        })
+    }
+}
+
+impl Submission {
+    /// Every fact with its name.
+    fn facts(&self) -> Vec<(String, Cell)> {
+        let number = |value: Option<f64>| value.map_or(Cell::Missing, Cell::Number);
+        let flag = |value: Option<bool>| number(value.map(crate::number::indicator));
+        let hours = self.at.div_euclid(HOUR_SECONDS);
+        let weekday = (hours.div_euclid(HOURS) + EPOCH_WEEKDAY).rem_euclid(7);
+        let [implemented, rolled_back, validated] = self.automated;
+        let lines = |lines: Option<u64>| lines.map(|lines| lines as f64);
+        let named: [(&str, Cell); 27] = [
+            ("change_type", Cell::Word(self.change_type.clone())),
+            ("category", Cell::Word(self.category.clone())),
+            ("tier", number(self.tier.map(f64::from))),
+            ("services", number(Some(self.services.len() as f64))),
+            ("cis", number(Some(self.cis.len() as f64))),
+            ("dependents", number(self.dependents.map(|count| count as f64))),
+            ("lines_added", number(lines(self.lines_added))),
+            ("lines_deleted", number(lines(self.lines_deleted))),
+            ("files", number(Some(self.files.len() as f64))),
+            ("folders", number(Some(self.folders() as f64))),
+            ("churn_entropy", number(Some(self.churn_entropy()))),
+            ("changes_configuration", flag(self.changes_configuration)),
+            ("changes_schema", flag(self.changes_schema)),
+            ("coverage_permille", number(self.coverage_permille.map(f64::from))),
+            ("tests_passed", flag(self.tests_passed)),
+            ("implementation_automated", flag(Some(implemented))),
+            ("rollback_automated", flag(Some(rolled_back))),
+            ("validation_automated", flag(Some(validated))),
+            ("by_agent", flag(Some(self.by_agent))),
+            ("is_fix", flag(Some(self.is_fix))),
+            ("is_revert", flag(Some(self.is_revert))),
+            ("system_health_permille", number(self.system_health_permille.map(f64::from))),
+            ("recent_incidents", number(self.recent_incidents.map(f64::from))),
+            ("hour", number(Some(hours.rem_euclid(HOURS) as f64))),
+            ("weekday", number(Some(weekday as f64))),
+            ("title_length", number(Some(self.title.chars().count() as f64))),
+            ("description_length", number(Some(self.description.chars().count() as f64))),
+        ];
+        let words = self.word_counts().into_iter().enumerate();
+        let words = words.map(|(column, count)| (format!("words_{column}"), number(Some(count))));
+        named.into_iter().map(|(name, cell)| (name.to_owned(), cell)).chain(words).collect()
+    }
+
+    fn folders(&self) -> usize {
+        let folder =
+            |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+        let folders: std::collections::BTreeSet<String> =
+            self.files.iter().map(|(path, _)| folder(path)).collect();
+        folders.len()
+    }
+
+    /// How evenly the changed lines are spread over the files, in bits.
+    fn churn_entropy(&self) -> f64 {
+        let all: f64 = self.files.iter().map(|(_, lines)| *lines as f64).sum();
+        let shares = self.files.iter().map(|(_, lines)| *lines as f64 / all).filter(|share| *share > 0.0);
+        shares.map(|share| -share * share.log2()).sum()
+    }
+
+    /// How often words fall into each of the columns. Which column a word falls into never changes.
+    fn word_counts(&self) -> [f64; WORD_COLUMNS] {
+        let mut counts = [0.0; WORD_COLUMNS];
+        let words = self.title.split(|c: char| !c.is_alphanumeric());
+        let words = words.chain(self.description.split(|c: char| !c.is_alphanumeric()));
+        for word in words.filter(|word| !word.is_empty()).take(WORDS_MAX) {
+            let column = hash(&word.to_lowercase()) % WORD_COLUMNS as u64;
+            if let Some(count) = usize::try_from(column).ok().and_then(|column| counts.get_mut(column)) {
+                *count += 1.0;
+            }
+        }
+        counts
+    }
+}
+
+/// FNV-1a.
+fn hash(word: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    word.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+}
