@@ -16,9 +16,12 @@ const VERSION_MIN: i32 = 3_051_003;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page cache per connection, in KiB; negative is how SQLite tells KiB from pages.
 const CACHE_KIB: i64 = -16 * 1024;
-/// Size of the write-ahead log, in pages of 4 KiB, at which its pages are copied to the database file. Larger than
-/// SQLite's own choice: pages that are written again and again are copied, and the file synced, less often.
-const WAL_PAGES: i64 = 8 * 1024;
+/// Size of a page of a new file. Twice SQLite's own choice: most events need one page or two then, which is a sixth less
+/// work for a commit and makes the file smaller.
+const PAGE_BYTES: i64 = 8 * 1024;
+/// Size of the write-ahead log, in pages, at which its pages are copied to the database file. Larger than SQLite's own
+/// choice: pages that are written again and again are copied, and the file synced, less often.
+const WAL_PAGES: i64 = 32 * 1024 * 1024 / PAGE_BYTES;
 
 /// A connection to a database file.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS_MAX);
         let mut db = Self { connection };
         db.script(&format!(
-            "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
+            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
              PRAGMA synchronous = FULL; PRAGMA cache_size = {CACHE_KIB}; PRAGMA temp_store = MEMORY;
              PRAGMA wal_autocheckpoint = {WAL_PAGES};"
         ))?;

@@ -209,7 +209,7 @@ mod tests {
             let sql = format!("PRAGMA max_page_count = {pages}");
             store.write(move |db, _| db.query(&sql, &[], |_| Ok(()))).await.unwrap();
         };
-        limit_pages(100).await;
+        limit_pages(50).await;
         let mut version = 0;
         let refused = loop {
             match store.append(large_event(version)).await {
@@ -225,7 +225,7 @@ mod tests {
             version,
             "reads go on, and nothing is half-written"
         );
-        limit_pages(1000).await;
+        limit_pages(500).await;
         store.append(large_event(version)).await.unwrap();
         assert_eq!(store.verify(|_| {}).await.unwrap().head.size, version + 1);
         store.close().await;

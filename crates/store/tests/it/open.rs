@@ -112,23 +112,26 @@ async fn every_damaged_page_of_the_log_is_noticed() {
         ('sqlite_schema', 'event', 'sqlite_autoindex_event_1', 'stream', 'checkpoint', 'log_head') ORDER BY pageno";
     let database = TestDatabase::sqlite();
     let store = database.open().await;
-    for version in 0..150 {
+    for version in 0..300 {
         append_one(&store, "change/a", version).await.unwrap();
     }
     store.close().await;
     let Location::Folder(folder) = &database.location else { unreachable!() };
     let file = folder.join(DATABASE_FILE);
-    let pages: Vec<(u32, String)> = {
+    let (page_bytes, pages): (u32, Vec<(u32, String)>) = {
         let connection = rusqlite::Connection::open(&file).unwrap();
         let mut select = connection.prepare(PAGES).unwrap();
-        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+        let pages = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let page_bytes = connection.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+        (page_bytes, pages.map(Result::unwrap).collect())
     };
     let whole = fs::read(&file).unwrap();
     assert!(pages.len() > 20, "{pages:?}");
     for (page, table) in pages {
         let mut damaged = whole.clone();
-        let end = usize::try_from(page).unwrap() * 4096;
-        damaged[end - 4096..end].fill(0xa5);
+        let page_bytes = usize::try_from(page_bytes).unwrap();
+        let end = usize::try_from(page).unwrap() * page_bytes;
+        damaged[end - page_bytes..end].fill(0xa5);
         fs::write(&file, damaged).unwrap();
         match Store::open(database.config()).await {
             Err(OpenError::Damaged { .. }) => {}
