@@ -173,8 +173,21 @@ pub enum OpenError {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) db: Database,
-    pub(crate) lock: Option<File>,
+    pub(crate) lock: Option<FolderLock>,
     pub(crate) log_size: u64,
+}
+
+/// A folder that nobody else may open. Closing the file would not be enough to let go of it: a child process that is
+/// just being started has it open as well.
+#[derive(Debug)]
+pub(crate) struct FolderLock(File);
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "lock of the data folder could not be released");
+        }
+    }
 }
 
 /// Opens the database for a server; sets it up when it is new.
@@ -223,12 +236,12 @@ fn at(location: &Location, error: OpenError) -> OpenError {
     }
 }
 
-fn lock_folder(folder: &Path) -> Result<File, OpenError> {
+fn lock_folder(folder: &Path) -> Result<FolderLock, OpenError> {
     let path = folder.join(LOCK_FILE);
     let unusable = |source| OpenError::Path { path: path.clone(), source };
     let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(unusable)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(FolderLock(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: folder.to_owned() }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
