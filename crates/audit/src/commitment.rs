@@ -198,14 +198,14 @@ pub fn unseal(public: Value, private: Vec<PrivateText>) -> Result<Value, UnsealE
 }
 
 #[derive(Clone, Copy)]
-enum Reserved {
+pub(crate) enum Reserved {
     Text,
     Commitment,
     Erased,
 }
 
 impl Reserved {
-    fn parse(key: &str) -> Option<Self> {
+    pub(crate) fn parse(key: &str) -> Option<Self> {
         match key {
             TEXT_KEY => Some(Self::Text),
             COMMITMENT_KEY => Some(Self::Commitment),
@@ -214,7 +214,7 @@ impl Reserved {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Text => TEXT_KEY,
             Self::Commitment => COMMITMENT_KEY,
@@ -237,47 +237,53 @@ fn walk<E: From<TooDeep>>(
     at: &Place<'_>,
     replace: &mut impl FnMut(Reserved, &mut Map<String, Value>, &Place<'_>) -> Result<Value, E>,
 ) -> Result<(), E> {
+    at.within_limit()?;
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                walk(item, &Place::Item { parent: at, index, depth: at.depth_within()? }, replace)?;
-            }
-            Ok(())
+            items.iter_mut().enumerate().try_for_each(|(index, item)| walk(item, &at.item(index), replace))
         }
         Value::Object(map) => {
             if let Some(key) = map.keys().find_map(|key| Reserved::parse(key)) {
                 *value = replace(key, map, at)?;
                 return Ok(());
             }
-            for (key, item) in map {
-                walk(item, &Place::Member { parent: at, key, depth: at.depth_within()? }, replace)?;
-            }
-            Ok(())
+            map.iter_mut().try_for_each(|(key, item)| walk(item, &at.member(key), replace))
         }
     }
 }
 
-/// The place of the walk, from the inside out. It becomes a pointer only where there is something to point at.
+/// The place of a walk, from the inside out. It becomes a pointer only where there is something to point at.
 #[derive(Clone, Copy)]
-enum Place<'a> {
+pub(crate) enum Place<'a> {
     Whole,
     Item { parent: &'a Place<'a>, index: usize, depth: usize },
     Member { parent: &'a Place<'a>, key: &'a str, depth: usize },
 }
 
-impl Place<'_> {
-    /// Depth of what lies directly within.
-    fn depth_within(&self) -> Result<usize, TooDeep> {
-        let depth = match self {
+impl<'a> Place<'a> {
+    pub(crate) fn item(&'a self, index: usize) -> Self {
+        Self::Item { parent: self, index, depth: self.depth() + 1 }
+    }
+
+    pub(crate) fn member(&'a self, key: &'a str) -> Self {
+        Self::Member { parent: self, key, depth: self.depth() + 1 }
+    }
+
+    fn depth(&self) -> usize {
+        match self {
             Self::Whole => 0,
             Self::Item { depth, .. } | Self::Member { depth, .. } => *depth,
-        };
-        if depth < DEPTH_MAX { Ok(depth + 1) } else { Err(TooDeep) }
+        }
+    }
+
+    /// Whether an entry may be nested as deeply as this.
+    pub(crate) fn within_limit(&self) -> Result<(), TooDeep> {
+        if self.depth() > DEPTH_MAX { Err(TooDeep) } else { Ok(()) }
     }
 
     /// The place as an RFC 6901 pointer.
-    fn pointer(&self) -> String {
+    pub(crate) fn pointer(&self) -> String {
         match self {
             Self::Whole => String::new(),
             Self::Item { parent, index, .. } => format!("{}/{index}", parent.pointer()),

@@ -116,21 +116,44 @@ pub(crate) fn event_leaf(db: &mut Database, index: u64) -> Result<Option<StoredL
 }
 
 /// Reads what the log proves of a run of events.
-pub(crate) fn leaves(
+fn leaves(db: &mut Database, from_index: u64, limit: usize) -> Result<Vec<StoredLeaf>, StoreError> {
+    let mut leaves = Vec::new();
+    each_leaf(db, from_index, limit, |leaf| {
+        let LeafRow { index, stream, version, leaf, leaf_hash, private } = leaf;
+        leaves.push(StoredLeaf { index, stream, version, leaf: leaf.to_owned(), leaf_hash, private });
+        Ok(())
+    })?;
+    Ok(leaves)
+}
+
+/// What the log proves of an event, the bytes where the database has them.
+#[derive(Debug)]
+pub(crate) struct LeafRow<'a> {
+    pub(crate) index: u64,
+    pub(crate) stream: StreamName,
+    pub(crate) version: u64,
+    pub(crate) leaf: &'a [u8],
+    pub(crate) leaf_hash: Hash,
+    pub(crate) private: Vec<PrivateText>,
+}
+
+/// Hands over what the log proves of a run of events.
+pub(crate) fn each_leaf(
     db: &mut Database,
     from_index: u64,
     limit: usize,
-) -> Result<Vec<StoredLeaf>, StoreError> {
+    mut take: impl FnMut(LeafRow<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     const SQL: &str = "SELECT log_index, stream, version, leaf, leaf_hash, private FROM event \
         WHERE log_index >= $1 ORDER BY log_index LIMIT $2";
     let params = [count(from_index).into(), count(page_limit(limit)? as u64).into()];
-    db.query(SQL, &params, |row| {
+    db.for_each(SQL, &params, |row| {
         let index = row.count(0)?;
-        Ok(StoredLeaf {
+        take(LeafRow {
             index,
             stream: row.parsed(1, "event.stream")?,
             version: row.count(2)?,
-            leaf: row.bytes(3)?,
+            leaf: row.bytes_ref(3)?,
             leaf_hash: row.hash(4)?,
             private: decode_private(index, row.opt_bytes(5)?)?,
         })

@@ -1,14 +1,16 @@
 //! Verification of everything that the log promises, on one unchanging state of the database.
 //!
-//! Budget: one pass over the events in pages, two hashes per entry and one per text; memory for a page and the sizes and
-//! roots of the checkpoints.
+//! Budget: one pass over the events where the database has them, two hashes per entry and one per text; 5 µs for an entry
+//! of two kilobytes, and 50 µs for a signature. Memory for the hashes of a page and the sizes and roots of the checkpoints.
 
-use audit::{Hash, LogFault, LogVerifier, TILE_WIDTH_MAX, TreeHead, UnsealError, VerifyingKey};
-use serde_json::Value as Json;
+use std::borrow::Cow;
+
+use audit::{Hash, LogFault, LogVerifier, TILE_WIDTH_MAX, TextsError, TreeHead, UnsealError, VerifyingKey};
+use serde::Deserialize;
 
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::event::{self, LOG_PAGE_EVENTS_MAX, StoredLeaf};
+use crate::event::{self, LOG_PAGE_EVENTS_MAX, LeafRow};
 use crate::log::{self, CHECKPOINTS_PAGE_MAX, StoredCheckpoint};
 use crate::name::StreamName;
 use crate::open::{Location, OpenError, open_reader};
@@ -125,14 +127,14 @@ pub(crate) fn verify_all(
     let mut texts = 0;
     let mut next = 0;
     loop {
-        let page = event::leaves(db, next, LOG_PAGE_EVENTS_MAX)?;
-        let Some(last) = page.last() else { break };
-        next = last.index + 1;
-        for entry in page {
-            log.entry(entry.index, &entry.leaf, &entry.leaf_hash)?;
-            tiles.entry(db, entry.leaf_hash)?;
-            texts += entry.private.len() as u64;
-            verify_entry(entry)?;
+        let page = verify_page(db, &mut log, next)?;
+        for leaf_hash in &page.leaf_hashes {
+            tiles.entry(db, *leaf_hash)?;
+        }
+        next += page.leaf_hashes.len() as u64;
+        texts += page.texts;
+        if page.leaf_hashes.is_empty() {
+            break;
         }
         progress(VerifyProgress { entries: next, of: head.size });
     }
@@ -160,18 +162,52 @@ fn signed_heads(
     }
 }
 
-fn verify_entry(entry: StoredLeaf) -> Result<(), VerifyError> {
-    let StoredLeaf { index, stream, version, leaf, private, .. } = entry;
-    let public: Json = match serde_json::from_slice(&leaf) {
-        Ok(public) => public,
-        Err(error) => return Err(VerifyError::Entry { index, stream, what: error.to_string() }),
-    };
-    let stored = (Some(stream.as_str()), Some(version));
-    if (public.get("stream").and_then(Json::as_str), public.get("version").and_then(Json::as_u64)) != stored {
+/// What the tiles and the report need of a page of entries.
+#[derive(Debug)]
+struct Page {
+    leaf_hashes: Vec<Hash>,
+    texts: u64,
+}
+
+/// Verifies entries while the database hands them over, without copying them.
+fn verify_page(db: &mut Database, log: &mut LogVerifier, from_index: u64) -> Result<Page, VerifyError> {
+    let mut page = Page { leaf_hashes: Vec::with_capacity(LOG_PAGE_EVENTS_MAX), texts: 0 };
+    let mut verified = Ok(());
+    event::each_leaf(db, from_index, LOG_PAGE_EVENTS_MAX, |entry| {
+        if verified.is_ok() {
+            let in_log = log.entry(entry.index, entry.leaf, &entry.leaf_hash);
+            verified = in_log.map_err(VerifyError::from).and_then(|()| verify_entry(&entry));
+            page.leaf_hashes.push(entry.leaf_hash);
+            page.texts += entry.private.len() as u64;
+        }
+        Ok(())
+    })?;
+    verified.map(|()| page)
+}
+
+/// Where an entry says that it belongs; nothing else of it is read.
+#[derive(Debug, Deserialize)]
+struct Place<'a> {
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    version: u64,
+}
+
+fn verify_entry(entry: &LeafRow<'_>) -> Result<(), VerifyError> {
+    let LeafRow { index, stream, version, leaf, private, .. } = entry;
+    let damaged = |what| VerifyError::Entry { index: *index, stream: stream.clone(), what };
+    let place: Place<'_> = serde_json::from_slice(leaf).map_err(|error| damaged(error.to_string()))?;
+    if (place.stream.as_ref(), place.version) != (stream.as_str(), *version) {
         let what = format!("it is stored as version {version} of that stream and says something else");
-        return Err(VerifyError::Entry { index, stream, what });
+        return Err(damaged(what));
     }
-    audit::unseal(public, private).map(|_| ()).map_err(|source| VerifyError::Text { index, source })
+    if private.is_empty() {
+        return Ok(());
+    }
+    audit::check_texts(leaf, private).map_err(|error| match error {
+        TextsError::NotJson(error) => damaged(error.to_string()),
+        TextsError::Text(source) => VerifyError::Text { index: *index, source },
+    })
 }
 
 fn verify_streams(db: &mut Database) -> Result<(), VerifyError> {

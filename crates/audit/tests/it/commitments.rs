@@ -2,7 +2,7 @@
 
 use audit::{
     COMMITMENT_KEY, DEPTH_MAX, ERASED_KEY, Hash, PrivateText, SALT_BYTES, SealError, Sealed, TEXT_KEY,
-    TEXTS_MAX, UnsealError, commit, is_reserved_key, seal, unseal,
+    TEXTS_MAX, TextsError, UnsealError, check_texts, commit, is_reserved_key, seal,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -110,6 +110,14 @@ fn what_seal_did_not_make_does_not_unseal() {
 }
 
 #[test]
+fn texts_are_not_checked_against_what_is_no_json() {
+    for leaf in ["", "{", "{} {}", "{\"a\":1,}", "\u{0}"] {
+        let refused = check_texts(leaf.as_bytes(), &[]);
+        assert!(matches!(refused, Err(TextsError::NotJson(_))), "{leaf}: {refused:?}");
+    }
+}
+
+#[test]
 fn depth_and_number_of_texts_are_bounded() {
     let nested = |depth| (0..depth).fold(json!({"$text": "deep"}), |value, _| json!([value]));
     let Sealed { public, private } = sealed(nested(DEPTH_MAX));
@@ -135,6 +143,18 @@ fn a_private_text_is_stored_as_hex_and_never_shown() {
     }
     let shown = format!("{text:?}");
     assert!(shown.contains("/a") && !shown.contains("Ada") && !shown.contains("171"), "{shown}");
+}
+
+/// Unseals, and looks whether checking the stored bytes alone comes to the same.
+fn unseal(public: Value, private: Vec<PrivateText>) -> Result<Value, UnsealError> {
+    let checked = check_texts(&serde_json::to_vec(&public).unwrap(), &private);
+    let unsealed = audit::unseal(public, private);
+    match checked {
+        Ok(()) => assert!(unsealed.is_ok(), "{unsealed:?}"),
+        Err(TextsError::Text(error)) => assert_eq!(unsealed.as_ref(), Err(&error)),
+        Err(TextsError::NotJson(error)) => panic!("{error}"),
+    }
+    unsealed
 }
 
 /// Any JSON, with free texts anywhere in it.

@@ -44,6 +44,17 @@ impl Row<'_> {
         self.get(at)
     }
 
+    /// Bytes where they lie.
+    pub(crate) fn bytes_ref(&self, at: usize) -> Result<&[u8], StoreError> {
+        match self {
+            Self::Sqlite(row) => {
+                let cell = row.get_ref(at).map_err(|error| StoreError::damaged(error.to_string()))?;
+                cell.as_blob().map_err(|error| StoreError::damaged(error.to_string()))
+            }
+            Self::Postgres(row) => row.try_get(at).map_err(|error| StoreError::damaged(error.to_string())),
+        }
+    }
+
     pub(crate) fn opt_bytes(&self, at: usize) -> Result<Option<Vec<u8>>, StoreError> {
         self.get(at)
     }
