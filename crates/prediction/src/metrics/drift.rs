@@ -35,7 +35,7 @@ pub fn drift(table: &Table, earlier: &[usize], later: &[usize]) -> Vec<Drift> {
             let stability_index = match column.kind {
                 ColumnKind::Number { .. } => index(&before, &after, &edges(&before)),
                 ColumnKind::Word => {
-                    let edges: Vec<f64> = (1..table.words(place).len()).map(|code| code as f64).collect();
+                    let edges: Vec<f64> = (0..table.words(place).len()).map(|code| code as f64).collect();
                     index(&before, &after, &edges)
                 }
             };
@@ -48,7 +48,7 @@ pub fn drift(table: &Table, earlier: &[usize], later: &[usize]) -> Vec<Drift> {
     moved
 }
 
-/// The values at which bins begin, but for the first.
+/// The last value of each bin but the last one.
 fn edges(values: &[f64]) -> Vec<f64> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     sorted.sort_by(f64::total_cmp);
@@ -67,7 +67,7 @@ fn index(before: &[f64], after: &[f64], edges: &[f64]) -> f64 {
 fn shares(values: &[f64], edges: &[f64]) -> Vec<f64> {
     let mut counts = vec![0.0; edges.len() + 2];
     for value in values {
-        let bin = if value.is_nan() { edges.len() + 1 } else { edges.partition_point(|edge| edge <= value) };
+        let bin = if value.is_nan() { edges.len() + 1 } else { edges.partition_point(|edge| edge < value) };
         if let Some(count) = counts.get_mut(bin) {
             *count += 1.0;
         }
