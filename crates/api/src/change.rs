@@ -127,6 +127,12 @@ pub struct Risk {
     pub factors: Vec<Factor>,
     /// Probability that the change fails.
     pub probability: Probability,
+    /// Past changes like it, the most alike first.
+    #[serde(default)]
+    pub similar: Vec<SimilarChange>,
+    /// Rule books that what is changed or reached falls under.
+    #[serde(default)]
+    pub compliance: Vec<String>,
     /// Terms that add up to the raw score.
     pub explanation: Vec<Term>,
     /// Facts that were missing, each with the cautious value taken.
@@ -172,6 +178,52 @@ pub struct Probability {
     pub source: String,
     /// Past changes it rests on.
     pub past_changes: u64,
+    /// What a trained model says, and why; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Prediction>,
+}
+
+/// What a trained model says of a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Prediction {
+    /// Version of the model.
+    pub model: String,
+    /// The calibrated probability of failure, per cent.
+    pub percent: f64,
+    /// Its interval, per cent.
+    pub interval_percent: [f64; 2],
+    /// Past changes that the model learned from.
+    pub past_changes: u64,
+    /// Why the model is not sure, each in a sentence; with any of them the change goes to a person.
+    pub doubts: Vec<String>,
+    /// Log-odds of a failure before anything is known of the change.
+    pub base: f64,
+    /// What each fact adds to the log-odds, what matters most first.
+    pub parts: Vec<PredictionPart>,
+}
+
+/// What one fact adds to a prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PredictionPart {
+    /// The fact.
+    pub fact: String,
+    /// Its value.
+    pub value: String,
+    /// What it adds to the log-odds; negative where it makes a failure less probable.
+    pub log_odds: f64,
+}
+
+/// A past change like the one assessed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SimilarChange {
+    /// Its id; of an imported change its source and its id there.
+    pub change: String,
+    /// How alike the two are, per cent.
+    pub likeness_percent: f64,
+    /// How it ended.
+    pub outcome: String,
+    /// What the two share, what says most first.
+    pub shared: Vec<String>,
 }
 
 /// Something the evidence lacks.

@@ -79,6 +79,8 @@ impl Subject {
             content: &content,
             cmdb,
             history: &History::default(),
+            prediction: None,
+            similar: &[],
             covered_by_model: false,
         };
         let resource = Resource::Change(Box::new(change(&content, &assess(&facts))?));
@@ -97,7 +99,14 @@ impl Subject {
 
     fn assess(&self, cmdb: &Cmdb) -> Assessment {
         let history = History::default();
-        assess(&AssessmentFacts { content: &self.content, cmdb, history: &history, covered_by_model: false })
+        assess(&AssessmentFacts {
+            content: &self.content,
+            cmdb,
+            history: &history,
+            prediction: None,
+            similar: &[],
+            covered_by_model: false,
+        })
     }
 
     fn ask(&self, policies: &PolicySet, action: Action) -> Answer {

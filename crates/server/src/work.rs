@@ -168,8 +168,14 @@ impl ChangeWork {
     pub(crate) fn assess_and_route(&mut self, app: &App, known: &Known) -> Result<(), Failure> {
         let history = known.endings.history(&self.change, self.now);
         let content = &self.change.content;
-        let facts =
-            AssessmentFacts { content, cmdb: &known.cmdb, history: &history, covered_by_model: false };
+        let facts = AssessmentFacts {
+            content,
+            cmdb: &known.cmdb,
+            history: &history,
+            prediction: None,
+            similar: &[],
+            covered_by_model: false,
+        };
         let assessment = assess(&facts);
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;

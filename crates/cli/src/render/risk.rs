@@ -1,6 +1,6 @@
 //! An assessment: score, factors, and the waterfall of the terms that add up to it.
 
-use api::change::{Probability, Risk, Term};
+use api::change::{Prediction, Probability, Risk, SimilarChange, Term};
 
 use super::{Lines, bar, cell, level, whole, words};
 use crate::shell::{Paint, plain};
@@ -30,6 +30,9 @@ pub(crate) fn summary(lines: &mut Lines, risk: &Risk, paint: Paint) {
     let radius = format!("{}{reason}{}", words(&risk.blast_radius), risk.blast_radius_reason);
     lines.field(paint, "blast radius", Some(&radius));
     lines.field(paint, "fails with", Some(&probability(&risk.probability)));
+    if !risk.compliance.is_empty() {
+        lines.field(paint, "falls under", Some(&risk.compliance.join(", ")));
+    }
     lines.field(paint, "tests", Some(&words(&risk.testing_requirement)));
     lines.field(paint, "rollback", Some(&words(&risk.rollback_requirement)));
     for missing in &risk.missing {
@@ -59,11 +62,53 @@ pub(crate) fn whole_assessment(id: &str, risk: &Risk, paint: Paint) -> String {
             lines.line(format!("  {:>+6.1}  {}", term.value, plain(&term.sentence)));
         }
     }
+    if let Some(prediction) = &risk.probability.model {
+        explain(&mut lines, prediction, paint);
+    }
+    if !risk.similar.is_empty() {
+        lines.heading(paint, "Past changes like it");
+        risk.similar.iter().for_each(|one| lines.line(format!("  {}", similar(one, paint))));
+    }
     if !risk.reached.is_empty() {
         lines.heading(paint, &format!("Services that cannot do without it: {}", risk.dependents_count));
         risk.reached.iter().for_each(|path| lines.line(format!("  {}", plain(path))));
     }
     lines.into_text()
+}
+
+/// A model's reasons: what each fact adds to the log-odds.
+fn explain(lines: &mut Lines, prediction: &Prediction, paint: Paint) {
+    let [low, high] = prediction.interval_percent;
+    let heading = format!(
+        "Model {} says {:.1} % ({low:.1} to {high:.1} %), learned from {} changes",
+        plain(&prediction.model),
+        prediction.percent,
+        prediction.past_changes
+    );
+    lines.heading(paint, &heading);
+    for doubt in &prediction.doubts {
+        lines.line(format!("  {} {}", paint.caution("not sure:"), plain(doubt)));
+    }
+    lines.line(format!("  {:>+6.2}  log-odds of any change", prediction.base));
+    for part in &prediction.parts {
+        let (fact, value) = (words(&part.fact), cell(&part.value));
+        lines.line(format!("  {:>+6.2}  {fact}: {value}", part.log_odds));
+    }
+}
+
+/// `CHG-2026-000004  81 % alike, rolled back: cart, redis, timeout`
+fn similar(similar: &SimilarChange, paint: Paint) -> String {
+    let outcome = match similar.outcome.as_str() {
+        "successful" => paint.good("successful"),
+        other => paint.bad(words(other)),
+    };
+    let shared: Vec<_> = similar.shared.iter().map(|shared| cell(shared)).collect();
+    format!(
+        "{}  {:.0} % alike, {outcome}: {}",
+        cell(&similar.change),
+        similar.likeness_percent,
+        shared.join(", ")
+    )
 }
 
 /// One line for each term: where its bar begins, the sum of the earlier ones has ended.

@@ -12,6 +12,7 @@ use super::history::History;
 use super::level::{Level, LevelFloor, RollbackRequirement, TestingRequirement};
 use super::matrix::{ProbabilityBand, matrix_level};
 use super::missing::MissingFact;
+use super::prediction::{Prediction, SIMILAR_MAX, SimilarChange};
 use super::probability::{FailureProbability, estimate};
 use super::scope::Scope;
 use super::score::{WaterfallStep, clamp, waterfall};
@@ -29,6 +30,10 @@ pub struct AssessmentFacts<'a> {
     pub cmdb: &'a Cmdb,
     /// How earlier changes like it ended.
     pub history: &'a History,
+    /// What a trained model says; nothing where there is none.
+    pub prediction: Option<&'a Prediction>,
+    /// Past changes like it, the most alike first.
+    pub similar: &'a [SimilarChange],
     /// Whether a standard change model covers the request. A standard change that none covers is a normal one.
     pub covered_by_model: bool,
 }
@@ -62,6 +67,9 @@ pub struct Assessment {
     pub compliance: BTreeSet<ComplianceScope>,
     /// How probable a failure is.
     pub failure: FailureProbability,
+    /// Past changes like it, the most alike first; at most [`SIMILAR_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<SimilarChange>,
     /// Facts that are missing, and the cautious values that took their places.
     pub missing: Vec<MissingFact>,
     /// The tests that must have passed.
@@ -85,7 +93,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let routed_as = routed_as(content.change_type, facts.covered_by_model);
     let scope = Scope::of(content, facts.cmdb);
     let blast_radius = BlastRadius::of(&scope, content.evidence.churn, facts.cmdb);
-    let estimate = estimate(routed_as, content, facts.history);
+    let estimate = estimate(routed_as, content, facts.history, facts.prediction);
     let (factors, missing) = Factors::weigh(content, &scope, &blast_radius, &estimate);
     let waterfall = waterfall(&factors);
     let raw_thousandths = waterfall.iter().map(|step| step.thousandths).sum();
@@ -93,7 +101,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let band_level = Level::of_score(score);
     let probability_band = ProbabilityBand::of_factor(factors.probability.value);
     let matrix_level = matrix_level(blast_radius.class, probability_band);
-    let floors = floors(&missing, &blast_radius);
+    let floors = floors(&missing, &blast_radius, facts.prediction);
     let level = floors
         .iter()
         .map(|floor| floor.level)
@@ -114,6 +122,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
         blast_radius,
         compliance: scope.reach.compliance().cloned().collect(),
         failure: estimate.failure,
+        similar: facts.similar.iter().take(SIMILAR_MAX).cloned().collect(),
         missing,
         testing,
         rollback,
@@ -129,7 +138,11 @@ fn routed_as(declared: ChangeType, covered_by_model: bool) -> ChangeType {
     }
 }
 
-fn floors(missing: &[MissingFact], blast_radius: &BlastRadius) -> Vec<LevelFloor> {
+fn floors(
+    missing: &[MissingFact],
+    blast_radius: &BlastRadius,
+    prediction: Option<&Prediction>,
+) -> Vec<LevelFloor> {
     let mut floors = Vec::new();
     if !missing.is_empty() {
         let sentence =
@@ -138,6 +151,10 @@ fn floors(missing: &[MissingFact], blast_radius: &BlastRadius) -> Vec<LevelFloor
     }
     if blast_radius.highest_tier == Tier::Zero {
         let sentence = "a change that reaches Tier 0 is never low risk".to_owned();
+        floors.push(LevelFloor { level: Level::Medium, sentence });
+    }
+    if let Some(doubt) = prediction.and_then(|prediction| prediction.doubts.first()) {
+        let sentence = format!("a model that is not sure leaves the decision to a person: {doubt}");
         floors.push(LevelFloor { level: Level::Medium, sentence });
     }
     floors

@@ -17,6 +17,7 @@ mod level;
 mod log10;
 mod matrix;
 mod missing;
+mod prediction;
 mod probability;
 mod scope;
 mod score;
@@ -30,6 +31,9 @@ pub use history::{Age, Count, History, Record};
 pub use level::{Level, LevelFloor, RollbackRequirement, TestingRequirement};
 pub use matrix::{ProbabilityBand, matrix_level};
 pub use missing::{Fact, MissingFact};
+pub use prediction::{
+    PREDICTION_PARTS_MAX, Prediction, PredictionPart, SHARED_TRAITS_MAX, SIMILAR_MAX, SimilarChange,
+};
 pub use probability::{FailureProbability, ProbabilitySource};
 pub use score::WaterfallStep;
 pub use source_fact::{SourceFact, SourcedTier};

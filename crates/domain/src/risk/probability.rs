@@ -1,5 +1,8 @@
-//! How probable it is that the change fails, before there is a trained model.
+//! How probable it is that the change fails.
 //!
+//! A trained model says it, where there is one. One that is not sure may raise what the record says, and never lower it.
+//!
+//! Before there is a model, the record says it.
 //! The base rate of the change's type is a Beta prior worth [`TYPE_STRENGTH`] observations; what became of earlier
 //! changes of the type updates it. That rate in turn is the prior, worth [`RECORD_STRENGTH`] observations, of three
 //! records: the category's, the worst of the services' and the requester's. One earlier change usually stands in all
@@ -11,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::beta;
 use super::history::{History, QUARTERS, Record};
 use super::in_range;
+use super::prediction::Prediction;
 use crate::change::kind::words;
 use crate::change::{ChangeType, Content};
 use crate::number::Probability;
@@ -30,11 +34,13 @@ words!(
         BaseRate = "base_rate",
         /// How earlier changes ended.
         History = "history",
+        /// A trained model.
+        Model = "model",
     }
 );
 
 /// The probability that a change fails, and how sure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailureProbability {
     /// The probability.
@@ -45,8 +51,11 @@ pub struct FailureProbability {
     pub interval_low: Probability,
     /// Upper end of the 90 % credible interval.
     pub interval_high: Probability,
-    /// How many earlier changes the largest record holds.
+    /// How many earlier changes the largest record holds, or the model learned from.
     pub rests_on: u32,
+    /// What the model says, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
 }
 
 /// The probability after one more record was looked at, and what that record says.
@@ -81,7 +90,47 @@ fn base_rate_ppm(change_type: ChangeType) -> u64 {
     }
 }
 
-pub(super) fn estimate(routed_as: ChangeType, content: &Content, history: &History) -> Estimate {
+pub(super) fn estimate(
+    routed_as: ChangeType,
+    content: &Content,
+    history: &History,
+    prediction: Option<&Prediction>,
+) -> Estimate {
+    let record = of_record(routed_as, content, history);
+    match prediction {
+        Some(prediction) => with_model(record, prediction),
+        None => record,
+    }
+}
+
+/// The model's word counts; where it is not sure, only if it is worse than the record's.
+fn with_model(record: Estimate, prediction: &Prediction) -> Estimate {
+    let Estimate { failure, mut stages } = record;
+    let (model, value) = (&prediction.model, prediction.value);
+    let kept = Some(prediction.clone());
+    if !prediction.doubts.is_empty() && value <= failure.value {
+        let sentence = format!("model {model} says {value}, but is not sure, so the record counts");
+        stages.push(Stage { source: "model", value: failure.value, sentence });
+        return Estimate { failure: FailureProbability { prediction: kept, ..failure }, stages };
+    }
+    let sentence = format!("model {model}, learned from {}, says {value}", changes(prediction.learned_from));
+    stages.push(Stage { source: "model", value, sentence });
+    let failure = FailureProbability {
+        value,
+        source: ProbabilitySource::Model,
+        interval_low: prediction.interval_low,
+        interval_high: prediction.interval_high,
+        rests_on: prediction.learned_from,
+        prediction: kept,
+    };
+    Estimate { failure, stages }
+}
+
+fn changes(count: u32) -> String {
+    if count == 1 { "1 past change".to_owned() } else { format!("{count} past changes") }
+}
+
+fn of_record(routed_as: ChangeType, content: &Content, history: &History) -> Estimate {
     let base_ppm = base_rate_ppm(routed_as);
     let sentence = format!("the base rate of {routed_as} changes is {}", probability(base_ppm));
     let base = Stage { source: "base_rate", value: probability(base_ppm), sentence };
@@ -108,7 +157,9 @@ pub(super) fn estimate(routed_as: ChangeType, content: &Content, history: &Histo
     let source = if stages.len() == 1 { ProbabilitySource::BaseRate } else { ProbabilitySource::History };
     let used = records.iter().map(|evidence| evidence.record).chain([history.change_type]);
     let rests_on = used.map(|record| record.total().changes).max().unwrap_or(0);
-    Estimate { failure: FailureProbability { value, source, interval_low, interval_high, rests_on }, stages }
+    let failure =
+        FailureProbability { value, source, interval_low, interval_high, rests_on, prediction: None };
+    Estimate { failure, stages }
 }
 
 /// How many quarters of an observation stand behind the estimate. The records overlap: the largest stands for all.

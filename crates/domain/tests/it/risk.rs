@@ -71,7 +71,7 @@ fn explain(assessment: &Assessment) -> String {
             );
         }
     }
-    let failure = assessment.failure;
+    let failure = &assessment.failure;
     lines.push(format!(
         "fails with {}, 90 % from {} to {}, by {}, {} changes",
         failure.value, failure.interval_low, failure.interval_high, failure.source, failure.rests_on
@@ -478,7 +478,14 @@ fn a_standard_change_is_one_only_under_a_model() {
     };
     let (cmdb, history) = (one_of_each_tier(), History::default());
     let assess = |covered_by_model| {
-        assess(&AssessmentFacts { content: &content, cmdb: &cmdb, history: &history, covered_by_model })
+        assess(&AssessmentFacts {
+            content: &content,
+            cmdb: &cmdb,
+            history: &history,
+            prediction: None,
+            similar: &[],
+            covered_by_model,
+        })
     };
     let (covered, uncovered) = (assess(true), assess(false));
     assert_eq!(covered.routed_as, ChangeType::Standard);

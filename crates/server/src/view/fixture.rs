@@ -274,7 +274,14 @@ impl Story {
 fn assessed(content: &Content, level: Level) -> Assessment {
     let known = known();
     let history = History::default();
-    let facts = AssessmentFacts { content, cmdb: &known.cmdb, history: &history, covered_by_model: false };
+    let facts = AssessmentFacts {
+        content,
+        cmdb: &known.cmdb,
+        history: &history,
+        prediction: None,
+        similar: &[],
+        covered_by_model: false,
+    };
     let score = match level {
         Level::Low => 12,
         Level::Medium => 45,

@@ -2,7 +2,9 @@
 
 use api::change as wire;
 use domain::number::{Factor, Probability};
-use domain::risk::{Assessment, FactorValue, FailureProbability, Finding, Reached};
+use domain::risk::{
+    Assessment, FactorValue, FailureProbability, Finding, Prediction, Reached, SimilarChange,
+};
 
 const PPM_PER_PERCENT: f64 = 10_000.0;
 
@@ -28,6 +30,8 @@ pub(crate) fn risk(assessment: &Assessment) -> wire::Risk {
             factor("automation_level", &factors.automation_level),
         ],
         probability: probability(&assessment.failure),
+        similar: assessment.similar.iter().map(similar).collect(),
+        compliance: assessment.compliance.iter().map(ToString::to_string).collect(),
         explanation: assessment
             .waterfall
             .iter()
@@ -75,6 +79,33 @@ fn probability(failure: &FailureProbability) -> wire::Probability {
         interval_percent: [percent(failure.interval_low), percent(failure.interval_high)],
         source: failure.source.to_string(),
         past_changes: u64::from(failure.rests_on),
+        model: failure.prediction.as_ref().map(prediction),
+    }
+}
+
+fn prediction(prediction: &Prediction) -> wire::Prediction {
+    let parts = prediction.parts.iter().map(|part| wire::PredictionPart {
+        fact: part.fact.clone(),
+        value: part.value.clone(),
+        log_odds: thousandths(part.thousandths),
+    });
+    wire::Prediction {
+        model: prediction.model.clone(),
+        percent: percent(prediction.value),
+        interval_percent: [percent(prediction.interval_low), percent(prediction.interval_high)],
+        past_changes: u64::from(prediction.learned_from),
+        doubts: prediction.doubts.clone(),
+        base: thousandths(prediction.base_thousandths),
+        parts: parts.collect(),
+    }
+}
+
+fn similar(similar: &SimilarChange) -> wire::SimilarChange {
+    wire::SimilarChange {
+        change: similar.reference.clone(),
+        likeness_percent: f64::from(similar.likeness.get()) / 100.0,
+        outcome: similar.outcome.to_string(),
+        shared: similar.shared.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -142,7 +142,14 @@ pub(super) fn digest_of(content: &Content) -> Digest {
 /// A real assessment of `content`, held at `level`.
 pub(super) fn assessment(content: &Content, level: Level) -> Assessment {
     let (cmdb, history) = (Cmdb::default(), History::default());
-    let facts = AssessmentFacts { content, cmdb: &cmdb, history: &history, covered_by_model: false };
+    let facts = AssessmentFacts {
+        content,
+        cmdb: &cmdb,
+        history: &history,
+        prediction: None,
+        similar: &[],
+        covered_by_model: false,
+    };
     Assessment { level, findings: Vec::new(), ..assess(&facts) }
 }
 

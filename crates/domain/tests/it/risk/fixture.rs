@@ -153,7 +153,14 @@ pub(crate) fn recent(changes: u32, failures: u32) -> Record {
 }
 
 pub(crate) fn assess_with(content: &Content, cmdb: &Cmdb, history: &History) -> Assessment {
-    assess(&AssessmentFacts { content, cmdb, history, covered_by_model: false })
+    assess(&AssessmentFacts {
+        content,
+        cmdb,
+        history,
+        prediction: None,
+        similar: &[],
+        covered_by_model: false,
+    })
 }
 
 pub(crate) fn assess_new(content: &Content, cmdb: &Cmdb) -> Assessment {

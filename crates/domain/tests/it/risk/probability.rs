@@ -1,9 +1,13 @@
-//! The probability of failure before there is a trained model.
+//! The probability of failure: before there is a trained model, and with one.
 
 use domain::Timestamp;
 use domain::change::{Category, ChangeType, Content};
 use domain::cmdb::Cmdb;
-use domain::risk::{Age, Assessment, Count, History, ProbabilitySource, Record};
+use domain::number::Probability;
+use domain::risk::{
+    Age, Assessment, AssessmentFacts, Count, History, Level, Prediction, PredictionPart, ProbabilitySource,
+    Record, assess,
+};
 
 use super::fixture::{assess_new, assess_with, empty, name, recent, services, small_tested_change};
 
@@ -158,4 +162,66 @@ fn counts_that_cannot_be_stay_within_bounds() {
     let one_failure = recent(1, 1);
     let by = |record| ppm(&History { requester: record, ..History::default() });
     assert_eq!(by(more_failures_than_changes), by(one_failure));
+}
+
+fn predicted(ppm: i64, doubts: &[&str]) -> Prediction {
+    let probability = |ppm| Probability::new(ppm).unwrap();
+    Prediction {
+        model: "m-7".to_owned(),
+        value: probability(ppm),
+        interval_low: probability(ppm / 2),
+        interval_high: probability(ppm * 2),
+        learned_from: 5_000,
+        doubts: doubts.iter().map(ToString::to_string).collect(),
+        base_thousandths: -3_500,
+        parts: vec![PredictionPart {
+            fact: "service_failure_rate".to_owned(),
+            value: "4 %".to_owned(),
+            thousandths: 250,
+        }],
+    }
+}
+
+fn assessed_by(prediction: &Prediction) -> Assessment {
+    let (content, cmdb) = (small_tested_change("t2"), super::one_of_each_tier());
+    let history = History { requester: recent(100, 0), ..History::default() };
+    assess(&AssessmentFacts {
+        content: &content,
+        cmdb: &cmdb,
+        history: &history,
+        prediction: Some(prediction),
+        similar: &[],
+        covered_by_model: false,
+    })
+}
+
+#[test]
+fn a_model_that_is_sure_has_the_last_word_and_is_kept_with_its_reasons() {
+    for ppm in [400, 40_000] {
+        let prediction = predicted(ppm, &[]);
+        let assessment = assessed_by(&prediction);
+        let failure = &assessment.failure;
+        assert_eq!((failure.value, failure.source), (prediction.value, ProbabilitySource::Model));
+        assert_eq!((failure.interval_high, failure.rests_on), (prediction.interval_high, 5_000));
+        assert_eq!(failure.prediction.as_ref(), Some(&prediction));
+        let factor = &assessment.factors.probability;
+        let sum: i64 = factor.contributions.iter().map(|part| i64::from(part.tenths)).sum();
+        assert_eq!(sum, i64::from(factor.value.get()));
+        assert_eq!(factor.contributions.last().unwrap().source, "model");
+        assert!(assessment.floors.is_empty(), "{:?}", assessment.floors);
+    }
+}
+
+#[test]
+fn a_model_that_is_not_sure_may_raise_the_probability_and_leaves_the_decision_to_a_person() {
+    let doubt = "nothing like it was among the changes it learned from";
+    let lower = assessed_by(&predicted(400, &[doubt]));
+    assert_eq!((lower.failure.value.get(), lower.failure.source), (10_000, ProbabilitySource::History));
+    assert!(lower.failure.prediction.is_some(), "what it said is kept");
+    let higher = assessed_by(&predicted(40_000, &[doubt]));
+    assert_eq!((higher.failure.value.get(), higher.failure.source), (40_000, ProbabilitySource::Model));
+    for assessment in [lower, higher] {
+        assert_eq!(assessment.level, Level::Medium);
+        assert!(assessment.floors[0].sentence.contains(doubt), "{:?}", assessment.floors);
+    }
 }

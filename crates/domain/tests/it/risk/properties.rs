@@ -134,6 +134,8 @@ impl Situation {
             content: &self.content,
             cmdb,
             history: &self.history,
+            prediction: None,
+            similar: &[],
             covered_by_model: self.covered_by_model,
         })
     }

@@ -44,6 +44,8 @@ pub(super) fn card(risk: &Risk) -> Markup {
             (level(risk))
             (facts(told))
             (findings(told))
+            (similar(told))
+            @if let Some(prediction) = &told.probability.model { (reasons(prediction)) }
             details {
                 summary { "What each factor is made of" }
                 dl.factors { @for factor in &told.factors { (factor_parts(factor)) } }
@@ -175,6 +177,10 @@ fn facts(told: &wire::Risk) -> Markup {
                 "Tests: " (format::words(&told.testing_requirement).to_lowercase()) ". Rollback plan: "
                 (format::words(&told.rollback_requirement).to_lowercase()) "."
             }
+            @if !told.compliance.is_empty() {
+                dt { "Falls under" }
+                dd { (told.compliance.join(", ")) }
+            }
             @if !told.missing.is_empty() {
                 dt { "Not known" }
                 dd { ul.plain-list { @for missing in &told.missing { li { (format::marked(&format::sentence(missing))) } } } }
@@ -204,6 +210,46 @@ fn findings(told: &wire::Risk) -> Markup {
             }
         }
     }
+}
+
+/// Past changes like it, and how they ended.
+fn similar(told: &wire::Risk) -> Markup {
+    html! {
+        @if !told.similar.is_empty() {
+            h3 { "Past changes like it" }
+            ul.plain-list {
+                @for one in &told.similar {
+                    li {
+                        @if one.change.starts_with("CHG-") {
+                            a href={ "/changes/" (one.change) } { (one.change) }
+                        } @else { (one.change) }
+                        " " (format!("{:.0} %", one.likeness_percent)) " alike, "
+                        b { (format::words(&one.outcome).to_lowercase()) } ": " (one.shared.join(", "))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a model's prediction is made of.
+fn reasons(prediction: &wire::Prediction) -> Markup {
+    html! {
+        details {
+            summary { "Why model " (prediction.model) " says " (format!("{:.1} %", prediction.percent)) }
+            @for doubt in &prediction.doubts { p { b { "Not sure: " } (doubt) } }
+            ul.plain-list {
+                li { (log_odds(prediction.base)) " log-odds of any change" }
+                @for part in &prediction.parts {
+                    li { (log_odds(part.log_odds)) " " (format::words(&part.fact)) ": " (part.value) }
+                }
+            }
+        }
+    }
+}
+
+fn log_odds(value: f64) -> String {
+    format!("{value:+.2}").replace('-', "−")
 }
 
 fn factor_parts(factor: &Factor) -> Markup {
