@@ -1,4 +1,4 @@
-//! Our own form, which people write and `cmdb show --output yaml` can write:
+//! Our own form, which people write and `cmdb show --yaml` writes:
 //!
 //! ```yaml
 //! version: 1
@@ -42,7 +42,7 @@ use super::{Imported, Problem};
 const VERSION: u32 = 1;
 /// How much of a reader's message is repeated, in characters.
 const MESSAGE_CHARS_MAX: usize = 300;
-const SEE_FORM: &str = "write it as `cmdb show --output yaml` does";
+const SEE_FORM: &str = "write it as `cmdb show --yaml` does";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::catalog::Strength;
-use domain::cmdb::RelationType;
+use domain::cmdb::{RELATIONS_MAX, RelationType};
 use domain::id::CiName;
 
 use super::super::draft::{Drafts, Place};
@@ -49,6 +49,7 @@ struct Edge {
 #[derive(Debug, Default)]
 pub(super) struct Edges {
     edges: Vec<Edge>,
+    beyond_limit: usize,
     pub(super) implied: Vec<Implied>,
     pub(super) images: super::images::Images,
     /// The ConfigMaps that pods of the import read.
@@ -103,7 +104,7 @@ impl Edges {
             line => format!("{because} (line {line})"),
         };
         let (from, strength) = (found.by.id.clone(), found.strength);
-        self.edges.push(Edge { from, relation_type, to, strength, because });
+        self.push(Edge { from, relation_type, to, strength, because });
     }
 
     /// Another item than the object that says it states a relation to that object or to something that it names.
@@ -120,7 +121,15 @@ impl Edges {
             line => format!("{because} ({})", Place::new(&found.by.place.file, line)),
         };
         let (from, to, strength) = (from.clone(), to.clone(), found.strength);
-        self.edges.push(Edge { from, relation_type, to, strength, because });
+        self.push(Edge { from, relation_type, to, strength, because });
+    }
+
+    fn push(&mut self, edge: Edge) {
+        if self.edges.len() < RELATIONS_MAX {
+            self.edges.push(edge);
+        } else {
+            self.beyond_limit += 1;
+        }
     }
 
     pub(super) fn report(&mut self, problem: Problem) {
@@ -139,6 +148,12 @@ impl Edges {
             if let Some(draft) = drafts.get_mut(&from) {
                 draft.relate(relation_type, to, strength, &because);
             }
+        }
+        if self.beyond_limit > 0 {
+            let what =
+                format!("{} relations beyond the {RELATIONS_MAX} accepted are left out", self.beyond_limit);
+            let next_step = "import fewer objects at once".to_owned();
+            imported.report(Problem { file: "the whole import".to_owned(), line: None, what, next_step });
         }
         imported.skipped.selectors_without_match += self.selectors_without_match;
         self.problems.into_iter().for_each(|problem| imported.report(problem));

@@ -34,9 +34,9 @@ impl<'a> Selector<'a> {
         self.0.iter().all(|requirement| requirement.is_met(labels))
     }
 
-    /// A label that everything selected has, with its value; a way to look matches up.
-    pub(super) fn certain(&self) -> Option<(&'a str, &'a str)> {
-        self.0.iter().find_map(|requirement| match requirement {
+    /// The labels that everything selected has, with their values; ways to look matches up.
+    pub(super) fn certain(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.iter().filter_map(|requirement| match requirement {
             Requirement::In(key, values) => match values.as_slice() {
                 [value] => Some((*key, *value)),
                 _ => None,

@@ -89,14 +89,15 @@ impl World {
 
     /// The objects of a namespace whose pods have the labels.
     pub(super) fn selected(&self, namespace: &str, selector: &Selector<'_>) -> Vec<&Object> {
-        let candidates = match selector.certain() {
-            Some((key, value)) => {
-                let label = (namespace.to_owned(), key.to_owned(), value.to_owned());
-                self.by_pod_label.get(&label)
-            }
-            None => self.with_pods.get(namespace),
+        let with_label = |(key, value): (&str, &str)| {
+            let label = (namespace.to_owned(), key.to_owned(), value.to_owned());
+            self.by_pod_label.get(&label).map_or(&[][..], Vec::as_slice)
         };
-        let objects = candidates.into_iter().flatten().filter_map(|at| self.objects.get(*at));
+        // Of several labels the rarest one leaves the least to look at.
+        let rarest = selector.certain().map(with_label).min_by_key(|with_label| with_label.len());
+        let all = || self.with_pods.get(namespace).map_or(&[][..], Vec::as_slice);
+        let candidates = rarest.unwrap_or_else(all).iter();
+        let objects = candidates.filter_map(|at| self.objects.get(*at));
         objects.filter(|object| selector.matches(object.pod_labels())).collect()
     }
 
