@@ -88,13 +88,15 @@ fn shapley_values_are_those_of_the_library() {
     let failed: Vec<f64> =
         outcomes(&table, &rows).iter().map(|failed| f64::from(u8::from(*failed))).collect();
     let share = failed.iter().sum::<f64>() / 3_000.0;
+    #[expect(clippy::cast_possible_truncation, reason = "the library computes with single precision")]
+    let leaf_weight = (20.0 * share * (1.0 - share)) as f32;
     let mut booster = GradientBooster::default()
         .set_iterations(40)
         .set_learning_rate(0.02)
         .set_max_depth(16)
         .set_max_leaves(15)
         .set_l2(10.0)
-        .set_min_leaf_weight((20.0 * share * (1.0 - share)) as f32)
+        .set_min_leaf_weight(leaf_weight)
         .set_initialize_base_score(true)
         .set_parallel(false)
         .set_seed(1);

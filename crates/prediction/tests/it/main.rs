@@ -1,4 +1,9 @@
-//! Tests of the crate from outside.
+//! Predictions as their users meet them: against other implementations, by hand, and by property.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests stop the test that calls them"
+)]
 
 mod calibration;
 mod features;
