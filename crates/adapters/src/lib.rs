@@ -10,6 +10,7 @@
 pub mod cmdb;
 pub mod execute;
 pub mod git;
+pub mod history;
 pub mod mask;
 pub mod metrics;
 pub mod notify;

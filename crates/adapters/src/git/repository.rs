@@ -70,6 +70,10 @@ impl Repository {
         Ok(Self { git: Git::new(&root), root })
     }
 
+    pub(super) fn git(&self) -> &Git {
+        &self.git
+    }
+
     /// The top folder of the working tree.
     pub fn root(&self) -> &Path {
         &self.root
@@ -187,7 +191,8 @@ impl Repository {
         Ok(Remote::choose(&String::from_utf8_lossy(&answer.stdout)))
     }
 
-    fn is_shallow(&self) -> Result<bool, GitError> {
+    /// Whether this is a shallow clone, in which earlier commits are missing.
+    pub fn is_shallow(&self) -> Result<bool, GitError> {
         Ok(self.git.text(&["rev-parse", "--is-shallow-repository"])?.trim() == "true")
     }
 
@@ -319,7 +324,7 @@ pub fn branch_name(reference: &str) -> &str {
 }
 
 /// The start of a text without the space around it.
-fn start(text: &str, max_chars: usize) -> String {
+pub(super) fn start(text: &str, max_chars: usize) -> String {
     text.trim().chars().take(max_chars).collect()
 }
 

@@ -183,6 +183,22 @@ pub enum HistoryError {
         /// Where it departs from that.
         line: u64,
     },
+    /// What the mapping says of every change is not accepted.
+    #[error("the mapping, under `[always]`, `{field}`: {message}")]
+    Always {
+        /// The fact.
+        field: &'static str,
+        /// What is wrong, and the accepted form.
+        message: String,
+    },
+    /// A clone in which earlier commits are missing.
+    #[error(
+        "`{folder}` is a shallow clone, which lacks earlier commits; run `git fetch --unshallow` there first"
+    )]
+    Shallow {
+        /// Where it is.
+        folder: String,
+    },
     /// Git cannot say.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -211,12 +227,12 @@ impl Iterator for PastChanges {
 /// When it cannot be read at all.
 pub fn open(source: &Source) -> Result<PastChanges, HistoryError> {
     let Source { path, form, mapping, now } = source;
-    let reading = |waiting| Reading::new(mapping.clone(), waiting, *now);
+    let reading = |usual| Reading::new(mapping, usual, *now);
     Ok(PastChanges(match form {
-        Form::Csv => Box::new(csv::open(path, reading(csv::WAITING))?),
-        Form::JsonLines => Box::new(jsonl::open(path, reading(jsonl::WAITING))?),
-        Form::ServiceNow => Box::new(servicenow::open(path, reading(servicenow::WAITING))?),
-        Form::Git(settings) => Box::new(git::open(path, settings, reading(git::WAITING))?),
+        Form::Csv => Box::new(csv::open(path, reading(csv::USUAL)?)?),
+        Form::JsonLines => Box::new(jsonl::open(path, reading(jsonl::USUAL)?)?),
+        Form::ServiceNow => Box::new(servicenow::open(path, reading(servicenow::usual())?)?),
+        Form::Git(settings) => Box::new(git::open(path, settings, reading(git::USUAL)?)?),
     }))
 }
 

@@ -66,9 +66,9 @@ impl TimeForm {
 
 /// A whole number; tables that passed through a program for statistics write it with `.0`.
 fn whole(text: &str) -> Option<i64> {
-    let digits = text.split_once('.').map_or(text, |(whole, rest)| {
-        if rest.bytes().all(|digit| digit == b'0') { whole } else { text }
-    });
+    let digits = text
+        .split_once('.')
+        .map_or(text, |(whole, rest)| if rest.bytes().all(|digit| digit == b'0') { whole } else { text });
     digits.parse().ok()
 }
 
