@@ -41,7 +41,7 @@ pub struct Replica {
     pub place: Place,
     created: Vec<Pattern>,
     closed: Vec<Pattern>,
-    /// Streams that changes rest on: actors and the service catalogue.
+    /// Streams that changes rest on: actors and the CMDB.
     base: Base,
     _places: Places,
 }
@@ -218,7 +218,7 @@ async fn read(place: &Place) -> Result<(Base, Vec<Pattern>)> {
 }
 
 async fn base(store: &Store) -> Result<Base> {
-    let mut names = vec![StreamName::new("catalog")?];
+    let mut names = vec![StreamName::new("cmdb")?];
     names
         .extend(store.streams("actor/", None, STREAMS_PAGE_MAX).await?.into_iter().map(|found| found.stream));
     let mut base = Vec::with_capacity(names.len());
@@ -248,10 +248,10 @@ async fn patterns(store: &Store, base: &Base) -> Result<Vec<Pattern>> {
     Ok(patterns)
 }
 
-/// What a server checks in the transaction of a create: the catalogue's version and the requester's.
+/// What a server checks in the transaction of a create: the CMDB's version and the requester's.
 fn guards(base: &Base, requester: &ActorId) -> Vec<Guard> {
     let requester = format!("actor/{requester}");
-    let read = base.iter().filter(|(stream, _)| ["catalog", requester.as_str()].contains(&stream.as_str()));
+    let read = base.iter().filter(|(stream, _)| ["cmdb", requester.as_str()].contains(&stream.as_str()));
     let guard = |(stream, events): &(StreamName, Vec<Value>)| Guard::StreamVersion {
         stream: stream.clone(),
         version: events.len() as u64,

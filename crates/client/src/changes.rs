@@ -26,6 +26,8 @@ pub struct ChangeFilter {
     pub requester: Option<String>,
     /// A service that is changed.
     pub service: Option<String>,
+    /// A configuration item that is changed, be it named as such or as a service.
+    pub ci: Option<String>,
     /// Where it is changed.
     pub environment: Option<String>,
     /// Words of the title or description.
@@ -63,7 +65,7 @@ impl Client {
     pub async fn list_changes(&self, filter: &ChangeFilter) -> Result<Page<ChangeSummary>, ClientError> {
         let ChangeFilter { state, change_type, category, level, requester, service, environment, .. } =
             filter;
-        let ChangeFilter { text, created_after, created_before, sort, cursor, limit, .. } = filter;
+        let ChangeFilter { ci, text, created_after, created_before, sort, cursor, limit, .. } = filter;
         self.get(&["changes"])
             .query("state", state.as_deref())
             .query("type", change_type.as_deref())
@@ -71,6 +73,7 @@ impl Client {
             .query("level", level.as_deref())
             .query("requester", requester.as_deref())
             .query("service", service.as_deref())
+            .query("ci", ci.as_deref())
             .query("environment", environment.as_deref())
             .query("q", text.as_deref())
             .query("created_after", created_after.as_deref())

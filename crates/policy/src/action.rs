@@ -96,8 +96,8 @@ actions!(
     IssueToken = "issue_token",
     /// Revoke a token of an actor.
     RevokeToken = "revoke_token",
-    /// Replace the service catalogue.
-    ApplyCatalog = "apply_catalog",
+    /// Describe configuration items, services among them, or withdraw them.
+    EditCmdb = "edit_cmdb",
 );
 
 impl Action {

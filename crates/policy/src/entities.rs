@@ -41,7 +41,7 @@ pub(crate) struct Vocabulary {
     account: EntityTypeName,
     action: EntityTypeName,
     actor: EntityTypeName,
-    catalog: EntityTypeName,
+    cmdb: EntityTypeName,
     category: EntityTypeName,
     change: EntityTypeName,
     change_type: EntityTypeName,
@@ -66,7 +66,7 @@ impl Vocabulary {
             account: name("Account")?,
             action: name("Action")?,
             actor: name("Actor")?,
-            catalog: name("Catalog")?,
+            cmdb: name("Cmdb")?,
             category: name("Category")?,
             change: name("Change")?,
             change_type: name("ChangeType")?,
@@ -141,7 +141,7 @@ impl Vocabulary {
                 attributes.extend(self.owner(actor.owner.as_ref()));
                 (uid(&self.account, actor.id.as_str()), attributes)
             }
-            Resource::Catalog => return Ok((uid(&self.catalog, "catalog"), None)),
+            Resource::Cmdb => return Ok((uid(&self.cmdb, "cmdb"), None)),
             Resource::Log => return Ok((uid(&self.log, "log"), None)),
             Resource::System => return Ok((uid(&self.system, "system"), None)),
         };

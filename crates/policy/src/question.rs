@@ -109,8 +109,8 @@ pub enum Resource {
     Incident(IncidentResource),
     /// An actor with its tokens, as the thing that is managed or acted for.
     Actor(ActorResource),
-    /// The service catalogue.
-    Catalog,
+    /// The CMDB.
+    Cmdb,
     /// The audit log.
     Log,
     /// The system as a whole; what creating a change is asked of.

@@ -6,6 +6,7 @@ use domain::actor::ActorRefusal;
 use domain::authorization::Violation;
 use domain::catalog::CatalogError;
 use domain::change::{CorruptChange, Refusal};
+use domain::cmdb::CmdbError;
 use domain::incident::{CorruptIncident, IncidentRefusal};
 use store::{AppendError, LeaseError, StoreError};
 
@@ -29,9 +30,20 @@ pub enum Failure {
     /// An actor's record refuses.
     #[error(transparent)]
     Actor(#[from] ActorRefusal),
-    /// The catalogue refuses.
+    /// The file of services contradicts itself or the CMDB.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// Descriptions of configuration items contradict themselves or exceed a limit.
+    #[error(transparent)]
+    Cmdb(#[from] CmdbError),
+    /// Neither a source describes such a configuration item nor does a relation name it.
+    #[error("there is no configuration item `{name}`")]
+    UnknownItem {
+        /// What was named.
+        name: String,
+        /// Items whose ids are spelt almost like it.
+        suggestions: Vec<String>,
+    },
     /// A field does not have the accepted form.
     #[error(transparent)]
     Field(#[from] FieldError),

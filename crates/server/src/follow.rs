@@ -1,7 +1,7 @@
-//! Taking note of what other servers write to the same log, so that this one knows their actors, tokens and services.
+//! Taking note of what other servers write to the same log, so that this one knows their actors, tokens and configuration items.
 //!
 //! A server that is alone with its log has nothing to follow. Reading something twice is harmless: actors and the
-//! catalogue are known by version, endings by change.
+//! CMDB are known by version, endings by change.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

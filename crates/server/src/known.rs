@@ -1,4 +1,4 @@
-//! What the server keeps in memory: actors, the service catalogue, and how changes have ended.
+//! What the server keeps in memory: actors, the CMDB, and how changes have ended.
 //!
 //! All of it is folded from the log at the start and moved on by each commit of this server. A decision that rests on
 //! it is committed under guards on the versions it was read at, so that a stale copy can delay a decision but never
@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::Timestamp;
 use domain::actor::{Actor, ActorEvent, Directory};
-use domain::catalog::{Catalog, CatalogEvent};
 use domain::change::{Category, Change, ChangeType, Outcome, State};
-use domain::cmdb::{CiEvent, Cmdb, Description, SourceName};
+use domain::cmdb::{CiEvent, Cmdb};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::risk::{Age, History, Record};
 use store::ClosedChange;
@@ -23,12 +22,12 @@ use crate::record::Recorded;
 pub(crate) struct Known {
     /// All actors.
     pub directory: Directory,
-    /// The service catalogue.
-    pub catalog: Catalog,
-    /// Every configuration item; the services of the catalogue are some of them.
+    /// Every configuration item.
     pub cmdb: Cmdb,
-    /// Version of the catalogue's stream.
-    pub catalog_version: u64,
+    /// Version of the CMDB's stream.
+    pub cmdb_version: u64,
+    /// Time of the last edit of the CMDB.
+    pub cmdb_at: Timestamp,
     /// How changes have ended.
     pub endings: Endings,
 }
@@ -53,23 +52,30 @@ impl Known {
         Ok(())
     }
 
-    /// Folds an event of the catalogue.
-    pub(crate) fn apply_catalog(&mut self, recorded: &Recorded<CatalogEvent>) {
-        if recorded.version > self.catalog_version {
-            self.catalog = std::mem::take(&mut self.catalog).evolve(&recorded.event);
-            let (name, event) = match &recorded.event {
-                CatalogEvent::ServiceDeclared { service } => {
-                    let description = Description::of_service(service);
-                    (&service.name, CiEvent::Described { description })
-                }
-                CatalogEvent::ServiceRetired { name } => {
-                    (name, CiEvent::Withdrawn { source: SourceName::catalog() })
-                }
-            };
-            self.cmdb.evolve(&CiName::from(name), &event, recorded.envelope.at);
-            self.catalog_version = recorded.version;
+    /// Takes an edit of the CMDB in, unless it is known already. Edits are told in the order of their versions.
+    pub(crate) fn apply_edit(&mut self, edit: &RecordedEdit) {
+        if edit.version > self.cmdb_version {
+            for (name, recorded) in &edit.items {
+                self.apply_item(name, recorded);
+            }
+            self.cmdb_version = edit.version;
         }
     }
+
+    /// Folds an event of a configuration item.
+    pub(crate) fn apply_item(&mut self, name: &CiName, recorded: &Recorded<CiEvent>) {
+        self.cmdb.evolve(name, &recorded.event, recorded.envelope.at);
+        self.cmdb_at = self.cmdb_at.max(recorded.envelope.at);
+    }
+}
+
+/// Items that were edited together, as the log has it.
+#[derive(Debug)]
+pub(crate) struct RecordedEdit {
+    /// Version of the CMDB's stream that the edit led to.
+    pub version: u64,
+    /// What happened to each item.
+    pub items: Vec<(CiName, Recorded<CiEvent>)>,
 }
 
 /// How a change ended, as far as later assessments ask.

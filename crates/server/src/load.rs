@@ -1,16 +1,22 @@
-//! Reading what the log holds: incidents, and everything that is kept in memory.
+//! Reading what the log holds: incidents, configuration items, and everything that is kept in memory.
 
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
 use domain::actor::ActorEvent;
-use domain::catalog::CatalogEvent;
-use domain::id::{ActorId, IncidentId};
+use domain::cmdb::{CiEvent, CmdbEvent, Item};
+use domain::id::{ActorId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
-use store::{STREAMS_PAGE_MAX, Store, StreamName};
+use store::{EventPlace, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX, Store, StoredEvent, StreamName, StreamSet};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::known::{Ending, Known};
+use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recorded, decode};
-use crate::work::catalog_stream;
+use crate::work::cmdb_stream;
+
+/// Edits of the CMDB read at once.
+const EDITS_PAGE: usize = 64;
 
 /// An incident and everything that ever happened to it.
 ///
@@ -54,9 +60,7 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
             Some(_) | None => break,
         }
     }
-    for stored in store.read_stream(&catalog_stream()?, 1).await? {
-        known.apply_catalog(&decode::<CatalogEvent>(stored)?);
-    }
+    cmdb(store, &mut known).await?;
     for closed in store.closed_changes().await? {
         known.endings.add(&Ending::of_row(closed));
     }
@@ -72,7 +76,105 @@ async fn refresh_actor(store: &Store, known: &mut Known, stream: &StreamName) ->
     Ok(())
 }
 
-/// Reads an actor's or the catalogue's newest events, because another server has written some.
+/// Folds every configuration item, a page of events at a time.
+async fn cmdb(store: &Store, known: &mut Known) -> Result<(), Failure> {
+    // The version first: what is written meanwhile is then read once more, in its order, and ends as it should.
+    let version = store.stream_version(&cmdb_stream()?).await?;
+    let items = StreamSet::WithPrefix("ci/".to_owned());
+    let mut after = None;
+    loop {
+        let page = store.read_streams(&items, after.as_ref(), LOG_PAGE_EVENTS_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(EventPlace::of(last));
+        for stored in page {
+            let (name, recorded) = item_event(stored)?;
+            known.apply_item(&name, &recorded);
+        }
+    }
+    known.cmdb_version = version;
+    loop {
+        let edits = edits_after(store, known.cmdb_version).await?;
+        edits.iter().for_each(|edit| known.apply_edit(edit));
+        if edits.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// The edits that led from a version of the CMDB to later ones, in order: the next few, or none when there are none.
+async fn edits_after(store: &Store, version: u64) -> Result<Vec<RecordedEdit>, Failure> {
+    let stream = cmdb_stream()?;
+    let after = EventPlace { stream: stream.clone(), version };
+    let page = store.read_streams(&StreamSet::Named(vec![stream]), Some(&after), EDITS_PAGE).await?;
+    let mut edits = Vec::with_capacity(page.len());
+    for stored in page {
+        let recorded = decode::<CmdbEvent>(stored)?;
+        let CmdbEvent::Edited { described, withdrawn, .. } = recorded.event;
+        // The events of the items stand right behind it, written in the same append.
+        let count = usize::try_from(u64::from(described) + u64::from(withdrawn)).unwrap_or(usize::MAX);
+        let events = store.read_log(recorded.index + 1, count).await?;
+        let items = events.into_iter().map(item_event).collect::<Result<_, _>>()?;
+        edits.push(RecordedEdit { version: recorded.version, items });
+    }
+    Ok(edits)
+}
+
+fn item_event(stored: StoredEvent) -> Result<(CiName, Recorded<CiEvent>), Failure> {
+    let (index, name) = (stored.index, stored.stream.as_ci());
+    let name = name.ok_or_else(|| Failure::Internal(format!("entry {index} is of no configuration item")))?;
+    Ok((name, decode(stored)?))
+}
+
+/// A configuration item as the log has it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoredItem {
+    /// What each source says of it.
+    pub item: Item,
+    /// Number of its events.
+    pub version: u64,
+    /// Time of its last event; none when there is none.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// Configuration items of which something is recorded, by name; at most [`STREAMS_PAGE_MAX`] at once.
+///
+/// # Errors
+/// When too many are asked for, or the store or the log fails.
+pub(crate) async fn items(
+    store: &Store,
+    names: impl IntoIterator<Item = &CiName>,
+) -> Result<BTreeMap<CiName, StoredItem>, Failure> {
+    let streams = StreamSet::Named(names.into_iter().map(StreamName::ci).collect());
+    let mut items: BTreeMap<CiName, StoredItem> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = store.read_streams(&streams, after.as_ref(), LOG_PAGE_EVENTS_MAX).await?;
+        let Some(last) = page.last() else { return Ok(items) };
+        after = Some(EventPlace::of(last));
+        for stored in page {
+            let (name, recorded) = item_event(stored)?;
+            items.entry(name).or_default().follow(&recorded);
+        }
+    }
+}
+
+impl StoredItem {
+    /// The item after its next event.
+    pub(crate) fn followed_by(&self, recorded: &Recorded<CiEvent>) -> Self {
+        let mut after = self.clone();
+        after.follow(recorded);
+        after
+    }
+
+    /// Takes the item's next event in.
+    pub(crate) fn follow(&mut self, recorded: &Recorded<CiEvent>) {
+        self.item = std::mem::take(&mut self.item).evolve(&recorded.event, recorded.envelope.at);
+        self.version = recorded.version;
+        self.updated_at = Some(recorded.envelope.at);
+    }
+}
+
+/// Reads an actor's or the CMDB's newest events, because another server has written some.
 ///
 /// # Errors
 /// When the store or the log fails.
@@ -84,11 +186,15 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
         for event in stored {
             known.apply_actor(&id, &decode::<ActorEvent>(event)?)?;
         }
-    } else if *stream == catalog_stream()? {
-        let stored = app.store.read_stream(stream, 1).await?;
-        let mut known = app.known_mut();
-        for event in stored {
-            known.apply_catalog(&decode::<CatalogEvent>(event)?);
+    } else if *stream == cmdb_stream()? || stream.as_ci().is_some() {
+        loop {
+            let version = app.known().cmdb_version;
+            let edits = edits_after(&app.store, version).await?;
+            if edits.is_empty() {
+                break;
+            }
+            let mut known = app.known_mut();
+            edits.iter().for_each(|edit| known.apply_edit(edit));
         }
     }
     Ok(())

@@ -1,13 +1,15 @@
 //! Projection rows from what they project. The same functions serve each commit and a rebuild from the log.
 
 use domain::change::{Change, Retrospective, State};
+use domain::id::CiName;
 use domain::incident::Incident;
 use domain::priority::{Magnitude, Priority};
 use store::{
-    ChangeRow, EndingRow, IncidentRow, ProjectError, ProjectionRow, RiskRow, StoredEvent, StreamName,
+    ChangeRow, CiFacts, CiRow, EndingRow, IncidentRow, ProjectError, ProjectionRow, RiskRow, StoredEvent,
+    StreamName,
 };
 
-use crate::load::fold_incident;
+use crate::load::{StoredItem, fold_incident};
 use crate::record::{Recorded, decode};
 use crate::work::fold;
 
@@ -78,6 +80,25 @@ pub fn incident(incident: &Incident) -> ProjectionRow {
     }))
 }
 
+/// The row of a configuration item; none when nothing is recorded of it.
+pub(crate) fn ci(id: &CiName, stored: &StoredItem) -> Option<ProjectionRow> {
+    let facts = stored.item.view().map(|view| CiFacts {
+        ci_type: view.ci_type.value,
+        tier: view.tier.map(|known| known.value),
+        owner: view.owner.map(|known| known.value.to_string()),
+        environment: view.environment.map(|known| known.value.clone()),
+        lifecycle: view.lifecycle.value,
+    });
+    let row = CiRow {
+        id: id.clone(),
+        facts,
+        sources: stored.item.statements().keys().cloned().collect(),
+        version: stored.version,
+        updated_at: stored.updated_at?,
+    };
+    Some(ProjectionRow::Ci(Box::new(row)))
+}
+
 /// The rows of a whole stream, for a rebuild. Streams that are not projected give none.
 ///
 /// # Errors
@@ -90,6 +111,12 @@ pub fn stream(name: &StreamName, events: Vec<StoredEvent>) -> Result<Vec<Project
     if let Some(id) = name.as_str().strip_prefix("incident/") {
         let trail: Vec<Recorded<_>> = events.into_iter().map(decode).collect::<Result<_, _>>()?;
         return Ok(fold_incident(id.parse()?, &trail)?.iter().map(incident).collect());
+    }
+    if let Some(id) = name.as_ci() {
+        let trail: Vec<Recorded<_>> = events.into_iter().map(decode).collect::<Result<_, _>>()?;
+        let mut stored = StoredItem::default();
+        trail.iter().for_each(|recorded| stored.follow(recorded));
+        return Ok(ci(&id, &stored).into_iter().collect());
     }
     Ok(Vec::new())
 }

@@ -2,8 +2,8 @@
 
 use domain::Timestamp;
 use domain::actor::ActorEvent;
-use domain::catalog::CatalogEvent;
 use domain::change::ChangeEvent;
+use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::id::{ActorId, PolicyId};
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
@@ -21,7 +21,8 @@ pub(crate) trait Recordable: Serialize + DeserializeOwned + Clone {}
 impl Recordable for ChangeEvent {}
 impl Recordable for IncidentEvent {}
 impl Recordable for ActorEvent {}
-impl Recordable for CatalogEvent {}
+impl Recordable for CiEvent {}
+impl Recordable for CmdbEvent {}
 impl Recordable for SecurityEvent {}
 
 /// When, by whom and on what grounds an event was recorded.

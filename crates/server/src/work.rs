@@ -187,7 +187,7 @@ impl ChangeWork {
         let requirements = requirements(&app.config.approvals, Case::of(&assessment, permitted));
         let automated = requirements.automated;
         let record = Command::RecordAssessment { assessment: Box::new(assessment), requirements };
-        self.guards.push(Guard::StreamVersion { stream: catalog_stream()?, version: known.catalog_version });
+        self.guards.push(Guard::StreamVersion { stream: cmdb_stream()?, version: known.cmdb_version });
         self.answered(app, &system, Action::Assess, &decide(Action::Assess), &record)?;
         if automated {
             self.answered(app, &system, Action::PreApprove, &pre_approval, &Command::PreApprove)
@@ -327,10 +327,10 @@ pub(crate) fn actor_stream(id: &ActorId) -> Result<StreamName, Failure> {
     StreamName::new(format!("actor/{id}")).map_err(|error| Failure::Internal(error.to_string()))
 }
 
-/// The stream of the service catalogue.
+/// The stream of the CMDB's edits.
 ///
 /// # Errors
 /// Never, as long as the name is a stream name.
-pub(crate) fn catalog_stream() -> Result<StreamName, Failure> {
-    StreamName::new("catalog").map_err(|error| Failure::Internal(error.to_string()))
+pub(crate) fn cmdb_stream() -> Result<StreamName, Failure> {
+    StreamName::new("cmdb").map_err(|error| Failure::Internal(error.to_string()))
 }

@@ -13,3 +13,5 @@ pub use view::{
 
 /// Most items that one edit describes and withdraws.
 pub const EDIT_ITEMS_MAX: usize = 500;
+/// Most bytes that a description may have as JSON so that it can certainly be recorded.
+pub const DESCRIPTION_BYTES_MAX: usize = 60_000;

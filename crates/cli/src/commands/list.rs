@@ -4,7 +4,7 @@ use api::change::ChangeSummary;
 use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page};
 use client::ChangeFilter;
 use domain::change::{Category, ChangeType, StateName};
-use domain::id::{ActorName, EnvironmentName, ServiceName};
+use domain::id::{ActorName, CiName, EnvironmentName, ServiceName};
 use jiff::Timestamp;
 
 use super::Outcome;
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// Only changes of this service
     #[arg(long, value_name = "NAME")]
     service: Option<ServiceName>,
+    /// Only changes that name this configuration item, as such or as a service
+    #[arg(long, value_name = "ID")]
+    ci: Option<CiName>,
     /// Only changes of this environment
     #[arg(long, value_name = "NAME")]
     environment: Option<EnvironmentName>,
@@ -85,6 +88,7 @@ impl From<Args> for Plan {
             level: args.level,
             requester: args.requester.map(|requester| requester.to_string()),
             service: args.service.map(|service| service.to_string()),
+            ci: args.ci.map(|ci| ci.to_string()),
             environment: args.environment.map(|environment| environment.to_string()),
             text: args.text,
             created_after: args.created_after.map(|instant| instant.to_string()),

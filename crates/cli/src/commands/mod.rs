@@ -11,6 +11,7 @@ mod backup;
 mod cancel;
 mod catalog;
 mod close;
+mod cmdb;
 mod comment;
 mod completions;
 mod config;
@@ -112,8 +113,10 @@ pub(crate) enum Command {
     Incident(incident::Args),
     /// Read, verify and prove the audit log
     Audit(audit::Args),
-    /// The service catalogue
+    /// The file of services, in the simple form that people keep
     Catalog(catalog::Args),
+    /// Configuration items: import, list, show, what a failure of one reaches
+    Cmdb(cmdb::Args),
     /// People, agents and services that may act
     Actor(actor::Args),
     /// Access tokens of an actor
@@ -172,6 +175,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Incident(args) => shell.block_on(incident::run(args, shell)),
         Command::Audit(args) => audit::run(args, shell),
         Command::Catalog(args) => shell.block_on(catalog::run(args, shell)),
+        Command::Cmdb(args) => shell.block_on(cmdb::run(args, shell)),
         Command::Actor(args) => shell.block_on(actor::run(args, shell)),
         Command::Token(args) => shell.block_on(token::run(args, shell)),
         Command::Demo(args) => demo::run(&args, shell),

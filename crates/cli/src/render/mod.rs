@@ -6,6 +6,7 @@ pub(crate) mod actor;
 pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod change;
+pub(crate) mod cmdb;
 pub(crate) mod incident;
 pub(crate) mod plan;
 pub(crate) mod risk;

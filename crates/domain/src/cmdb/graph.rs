@@ -145,6 +145,13 @@ impl Cmdb {
         numbers.map(|number| Ci { cmdb: self, number }).filter(Ci::is_described)
     }
 
+    /// Every item that is known by name only, because a relation leads to it, in no particular order.
+    pub fn items_only_named(&self) -> impl Iterator<Item = Ci<'_>> {
+        let numbers = 0..super::index::narrow(self.names.numbers());
+        let named = numbers.map(|number| Ci { cmdb: self, number }).filter(|ci| !ci.is_described());
+        named.filter(|ci| !ci.name().is_empty())
+    }
+
     /// How many items are described.
     pub fn len(&self) -> usize {
         self.described

@@ -104,6 +104,12 @@ pub struct BlastRadius {
 }
 
 impl BlastRadius {
+    /// That of a change of unknown size to one item.
+    pub fn of_item(item: &CiName, cmdb: &Cmdb) -> Self {
+        let (services, items) = (BTreeSet::new(), BTreeSet::from([item.clone()]));
+        Self::of(&Scope::naming(&services, &items, cmdb), None, cmdb)
+    }
+
     pub(super) fn of(scope: &Scope<'_>, churn: Option<Churn>, cmdb: &Cmdb) -> Self {
         let mut dependents: Vec<_> = scope.reach.reached().map(Dependent::new).collect();
         dependents.sort_by_key(|dependent| (dependent.tier.is_none(), dependent.tier));

@@ -38,9 +38,17 @@ pub(super) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(super) fn of(content: &'a Content, cmdb: &'a Cmdb) -> Self {
+        Self::naming(&content.affected_services, &content.affected_cis, cmdb)
+    }
+
+    pub(super) fn naming(
+        affected_services: &'a BTreeSet<ServiceName>,
+        affected_cis: &'a BTreeSet<CiName>,
+        cmdb: &'a Cmdb,
+    ) -> Self {
         let (mut known, mut services) = (BTreeMap::new(), BTreeSet::new());
         let (mut unknown_services, mut unknown_cis) = (Vec::new(), Vec::new());
-        for name in &content.affected_services {
+        for name in affected_services {
             match cmdb.described(name.as_str()) {
                 Some(ci) => {
                     known.insert(ci.name(), ci);
@@ -49,7 +57,7 @@ impl<'a> Scope<'a> {
                 None => unknown_services.push(name),
             }
         }
-        for name in &content.affected_cis {
+        for name in affected_cis {
             match cmdb.described(name.as_str()) {
                 Some(ci) => {
                     known.insert(ci.name(), ci);

@@ -57,7 +57,7 @@ fn usual_resource(action: Action) -> Resource {
     match action {
         Action::Create => Resource::System,
         Action::ReadAudit => Resource::Log,
-        Action::ApplyCatalog => Resource::Catalog,
+        Action::EditCmdb => Resource::Cmdb,
         Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {
             Resource::Actor(ActorResource { id: actor("act_carol"), owner: None })
         }

@@ -70,7 +70,7 @@ fn a_policy_that_does_not_fit_the_schema_is_refused_with_file_line_and_next_step
         ),
         (
             "can never apply",
-            "HEADforbid (principal, action == Action::\"start\", resource is Catalog);".to_owned(),
+            "HEADforbid (principal, action == Action::\"start\", resource is Cmdb);".to_owned(),
         ),
     ];
     let cases: Vec<(&str, &str)> = cases.iter().map(|(name, text)| (*name, text.as_str())).collect();

@@ -37,7 +37,7 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
     let start = || ask(Action::Start).role(Role::Implementer);
     let agent = PrincipalKind::Agent;
     vec![
-        ("administrators-only", ask(Action::ApplyCatalog).role(Role::ChangeManager)),
+        ("administrators-only", ask(Action::EditCmdb).role(Role::ChangeManager)),
         ("agents-never-administer", ask(Action::IssueToken).kind(agent).role(Role::Administrator)),
         ("agents-never-satisfy-a-human-gate", ask(Action::Approve).kind(agent).authority(Role::Ciso)),
         ("approved-content-only", start().change(|change| change.digest_matches = false)),
@@ -222,9 +222,9 @@ fn acting_for_another_needs_the_granted_right() {
 
 #[test]
 fn an_action_on_the_wrong_kind_of_resource_is_refused() {
-    check(ask(Action::Approve).authority(Role::Cto).of(Resource::Catalog), "- policy-error");
+    check(ask(Action::Approve).authority(Role::Cto).of(Resource::Cmdb), "- policy-error");
     check(ask(Action::Read).of(Resource::Log), "- policy-error");
-    check(ask(Action::Read).of(Resource::Catalog), "+ everyone-reads");
+    check(ask(Action::Read).of(Resource::Cmdb), "+ everyone-reads");
 }
 
 #[test]

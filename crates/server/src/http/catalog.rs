@@ -1,15 +1,17 @@
-//! The service catalogue.
+//! The file of services: the services that people describe in the CMDB, in a simple form.
 
 use std::collections::BTreeSet;
 
 use api::catalog::{Applied, CatalogFile, Dependency};
 use axum::Json;
 use axum::extract::State;
-use domain::catalog::{self, CatalogEvent, Service, Tier};
+use domain::catalog::{self, Service, Tier};
+use domain::cmdb::{Difference, SourceName};
 use domain::id::ServiceName;
 use domain::text::FreeText;
 use policy::{Action, Resource};
 use serde::Deserialize;
+use store::STREAMS_PAGE_MAX;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,6 +21,7 @@ use super::problem::Rejection;
 use crate::app::SharedApp;
 use crate::ask;
 use crate::failure::Failure;
+use crate::load;
 use crate::use_cases::catalog as use_case;
 use crate::view;
 
@@ -33,7 +36,15 @@ async fn show_catalog(
     Authenticated(caller): Authenticated,
 ) -> Result<Json<CatalogFile>, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
-    Ok(Json(view::catalog(&app.known().catalog)))
+    let catalog = SourceName::catalog();
+    let mut names: Vec<_> = app.known().cmdb.described_by(&catalog).map(|ci| ci.to_name()).collect();
+    names.sort_unstable();
+    let mut services = Vec::with_capacity(names.len());
+    for names in names.chunks(STREAMS_PAGE_MAX) {
+        let items = load::items(&app.store, names).await?;
+        services.extend(items.iter().filter_map(|(name, stored)| view::service(name, &stored.item)));
+    }
+    Ok(Json(CatalogFile { services, retire: Vec::new() }))
 }
 
 /// Whether to write.
@@ -60,12 +71,13 @@ async fn apply_catalog(
     let retire = value.retire.iter().enumerate().map(|(at, name)| name_of(&format!("retire[{at}]"), name));
     let retire = retire.collect::<Result<BTreeSet<_>, _>>()?;
     let named = services.len();
-    let events = use_case::apply(&app, &caller, services, retire, query.dry_run).await?;
+    let edited = use_case::apply(&app, &caller, services, retire, query.dry_run).await?;
     let (mut declared, mut retired) = (Vec::new(), Vec::new());
-    for event in &events {
-        match event {
-            CatalogEvent::ServiceDeclared { service } => declared.push(service.name.to_string()),
-            CatalogEvent::ServiceRetired { name } => retired.push(name.to_string()),
+    for item in &edited.items {
+        let name = item.change.name.to_string();
+        match item.change.difference {
+            Difference::New | Difference::Changed => declared.push(name),
+            Difference::Withdrawn => retired.push(name),
         }
     }
     let unchanged = u64::try_from(named.saturating_sub(declared.len())).unwrap_or(u64::MAX);

@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 
 use super::extract::{
     Authenticated, ChangePath, Idempotency, IdempotencyParams, IfMatch, JsonBody, Query, one, page_limit,
+    words,
 };
 use super::problem::Rejection;
 use super::respond;
@@ -86,6 +87,8 @@ pub(super) struct ListQuery {
     pub requester: Option<String>,
     /// A service that is changed.
     pub service: Option<String>,
+    /// A configuration item that is changed, be it named as such or as a service.
+    pub ci: Option<String>,
     /// Where it is changed.
     pub environment: Option<String>,
     /// Text in the title.
@@ -127,6 +130,7 @@ impl ListQuery {
                 levels: words("level", self.level.as_deref())?,
                 requester,
                 service: one("service", self.service.as_deref())?,
+                ci: one("ci", self.ci.as_deref())?,
                 environment: one("environment", self.environment.as_deref())?,
                 title_contains: self.q.clone().filter(|text| !text.is_empty()),
                 created_from: self.created_after,
@@ -138,16 +142,6 @@ impl ListQuery {
             limit: page_limit(self.limit)?,
         })
     }
-}
-
-fn words<T>(field: &str, text: Option<&str>) -> Result<Vec<T>, Failure>
-where
-    T: std::str::FromStr,
-    T::Err: std::fmt::Display,
-{
-    let parts =
-        text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
-    parts.map(|word| word.parse().map_err(|error| api::FieldError::new(field, error).into())).collect()
 }
 
 fn order(text: &str) -> Result<ChangeOrder, Failure> {

@@ -29,7 +29,7 @@ const PAGE_EVENTS: usize = 200;
 /// Time between signs of life on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Streams that those may see who may read, but not audit.
-const READABLE: [&str; 3] = ["change/", "incident/", "catalog"];
+const READABLE: [&str; 4] = ["change/", "incident/", "ci/", "cmdb"];
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(follow_events))

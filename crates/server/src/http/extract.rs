@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use domain::canonical::Digest;
-use domain::id::{ChangeId, IncidentId};
+use domain::id::{ChangeId, CiName, IncidentId};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use store::IdempotencyKey;
@@ -76,6 +76,18 @@ impl<S: Send + Sync> FromRequestParts<S> for IncidentPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         path_part(parts, state, "id", "incident").await.map(Self)
+    }
+}
+
+/// The configuration item that the address names, percent-encoded as one part of it.
+#[derive(Debug)]
+pub(super) struct CiPath(pub CiName);
+
+impl<S: Send + Sync> FromRequestParts<S> for CiPath {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        path_part(parts, state, "id", "configuration item").await.map(Self)
     }
 }
 
@@ -209,6 +221,20 @@ where
 {
     let text = text.filter(|text| !text.is_empty());
     text.map(|text| text.parse().map_err(|error| FieldError::new(field, error).into())).transpose()
+}
+
+/// Values of the query, separated by commas.
+///
+/// # Errors
+/// When one does not have the accepted form.
+pub(super) fn words<T>(field: &str, text: Option<&str>) -> Result<Vec<T>, Failure>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    let parts =
+        text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
+    parts.map(|word| word.parse().map_err(|error| FieldError::new(field, error).into())).collect()
 }
 
 /// The number of items on a page.

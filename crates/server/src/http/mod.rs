@@ -7,6 +7,7 @@ mod actors;
 mod audit;
 mod catalog;
 mod changes;
+mod cmdb;
 mod events;
 mod extract;
 mod incidents;
@@ -61,6 +62,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(audit::router())
         .merge(actors::router())
         .merge(catalog::router())
+        .merge(cmdb::router())
         .merge(events::router())
         .merge(system::router())
 }

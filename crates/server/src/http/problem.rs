@@ -101,6 +101,12 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         Failure::Catalog(error) => {
             make(StatusCode::UNPROCESSABLE_ENTITY, "catalog-refused", &error.to_string(), CORRECT)
         }
+        Failure::Cmdb(error) => {
+            make(StatusCode::UNPROCESSABLE_ENTITY, "cmdb-refused", &error.to_string(), CORRECT)
+        }
+        Failure::UnknownItem { suggestions, .. } => {
+            make(StatusCode::NOT_FOUND, "not-found", &failure.to_string(), &look_up_item(suggestions))
+        }
         Failure::Field(error) => with_item(
             make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", &error.to_string(), CORRECT),
             &error.field,
@@ -140,9 +146,23 @@ fn look_up(what: &str) -> String {
         "incident" => {
             "identifiers look like INC-2026-000123: list them with GET /api/v1/incidents".to_owned()
         }
+        "configuration item" => {
+            "ids look like Deployment/shop/cart, percent-encoded: list them with GET /api/v1/cmdb/items"
+                .to_owned()
+        }
         "actor" => "name an actor by its name or identifier: list them with GET /api/v1/actors".to_owned(),
         _ => "see /api/v1/openapi.json for what there is".to_owned(),
     }
+}
+
+/// What to do when there is no such configuration item.
+fn look_up_item(suggestions: &[String]) -> String {
+    let listed = "list what there is with GET /api/v1/cmdb/items";
+    if suggestions.is_empty() {
+        return listed.to_owned();
+    }
+    let names: Vec<_> = suggestions.iter().map(|name| format!("`{name}`")).collect();
+    format!("did you mean {}? Otherwise {listed}", names.join(" or "))
 }
 
 /// The answer when too many requests are worked on.

@@ -7,6 +7,7 @@ pub(crate) mod actors;
 pub(crate) mod approval;
 pub(crate) mod catalog;
 pub(crate) mod closing;
+pub(crate) mod cmdb;
 pub(crate) mod create;
 pub(crate) mod deadlines;
 pub(crate) mod implementation;

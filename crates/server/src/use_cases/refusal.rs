@@ -69,7 +69,7 @@ fn matters(action: Action) -> bool {
         | Action::ManageActors
         | Action::IssueToken
         | Action::RevokeToken
-        | Action::ApplyCatalog
+        | Action::EditCmdb
         | Action::ActOnBehalf => true,
         Action::Create
         | Action::Read

@@ -1,28 +1,27 @@
-//! The service catalogue as the file that would declare it.
+//! Services as the file that would declare them.
 
 use api::catalog as wire;
-use domain::catalog::{Catalog, Dependency, Service, Strength};
+use domain::catalog::Strength;
+use domain::cmdb::{Item, Relation, SourceName};
+use domain::id::CiName;
 
-/// The whole catalogue, by name.
-pub(crate) fn catalog(catalog: &Catalog) -> wire::CatalogFile {
-    wire::CatalogFile { services: catalog.services().map(service).collect(), retire: Vec::new() }
+/// What the file of services says of an item; nothing when it says nothing of it.
+pub(crate) fn service(name: &CiName, item: &Item) -> Option<wire::Service> {
+    let description = &item.statements().get(&SourceName::catalog())?.description;
+    Some(wire::Service {
+        name: name.to_string(),
+        tier: description.tier?.number(),
+        owner: description.owner.as_ref().map(ToString::to_string),
+        depends_on: description.relations.iter().map(dependency).collect(),
+    })
 }
 
-fn service(service: &Service) -> wire::Service {
-    wire::Service {
-        name: service.name.to_string(),
-        tier: service.tier.number(),
-        owner: service.owner.as_ref().map(ToString::to_string),
-        depends_on: service.depends_on.iter().map(dependency).collect(),
-    }
-}
-
-fn dependency(dependency: &Dependency) -> wire::Dependency {
-    let service = dependency.service.to_string();
-    match dependency.strength {
+fn dependency(relation: &Relation) -> wire::Dependency {
+    let service = relation.to.to_string();
+    match relation.strength {
         Strength::Hard => wire::Dependency::Name(service),
         Strength::Soft => {
-            let strength = dependency.strength.to_string();
+            let strength = relation.strength.to_string();
             wire::Dependency::Full(wire::FullDependency { service, strength })
         }
     }
@@ -30,18 +29,30 @@ fn dependency(dependency: &Dependency) -> wire::Dependency {
 
 #[cfg(test)]
 mod tests {
+    use domain::catalog::{Dependency, Service, Tier};
+    use domain::cmdb::{CiEvent, Description};
+
     use super::*;
-    use crate::view::fixture;
+    use crate::view::fixture::{NOW, text};
 
     #[test]
     fn what_is_shown_can_be_applied_again() {
-        let file = catalog(&fixture::known().catalog);
-        let names: Vec<_> = file.services.iter().map(|service| service.name.as_str()).collect();
-        assert_eq!(names, ["cortex-chat-backend", "development-master", "youtube-ingestion"]);
-        let hard = wire::Dependency::Name("cortex-chat-backend".to_owned());
-        assert_eq!(file.services[1].depends_on, [hard]);
-        let soft = Dependency { service: "cache".parse().unwrap(), strength: Strength::Soft };
-        let json = serde_json::to_value(dependency(&soft)).unwrap();
-        assert_eq!(json, serde_json::json!({ "service": "cache", "strength": "soft" }));
+        let needs = |name: &str, strength| Dependency { service: name.parse().unwrap(), strength };
+        let declared = Service {
+            name: "cart".parse().unwrap(),
+            tier: Tier::Two,
+            owner: Some(text("shop-team")),
+            depends_on: vec![needs("cache", Strength::Soft), needs("identity", Strength::Hard)],
+        };
+        let described = CiEvent::Described { description: Description::of_service(&declared) };
+        let item = Item::default().evolve(&described, NOW);
+        let shown = service(&CiName::from(&declared.name), &item).unwrap();
+        let expected = serde_json::json!({
+            "name": "cart", "tier": 2, "owner": "shop-team",
+            "depends_on": [{ "service": "cache", "strength": "soft" }, "identity"],
+        });
+        assert_eq!(serde_json::to_value(shown).unwrap(), expected);
+        let gone = item.evolve(&CiEvent::Withdrawn { source: SourceName::catalog() }, NOW);
+        assert_eq!(service(&CiName::from(&declared.name), &gone), None);
     }
 }

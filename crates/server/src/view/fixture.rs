@@ -6,15 +6,16 @@ use domain::Timestamp;
 use domain::actor::{ActorEvent, ActorKind, Role, Scope, Token};
 use domain::approval::{Approval, ApprovalSettings, Case, requirements};
 use domain::canonical::Digest;
-use domain::catalog::{CatalogEvent, Dependency, Service, Strength, Tier};
+use domain::catalog::{Dependency, Service, Strength, Tier};
 use domain::change::{Change, ChangeEvent, Content, Grounds};
-use domain::id::{ActorId, ChangeId, ServiceName};
+use domain::cmdb::{CiEvent, Description};
+use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::number::RiskScore;
 use domain::plan::{Observation, Outcome, Part, Task};
 use domain::risk::{Assessment, AssessmentFacts, History, Level, assess};
 use domain::text::FreeText;
 
-use crate::known::Known;
+use crate::known::{Known, RecordedEdit};
 use crate::record::{Envelope, Recorded};
 use crate::work::fold;
 
@@ -151,12 +152,9 @@ fn declare(known: &mut Known, version: u64, name: &str, tier: Tier, needs: Optio
         owner: None,
         depends_on: depends_on.into_iter().collect(),
     };
-    known.apply_catalog(&recorded(
-        &ActorId::system(),
-        at(0),
-        version,
-        CatalogEvent::ServiceDeclared { service },
-    ));
+    let event = CiEvent::Described { description: Description::of_service(&service) };
+    let recorded = recorded(&ActorId::system(), at(0), 1, event);
+    known.apply_edit(&RecordedEdit { version, items: vec![(CiName::from(&service.name), recorded)] });
 }
 
 /// Lets something happen to an actor.

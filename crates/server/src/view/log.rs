@@ -4,8 +4,8 @@
 
 use api::audit::{LogEntry, TrailEntry};
 use domain::actor::ActorEvent;
-use domain::catalog::CatalogEvent;
 use domain::change::{ChangeEvent, trail};
+use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::id::ActorId;
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
@@ -16,6 +16,9 @@ use super::trail::typed;
 use super::{actor_name, texts, time, with_names};
 use crate::known::Known;
 use crate::record::{Recordable, decode};
+
+/// Most items that a sentence names on which another one leans.
+const NEEDS_TOLD_MAX: usize = 8;
 
 /// An entry of the log; `leaf_hash` is its hash in the tree.
 pub(crate) fn log_entry(known: &Known, stored: StoredEvent, leaf_hash: Option<String>) -> LogEntry {
@@ -51,7 +54,8 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("change") => read(stored, |event: &ChangeEvent| trail::entry(event).details),
         Some("incident") => read(stored, incident),
         Some("actor") => read(stored, actor),
-        Some("catalog") => read(stored, catalog),
+        Some("ci") => read(stored, item),
+        Some("cmdb") => read(stored, cmdb),
         Some("security") => read(stored, security),
         Some(_) | None => None,
     };
@@ -102,13 +106,26 @@ fn listed<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
-fn catalog(event: &CatalogEvent) -> String {
+fn item(event: &CiEvent) -> String {
     match event {
-        CatalogEvent::ServiceDeclared { service } => {
-            let needs = listed(service.depends_on.iter().map(|dependency| &dependency.service));
-            format!("Service {} declared at {}, needs: {needs}", service.name, service.tier)
+        CiEvent::Described { description } => {
+            let tier = description.tier.map_or_else(String::new, |tier| format!(", {tier}"));
+            let needs =
+                listed(description.relations.iter().take(NEEDS_TOLD_MAX).map(|relation| &relation.to));
+            let more = description.relations.len().saturating_sub(NEEDS_TOLD_MAX);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let (source, ci_type) = (&description.source, description.ci_type);
+            format!("Described by {source} as {ci_type}{tier}, leans on: {needs}{more}")
         }
-        CatalogEvent::ServiceRetired { name } => format!("Service {name} retired"),
+        CiEvent::Withdrawn { source } => format!("No longer described by {source}"),
+    }
+}
+
+fn cmdb(event: &CmdbEvent) -> String {
+    match event {
+        CmdbEvent::Edited { source, described, withdrawn } => {
+            format!("{source} described {described} items and withdrew {withdrawn}")
+        }
     }
 }
 
@@ -159,9 +176,23 @@ mod tests {
             assert_eq!((told.entry.policies.len(), told.stream.as_str()), (1, stream));
         };
         check(
-            "catalog",
-            json!({ "type": "catalog.service_retired", "data": { "name": "shop" } }),
-            "Service shop retired",
+            "ci/shop",
+            json!({ "type": "ci.withdrawn", "data": { "source": "manual" } }),
+            "No longer described by manual",
+        );
+        let described = json!({
+            "source": "catalog", "type": "service", "tier": 1, "lifecycle": "active",
+            "relations": [{ "type": "depends_on", "to": "cart", "strength": "hard" }],
+        });
+        check(
+            "ci/shop",
+            json!({ "type": "ci.described", "data": { "description": described } }),
+            "Described by catalog as service, Tier 1, leans on: cart",
+        );
+        check(
+            "cmdb",
+            json!({ "type": "cmdb.edited", "data": { "source": "catalog", "described": 2, "withdrawn": 1 } }),
+            "catalog described 2 items and withdrew 1",
         );
         check(
             "actor/act_maya",

@@ -7,6 +7,7 @@ mod approval;
 mod blocker;
 mod catalog;
 mod change;
+pub(crate) mod cmdb;
 mod incident;
 mod log;
 mod risk;
@@ -18,7 +19,7 @@ pub(crate) mod fixture;
 
 pub(crate) use actor::{actor, token};
 pub(crate) use approval::role_title;
-pub(crate) use catalog::catalog;
+pub(crate) use catalog::service;
 pub(crate) use change::{change, summary};
 pub(crate) use incident::{incident, incident_summary};
 pub(crate) use log::log_entry;

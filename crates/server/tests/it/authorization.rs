@@ -138,6 +138,12 @@ impl World {
             row("DELETE", "/api/v1/actors/lead/tokens/tok_0011", root, "admin"),
             row("GET", "/api/v1/catalog", ann, "read"),
             row("POST", "/api/v1/catalog", root, "admin").with(&json!({ "services": [] })),
+            row("GET", "/api/v1/cmdb/items", ann, "read"),
+            row("GET", "/api/v1/cmdb/items/greeter", ann, "read"),
+            row("GET", "/api/v1/cmdb/items/greeter/history", ann, "read"),
+            row("GET", "/api/v1/cmdb/items/greeter/impact", ann, "read"),
+            row("GET", "/api/v1/cmdb/items/greeter/graph", ann, "read"),
+            row("POST", "/api/v1/cmdb/edit", root, "admin").with(&json!({ "describe": [] })),
         ]
     }
 }

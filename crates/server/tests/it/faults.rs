@@ -293,7 +293,7 @@ async fn a_request_that_takes_too_long_is_cut_off(database: Database) -> Result<
 }
 
 /// Another server on the same database, with its own folder for everything else.
-async fn second_server(first: &TestApp, folder: &Path) -> Result<(server::Running, Person)> {
+pub(crate) async fn second_server(first: &TestApp, folder: &Path) -> Result<(server::Running, Person)> {
     let mut config = first.config.clone();
     config.listen.set_port(0);
     // Both sign with the log's one key.

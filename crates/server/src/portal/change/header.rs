@@ -59,9 +59,7 @@ impl Header {
             kind: format!("{}, {}", format::words(content.change_type.as_str()), content.category),
             requester: requester.clone(),
             kinds: Kinds::of(known, [requester]),
-            services: services
-                .map(|name| (name.to_string(), known.catalog.tier(name).map(|tier| tier.number())))
-                .collect(),
+            services: services.map(|name| (name.to_string(), tier_of(known, name.as_str()))).collect(),
             stages: stages::of(change, trail),
         }
     }
@@ -160,13 +158,18 @@ pub(super) fn card(header: &Header, now: Timestamp) -> Markup {
     }
 }
 
-/// A service with its tier, where the catalogue knows it.
+/// The tier of a service, where a source states it.
+fn tier_of(known: &Known, name: &str) -> Option<u8> {
+    known.cmdb.described(name)?.tier().map(|stated| stated.tier.number())
+}
+
+/// A service with its tier, where a source states it.
 fn service(name: &str, tier: Option<u8>) -> Markup {
     html! {
         span.service {
             @match tier {
                 Some(tier) => span class={ "tier tier-" (tier) } title={ "Tier " (tier) } { "T" (tier) },
-                None => span.tier.tier-unknown title="Not in the catalogue" { "T?" },
+                None => span.tier.tier-unknown title="Nobody states its tier" { "T?" },
             }
             (name)
         }
