@@ -268,12 +268,17 @@ impl Records {
             .map_err(|error| if error.is_io() { self.explain(error.into()) } else { self.not_an_export() })
     }
 
-    /// Goes to the next record and tells how it begins.
+    /// Goes to the next record and tells how it begins; nothing where there is neither a record nor the list's end.
     fn advance(&mut self) -> io::Result<Option<u8>> {
-        if !self.is_first && self.reader.peek()? == Some(b',') {
-            self.reader.skip()?;
+        let next = self.reader.peek()?;
+        match next {
+            Some(b',') if !self.is_first => {
+                self.reader.skip()?;
+                self.reader.peek()
+            }
+            Some(b'{') if !self.is_first => Ok(None),
+            _ => Ok(next),
         }
-        self.reader.peek()
     }
 
     fn change(&self, object: &Map<String, Value>, line: u64, reading: &Reading) -> Result<Found, BadRow> {

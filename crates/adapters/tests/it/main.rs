@@ -7,6 +7,7 @@ mod execute_contract;
 mod execute_guardian;
 mod execute_workbench;
 mod git;
+mod history;
 mod metrics;
 mod outgoing;
 mod outgoing_listener;
