@@ -114,7 +114,7 @@ impl BlastRadius {
         let mut dependents: Vec<_> = scope.reach.reached().map(Dependent::new).collect();
         dependents.sort_by_key(|dependent| (dependent.tier.is_none(), dependent.tier));
         let bearers = Bearers::of(scope, &dependents);
-        let changed_services = scope.known.keys().filter(|name| scope.is_service(name)).count();
+        let changed_services = scope.known.values().filter(|ci| ci.is_service()).count();
         let services = changed_services + bearers.others.services;
         let share = basis_points(services, cmdb.services());
         let is_complete = scope.reach.cut().is_none();

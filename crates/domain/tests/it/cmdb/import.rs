@@ -29,7 +29,7 @@ fn an_import_says_what_is_new_changed_unchanged_and_withdrawn() {
         plan.changes.iter().map(|change| format!("{} {}", change.difference, change.name)).collect();
     assert_eq!(shown, ["new d", "changed b", "withdrawn c"], "the order of relations is no difference");
     assert_eq!(plan.unchanged, 1);
-    assert_eq!((cmdb.len(), cmdb.relations(), cmdb.only_named()), (3, 3, 1));
+    assert_eq!((cmdb.len(), cmdb.relations(), cmdb.only_named_count()), (3, 3, 1));
 }
 
 #[test]

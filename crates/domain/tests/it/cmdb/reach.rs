@@ -69,7 +69,7 @@ fn what_is_only_named_reaches_as_far_and_is_visibly_not_described() {
     let volume = cmdb.get("PersistentVolume/default/db").unwrap();
     assert!(!volume.is_described() && volume.ci_type().is_none() && volume.tier().is_none());
     assert_eq!(hard(&cmdb, &["PersistentVolume/default/db"]).reached().len(), 3);
-    assert_eq!((cmdb.len(), cmdb.only_named()), (4, 4));
+    assert_eq!((cmdb.len(), cmdb.only_named_count()), (4, 4));
     assert!(cmdb.described("PersistentVolume/default/db").is_none());
 }
 
