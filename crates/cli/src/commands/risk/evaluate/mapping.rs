@@ -145,11 +145,19 @@ impl Mapping {
         }
         let text = String::from_utf8(bytes)
             .map_err(|error| Failure::new(format!("`{shown}` is not UTF-8")).caused_by(&error))?;
-        Self::parse(&text).map_err(|error| {
+        let mapping = Self::parse(&text).map_err(|error| {
             Failure::new(format!("`{shown}` is no mapping"))
                 .caused_by(&error)
                 .next("docs/risk-evaluation.md shows one")
-        })
+        })?;
+        if mapping.derive.failure_rates && mapping.outcome.known_after_days == 0 {
+            return Err(Failure::new(format!(
+                "`{shown}`: `derive.failure_rates` would know outcomes too early"
+            ))
+            .accepted("`outcome.known_after_days`, from 1 on, beside it")
+            .next("say after how many days an outcome is known, or take the rates out"));
+        }
+        Ok(mapping)
     }
 
     /// The shipped mapping whose columns a file has.
