@@ -1,6 +1,6 @@
 //! What a change is and what may happen to it.
 //!
-//! Knows: the life of a change, approvals, risk, plans, rollback conditions, services, actors and incidents, all as
+//! Knows: the life of a change, approvals, risk, plans, rollback conditions, the CMDB, actors and incidents, all as
 //! plain values and plain functions. Never does: input or output, reading a clock, choosing a random number.
 //! The current time, new identifiers and looked-up facts arrive as data.
 //!

@@ -1,26 +1,15 @@
-//! The service catalogue: which services exist, how critical each is and what depends on what.
+//! The file of services that people keep: which services exist, how critical each is and what it needs.
 //!
-//! One aggregate in the stream `catalog`. [`Catalog::declare`] and its siblings compare a file with what is known and
-//! say which events make the difference; [`Catalog::evolve`] folds them.
-//!
-//! Invariant: names in a catalogue are unique and every dependency leads to a catalogued service other than itself.
-//! Cycles exist in reality and are accepted; every traversal visits a service once.
+//! A service is an item of the CMDB; [`Cmdb::plan_services`](crate::cmdb::Cmdb::plan_services) turns such a file into
+//! descriptions by the source `catalog`. Tiers and strengths are the same for every item.
 
-mod declaration;
 mod error;
-mod event;
-mod graph;
-mod reach;
 mod service;
-mod suggest;
 
 pub use error::CatalogError;
-pub use event::CatalogEvent;
-pub use graph::Catalog;
-pub use reach::Reach;
 pub use service::{Dependency, Service, Strength, Tier, UnknownTier};
 
-/// Most services in a catalogue.
+/// Most services that people declare.
 pub const SERVICES_MAX: usize = 100_000;
 /// Most dependencies of one service.
 pub const DEPENDENCIES_MAX: usize = 1_000;

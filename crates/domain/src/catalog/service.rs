@@ -1,4 +1,4 @@
-//! What the catalogue knows of one service.
+//! One service of the file.
 
 use std::fmt;
 
@@ -82,11 +82,11 @@ pub struct Dependency {
     pub strength: Strength,
 }
 
-/// One entry of the catalogue.
+/// One entry of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// Unique within the catalogue.
+    /// Unique within the file.
     pub name: ServiceName,
     /// How critical it is.
     pub tier: Tier,

@@ -7,7 +7,6 @@
 
 mod actor;
 mod approval;
-mod catalog;
 mod change;
 mod cmdb;
 mod history;

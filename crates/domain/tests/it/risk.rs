@@ -14,9 +14,8 @@ use domain::risk::{
     ProbabilityBand, REACHED_LISTED_MAX, RollbackRequirement, TestingRequirement, assess, matrix_level,
 };
 
-use crate::catalog::service;
 use crate::cmdb::fixture::{ci, day, described, said};
-use crate::cmdb::services::landscape;
+use crate::cmdb::services::{landscape, service};
 use fixture::{
     assess_new, churn, cis, coverage, empty, manual_kind, name, plan, rollback_plan, run, run_kind, services,
     small_tested_change, specification_example, step,

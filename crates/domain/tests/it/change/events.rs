@@ -8,7 +8,6 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use domain::actor::ActorEvent;
-use domain::catalog::CatalogEvent;
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::history::HistoryEvent;
@@ -76,11 +75,6 @@ kinds!(ActorEvent, ACTOR_KINDS, kind_of_actor_event, {
     Reactivated = "actor.reactivated",
     TokenIssued = "actor.token_issued",
     TokenRevoked = "actor.token_revoked",
-});
-
-kinds!(CatalogEvent, CATALOG_KINDS, kind_of_catalog_event, {
-    ServiceDeclared = "catalog.service_declared",
-    ServiceRetired = "catalog.service_retired",
 });
 
 kinds!(CiEvent, CI_KINDS, kind_of_ci_event, {
@@ -168,11 +162,6 @@ fn stored_events_of_actors_read_back() {
 }
 
 #[test]
-fn stored_events_of_the_catalogue_read_back() {
-    check("catalog", CATALOG_KINDS, kind_of_catalog_event);
-}
-
-#[test]
 fn stored_events_of_configuration_items_read_back() {
     check("ci", CI_KINDS, kind_of_ci_event);
     check("cmdb", CMDB_KINDS, kind_of_cmdb_event);
@@ -190,7 +179,7 @@ fn stored_events_of_refused_attempts_read_back() {
 
 #[test]
 fn every_fixture_belongs_to_a_stream() {
-    let streams = ["change", "incident", "actor", "catalog", "ci", "cmdb", "history", "security"];
+    let streams = ["change", "incident", "actor", "ci", "cmdb", "history", "security"];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");
     }

@@ -2,12 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use domain::catalog::{CatalogError, DEPENDENCIES_MAX, SERVICES_MAX, Service, Tier};
+use domain::catalog::{CatalogError, DEPENDENCIES_MAX, Dependency, SERVICES_MAX, Service, Tier};
 use domain::cmdb::{CiType, Cmdb, Deletion, Difference, ImportPlan, SourceName};
 use domain::id::ServiceName;
+use domain::text::FreeText;
 
 use super::fixture::{import, take_in};
-use crate::catalog::service;
+
+/// A service from lines such as `hard db` and `soft cache`.
+pub(crate) fn service(service: &str, tier: u8, depends_on: &[&str]) -> Service {
+    let name = |text| ServiceName::new(text).unwrap();
+    let depends_on = depends_on.iter().map(|line| {
+        let (strength, service) = line.split_once(' ').unwrap();
+        Dependency { service: name(service), strength: strength.parse().unwrap() }
+    });
+    Service {
+        name: name(service),
+        tier: Tier::try_from(tier).unwrap(),
+        owner: Some(FreeText::new("platform team").unwrap()),
+        depends_on: depends_on.collect(),
+    }
+}
 
 /// The CMDB that a file alone makes.
 pub(crate) fn landscape(services: &[Service]) -> Cmdb {
@@ -142,4 +157,10 @@ fn limits_are_kept() {
     let lines: Vec<_> = lines.iter().map(String::as_str).collect();
     file.push(service("hub", 1, &lines));
     assert_eq!(refusal(&empty, &file), "service `hub` has 1001 dependencies: at most 1000 are accepted");
+}
+
+#[test]
+fn a_number_that_is_no_tier_is_refused_with_the_accepted_ones() {
+    let error = serde_json::from_str::<Tier>("4").unwrap_err().to_string();
+    assert_eq!(error, "`4` is not a tier: expected 0 (critical), 1 (high), 2 (medium) or 3 (low)");
 }

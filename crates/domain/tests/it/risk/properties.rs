@@ -15,8 +15,7 @@ use super::fixture::{
     churn, cis, coverage, empty, manual_kind, monitor, name, plan, rollback_plan, run, run_kind, services,
     step,
 };
-use crate::catalog::service;
-use crate::cmdb::services::landscape;
+use crate::cmdb::services::{landscape, service};
 
 /// Names that requests use; the last two are never described.
 const POOL: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
