@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::calibrate::{Calibration, Moment, Scored};
-use crate::learner::{Candidate, LearnError};
+use crate::learner::LearnError;
 use crate::metrics::{
     AtThreshold, CalibrationBin, Drift, Interval, Measure, Ranking, at_threshold, calibration_table, drift,
     interval, most_accurate, riskiest,
@@ -13,12 +13,14 @@ use crate::model::{Figures, Model};
 use crate::number::{indicator, mean};
 use crate::split::{Slices, SplitRule};
 use crate::table::Table;
-use crate::train::{Surroundings, Trial, best, figures, finish, outcomes, score, try_all};
+use crate::train::{Surroundings, Trial, best, candidates, figures, finish, outcomes, score, try_all};
 
 /// The shares of the riskiest rows that gates are measured at.
 pub const GATES: [f64; 3] = [0.05, 0.10, 0.20];
 /// The share of rows that the gate of the operating point stops, on the rows calibrated on.
 const STOPPED: f64 = 0.10;
+/// The name of the model that would be used: the chosen candidate, learned from all rows before the test.
+pub const FINAL: &str = "final model";
 /// Bins of the calibration table that is shown.
 const BINS_SHOWN: usize = 10;
 /// Where the bootstrap starts from.
@@ -37,11 +39,11 @@ pub struct Evaluation {
     pub calibrated_by: &'static str,
     /// Every model on the test slice.
     pub models: Vec<Judged>,
-    /// The chosen model's calibration on the test slice.
+    /// The final model's calibration on the test slice.
     pub calibration: Vec<CalibrationBin>,
     /// How far columns moved from what was learned from to the test slice, the furthest first.
     pub drift: Vec<Drift>,
-    /// The digest of the chosen model.
+    /// The digest of the final model.
     pub model_digest: String,
 }
 
@@ -100,7 +102,7 @@ pub enum EvaluateError {
     Model(#[from] crate::model::ModelError),
 }
 
-/// Evaluates the candidates on a table. `size` names the columns whose sum ranks rows by size alone.
+/// Evaluates the candidates on a table, those that its first rows allow for. `size` names the columns whose sum ranks rows by size alone.
 ///
 /// # Errors
 /// When there is too little to learn from or to measure on.
@@ -108,7 +110,6 @@ pub fn evaluate(
     table: &Table,
     size: &[usize],
     by_group: bool,
-    candidates: &[(String, Candidate)],
     surroundings: &dyn Surroundings,
 ) -> Result<(Evaluation, Model), EvaluateError> {
     let rule = SplitRule::protocol(by_group);
@@ -118,7 +119,8 @@ pub fn evaluate(
     if failures == 0 || failures == test.len() {
         return Err(EvaluateError::TestTooSmall { rows: test.len(), failures });
     }
-    let tried = try_all(table, rule, candidates, surroundings)?;
+    let known = outcomes(table, &slices.train).into_iter().filter(|failed| *failed).count();
+    let tried = try_all(table, rule, &candidates(known), surroundings)?;
     let best = best(&tried).ok_or(LearnError::NoCandidate)?;
     let mut models = baselines(table, &slices, size);
     for tried in &tried {
@@ -133,9 +135,13 @@ pub fn evaluate(
             tried.trial.seconds,
         ));
     }
-    let model = finish(table, rule, best);
+    let begin = surroundings.seconds();
+    let model = finish(table, rule, best, surroundings)?;
+    let seconds = surroundings.seconds() - begin;
     let predicted = |&row: &usize| model.probability(&table.row(row), Moment::of(table, row));
     let probabilities: Vec<f64> = slices.test.iter().map(predicted).collect();
+    let before = model.calibration().probabilities(&best.late);
+    models.push(judge(FINAL, (&before, &best.late.failed), (&probabilities, &test), seconds));
     let evaluation = Evaluation {
         slices: [&slices.train, &slices.validation, &slices.test].map(|rows| Slice::of(table, rows)),
         chosen: best.trial.candidate.clone(),

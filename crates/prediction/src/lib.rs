@@ -30,7 +30,7 @@ pub use backtest::{
 };
 pub use calibrate::{Band, Calibration, Moment, Scored};
 pub use derive::{Recipe, derive};
-pub use evaluate::{EvaluateError, Evaluation, GATES, Judged, Slice, evaluate};
+pub use evaluate::{EvaluateError, Evaluation, FINAL, GATES, Judged, Slice, evaluate};
 pub use features::{History, Known, OutOfOrder, Submission};
 pub use learner::{
     Attribution, Candidate, FAILURES_MIN, LearnError, Learned, Learner, Logistic, LogisticSettings, ROWS_MIN,
@@ -42,5 +42,6 @@ pub use model::{
 pub use split::{Slices, SplitRule};
 pub use table::{COLUMNS_MAX, Cell, Column, ColumnKind, LEVELS_MAX, ROWS_MAX, Row, Table, TableError};
 pub use train::{
-    Surroundings, Trial, Tried, best, candidates, figures, finish, outcomes, score, train, try_all,
+    LARGE_FROM_FAILURES, Surroundings, Trial, Tried, best, candidates, figures, finish, outcomes, score,
+    train, try_all,
 };

@@ -1,7 +1,9 @@
 //! From rows to a model: the candidates are compared on later rows, the best one is learned and calibrated.
 //!
 //! There are two rounds, each on rows later than those learned from. Candidates are compared over both. The first one
-//! also shows which way of calibrating would have done best on the second.
+//! also shows which way of calibrating would have done best on the second. At last the chosen candidate is learned once
+//! more from all rows, for the newest ones are most like those to come; it is calibrated by what the round before said
+//! about rows that it had not seen.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,9 @@ use crate::table::Table;
 
 /// Strength of the regression's penalty.
 const L2: f64 = 10.0;
+
+/// Fewest failures for which large trees are tried.
+pub const LARGE_FROM_FAILURES: usize = 2_000;
 
 /// A candidate and how it did on later rows, as means over both rounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +41,8 @@ pub struct Trial {
 pub struct Tried {
     /// How it did.
     pub trial: Trial,
+    /// What it is.
+    pub candidate: Candidate,
     /// Learned in the second round.
     pub learned: Learned,
     /// The rows of the first round that were not learned from.
@@ -52,9 +59,9 @@ pub trait Surroundings {
     fn say(&self, doing: &str);
 }
 
-/// The candidates that are compared, by name.
+/// The candidates that are compared, by name. Large trees learn chance where failures are few, so they are left out there.
 #[must_use]
-pub fn candidates() -> Vec<(String, Candidate)> {
+pub fn candidates(failures: usize) -> Vec<(String, Candidate)> {
     let logistic = LogisticSettings { l2: L2 };
     let (small, large) = (TreesSettings::small(), TreesSettings::large());
     let named = [
@@ -64,7 +71,9 @@ pub fn candidates() -> Vec<(String, Candidate)> {
         ("small trees and regression", Candidate::Blend(logistic.clone(), small)),
         ("large trees and regression", Candidate::Blend(logistic, large)),
     ];
-    named.map(|(name, candidate)| (name.to_owned(), candidate)).to_vec()
+    let fitting =
+        named.into_iter().filter(|(name, _)| failures >= LARGE_FROM_FAILURES || !name.contains("large"));
+    fitting.map(|(name, candidate)| (name.to_owned(), candidate)).collect()
 }
 
 /// What came of rows.
@@ -130,7 +139,7 @@ pub fn try_all(
             average_precision: mean(|figures| figures.average_precision),
             seconds,
         };
-        tried.push(Tried { trial, learned, early, late });
+        tried.push(Tried { trial, candidate: candidate.clone(), learned, early, late });
     }
     Ok(tried)
 }
@@ -141,33 +150,42 @@ pub fn best(tried: &[Tried]) -> Option<&Tried> {
     tried.iter().min_by(|one, other| one.trial.log_loss.total_cmp(&other.trial.log_loss))
 }
 
-/// Makes a model of what was learned.
-#[must_use]
-pub fn finish(table: &Table, rule: SplitRule, tried: &Tried) -> Model {
+/// Learns the chosen candidate from all rows before the test, and makes a model of it.
+///
+/// # Errors
+/// When there is too little to learn from.
+pub fn finish(
+    table: &Table,
+    rule: SplitRule,
+    tried: &Tried,
+    surroundings: &dyn Surroundings,
+) -> Result<Model, LearnError> {
     let slices = rule.split(table);
-    let Tried { trial, learned, early, late } = tried;
+    let Tried { trial, candidate, early, late, .. } = tried;
     let calibration = Calibration::choose(early, late);
     let probabilities = calibration.probabilities(late);
     let all: Vec<usize> = slices.train.iter().chain(&slices.validation).copied().collect();
+    surroundings.say(&format!("{}: learning from {} rows", trial.candidate, all.len()));
+    let learned = candidate.learn(table, &all)?;
     let times = || all.iter().filter_map(|&row| table.at().get(row)).copied();
-    Model {
+    Ok(Model {
         format: MODEL_FORMAT.to_owned(),
         columns: (0..table.columns().len()).filter_map(|place| ModelColumn::of(table, place, &all)).collect(),
         groups: table.group_names(),
         bands: bands(&late.log_odds, &late.failed),
-        learned: learned.clone(),
+        learned,
         origin: Origin {
             data_digest: table.digest(&all),
             candidate: trial.candidate.clone(),
-            rows: slices.train.len() as u64,
-            failures: outcomes(table, &slices.train).iter().filter(|failed| **failed).count() as u64,
+            rows: all.len() as u64,
+            failures: outcomes(table, &all).iter().filter(|failed| **failed).count() as u64,
             from: times().min().unwrap_or(0),
             until: times().max().unwrap_or(0),
             validation: figures(&probabilities, &late.failed),
             riskiest_tenth_from: riskiest(&probabilities, 0.1),
         },
         calibration,
-    }
+    })
 }
 
 /// Learns every candidate, and makes a model of the one that does best on later rows.
@@ -183,7 +201,7 @@ pub fn train(
     let tried = try_all(table, rule, candidates, surroundings)?;
     let best = best(&tried).ok_or(LearnError::NoCandidate)?;
     let trials = tried.iter().map(|tried| tried.trial.clone()).collect();
-    Ok((finish(table, rule, best), trials))
+    Ok((finish(table, rule, best, surroundings)?, trials))
 }
 
 /// What has been learned already: blends are made of the same parts as the candidates beside them.

@@ -7,7 +7,7 @@ mod read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use prediction::{Evaluation, Surroundings, candidates, derive};
+use prediction::{Evaluation, Surroundings, derive};
 use serde::Serialize;
 
 use self::mapping::{Mapping, Reference, TimeUnit};
@@ -79,7 +79,7 @@ fn one(file: &Path, mapping: Option<&Mapping>, shell: &Shell) -> Result<Evaluate
     let size: Vec<usize> = mapping.columns.size.iter().filter_map(|name| table.place(name)).collect();
     let by_group = mapping.group.is_some();
     let watch = Watch { begin: Instant::now(), shell };
-    let (evaluation, _) = prediction::evaluate(&table, &size, by_group, &candidates(), &watch)
+    let (evaluation, _) = prediction::evaluate(&table, &size, by_group, &watch)
         .map_err(|error| in_file(&error))?;
     Ok(Evaluated {
         name: mapping.name,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use prediction::metrics::{AtThreshold, Interval, SHIFTED_FROM};
-use prediction::{Judged, Slice};
+use prediction::{FINAL, Judged, Slice};
 
 use super::Evaluated;
 use crate::failure::Failure;
@@ -63,7 +63,8 @@ fn one(evaluated: &Evaluated) -> String {
             text += &format!("| *{}* | {accuracy:.3} | {rate:.3} | – | – | – | – |\n", reference.model);
         }
     }
-    text += &format!("\n{}\n", aims(evaluated));
+    text += &format!("\n{}\n", aims(evaluated, FINAL, "the final model"));
+    text += &format!("\n{}\n", aims(evaluated, &evaluation.chosen, "the same learned from 70 % only"));
     text += "\n| predicted | failed | rows |\n| --: | --: | --: |\n";
     for bin in &evaluation.calibration {
         text += &format!("| {:.4} | {:.4} | {} |\n", bin.predicted, bin.failed, bin.rows);
@@ -109,7 +110,7 @@ fn slice_row(name: &str, slice: &Slice, unit: &str) -> String {
 }
 
 fn model_row(judged: &Judged, chosen: &str) -> String {
-    let strong = if judged.model == chosen { "**" } else { "" };
+    let strong = if judged.model == chosen || judged.model == FINAL { "**" } else { "" };
     let figures = &judged.figures;
     let [five, ten, twenty] = judged.caught.map(|caught| with_interval(caught, 2));
     format!(
@@ -149,8 +150,8 @@ fn gate_row(judged: &Judged) -> String {
 }
 
 /// What is aimed at, and whether it is met: at least the best figure of the references, each on its own.
-fn aims(evaluated: &Evaluated) -> String {
-    let chosen = evaluated.evaluation.models.iter().find(|model| model.model == evaluated.evaluation.chosen);
+fn aims(evaluated: &Evaluated, model: &str, called: &str) -> String {
+    let chosen = evaluated.evaluation.models.iter().find(|judged| judged.model == model);
     let Some(chosen) = chosen else { return String::new() };
     let best = |of: &dyn Fn(&super::Reference) -> Option<f64>| {
         evaluated.reference.iter().filter_map(of).max_by(f64::total_cmp)
@@ -175,7 +176,7 @@ fn aims(evaluated: &Evaluated) -> String {
     let error = chosen.figures.calibration_error;
     let word = if error < CALIBRATION_ERROR_AIM { "met" } else { "**not met**" };
     said.push(format!("ECE {error:.4} for less than {CALIBRATION_ERROR_AIM}: {word}"));
-    format!("Aims: {}.", said.join("; "))
+    format!("Aims of {called}: {}.", said.join("; "))
 }
 
 fn shifted(evaluated: &Evaluated) -> String {
