@@ -79,8 +79,8 @@ fn one(file: &Path, mapping: Option<&Mapping>, shell: &Shell) -> Result<Evaluate
     let size: Vec<usize> = mapping.columns.size.iter().filter_map(|name| table.place(name)).collect();
     let by_group = mapping.group.is_some();
     let watch = Watch { begin: Instant::now(), shell };
-    let (evaluation, _) = prediction::evaluate(&table, &size, by_group, &watch)
-        .map_err(|error| in_file(&error))?;
+    let (evaluation, _) =
+        prediction::evaluate(&table, &size, by_group, &watch).map_err(|error| in_file(&error))?;
     Ok(Evaluated {
         name: mapping.name,
         file: file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),

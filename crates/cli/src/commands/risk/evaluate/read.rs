@@ -228,3 +228,100 @@ fn cell(text: &str, line: u64, column: &Column, missing: &[String]) -> Result<Ce
 fn shown(text: &str) -> String {
     text.chars().take(SHOWN_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use super::*;
+
+    const MAPPING: &str = r#"
+        name = "ours"
+        time = { column = "at", unit = "timestamp" }
+        outcome = { column = "failed", known_after_days = 2 }
+        keep = [{ column = "env", equals = "production" }]
+        [columns]
+        numbers = ["churn", "coverage", "gone"]
+        words = ["team"]
+        keys = ["author"]
+        not_negative = ["churn"]
+        missing = ["NA"]
+    "#;
+    const HEADER: &str = "at,failed,env,churn,coverage,team,author,more\n";
+
+    fn read_bytes(name: &str, bytes: &[u8]) -> Result<Data, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, mapping) = (folder.path().join(name), folder.path().join("mapping.toml"));
+        fs::write(&file, bytes).unwrap();
+        fs::write(&mapping, MAPPING).unwrap();
+        let mapping = Mapping::read(&mapping).unwrap();
+        read(&file, Some(&mapping)).map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[track_caller]
+    fn refused(rows: &[u8], expected: &str) {
+        let error = read_bytes("changes.csv", &[HEADER.as_bytes(), rows].concat()).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    fn table() -> String {
+        format!(
+            "{HEADER}1970-01-01T00:00:10Z,true,production,12,NA,red,ann,é\n\
+             1970-01-01T00:00:11Z,1,test,x,x,x,x,x\n\
+             1970-01-01T00:00:12Z,no,production,,0.5,blue,,\"a, b\"\n"
+        )
+    }
+
+    fn check(data: &Data) {
+        let table = &data.table;
+        assert_eq!((table.len(), data.left_out), (2, 1));
+        assert_eq!(data.lacking, ["gone"]);
+        assert_eq!(table.at(), [10, 12]);
+        assert_eq!(table.known_at(), [10 + 2 * DAY_SECONDS, 12 + 2 * DAY_SECONDS]);
+        assert_eq!(table.failed(), [true, false]);
+        assert!(table.values(0)[0] == 12.0 && table.values(0)[1].is_nan());
+        assert!(table.values(1)[0].is_nan() && table.values(1)[1] == 0.5);
+        assert_eq!(table.words(2), ["red", "blue"]);
+        let authors: Vec<_> = table.keys().flat_map(|(_, authors)| authors.to_vec()).collect();
+        assert_eq!(authors, [Some(0), None]);
+    }
+
+    #[test]
+    fn a_table_is_read_packed_or_not() {
+        check(&read_bytes("changes.csv", table().as_bytes()).unwrap());
+        check(&read_bytes("changes.csv", format!("\u{feff}{}", table()).as_bytes()).unwrap());
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(table().as_bytes()).unwrap();
+        check(&read_bytes("changes.csv.gz", &gzip.finish().unwrap()).unwrap());
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        check(
+            &read_bytes("changes.csv.zst", &ruzstd::encoding::compress_to_vec(table().as_bytes(), level))
+                .unwrap(),
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_line_and_column() {
+        let start = "1970-01-01T00:00:10Z,1,production";
+        let row = |rest: &str| format!("{start},{rest}\n").into_bytes();
+        refused(&row("1,NaN,red,ann,"), "line 2, column `coverage`: `NaN` is not a finite number");
+        refused(&row("-4,1,red,ann,"), "line 2, column `churn`: -4 is less than 0");
+        refused(&row("many,1,red,ann,"), "line 2, column `churn`: `many` is not a number");
+        refused(&row("1,1,red"), "found record with 6 fields");
+        refused(b"1970-01-01T00:00:10Z,maybe,production,1,1,red,ann,\n", "`maybe` is no outcome");
+        refused(b"yesterday,1,production,1,1,red,ann,\n", "line 2, column `at`: `yesterday` is no time");
+        let latin = [start.as_bytes(), b",1,1,r\xe9d,ann,\n"].concat();
+        refused(&latin, "line 2, column `team`: not UTF-8");
+    }
+
+    #[test]
+    fn a_header_that_misleads_is_refused() {
+        let error = |header: &[u8]| read_bytes("changes.csv", header).unwrap_err();
+        assert!(error(b"at,failed,at\n").contains("line 1: column `at` appears twice"));
+        assert!(error(b"at,env\n").contains("there is no column `failed`"));
+        assert!(error(b"").contains("is empty"));
+        let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(error(&utf16).contains("is not UTF-8"));
+    }
+}
