@@ -81,15 +81,20 @@ async fn cmdb(store: &Store, known: &mut Known) -> Result<(), Failure> {
     // The version first: what is written meanwhile is then read once more, in its order, and ends as it should.
     let version = store.stream_version(&cmdb_stream()?).await?;
     let items = StreamSet::WithPrefix("ci/".to_owned());
-    let mut after = None;
-    loop {
-        let page = store.read_streams(&items, after.as_ref(), LOG_PAGE_EVENTS_MAX).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(EventPlace::of(last));
-        for stored in page {
-            let (name, recorded) = item_event(stored)?;
-            known.apply_item(&name, &recorded);
-        }
+    let mut page = store.read_streams(&items, None, LOG_PAGE_EVENTS_MAX).await?;
+    while let Some(after) = page.last().map(EventPlace::of) {
+        // The next page is read while this one is folded.
+        let next = store.read_streams(&items, Some(&after), LOG_PAGE_EVENTS_MAX);
+        let fold = async {
+            page.into_iter().try_for_each(|stored| {
+                let (name, recorded) = item_event(stored)?;
+                known.apply_item(&name, &recorded);
+                Ok::<_, Failure>(())
+            })
+        };
+        let (next, folded) = tokio::join!(next, fold);
+        folded?;
+        page = next?;
     }
     known.cmdb_version = version;
     loop {

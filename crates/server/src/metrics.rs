@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use domain::change::{ChangeEvent, StateName, trail};
+use domain::cmdb::Cmdb;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -47,8 +48,46 @@ pub(crate) struct Metrics {
     events: Family<Event, Counter>,
     changes: Family<InState, Gauge>,
     log_size: Gauge,
+    cmdb: CmdbGauges,
     listening: Gauge,
     subscribers: Arc<AtomicUsize>,
+}
+
+/// How large the CMDB is.
+#[derive(Debug, Default)]
+struct CmdbGauges {
+    items: Gauge,
+    only_named: Gauge,
+    relations: Gauge,
+    memory: Gauge,
+}
+
+impl CmdbGauges {
+    fn register(registry: &mut Registry) -> Self {
+        let gauges = Self::default();
+        let Self { items, only_named, relations, memory } = &gauges;
+        registry.register("cmdb_items", "Configuration items that a source describes", items.clone());
+        registry.register(
+            "cmdb_items_only_named",
+            "Items that are only named by relations",
+            only_named.clone(),
+        );
+        registry.register("cmdb_relations", "Relations that sources state", relations.clone());
+        registry.register("cmdb_memory_bytes", "Memory that the CMDB takes", memory.clone());
+        gauges
+    }
+
+    fn set(&self, cmdb: &Cmdb) {
+        let figures = [
+            (&self.items, cmdb.len()),
+            (&self.only_named, cmdb.only_named_count()),
+            (&self.relations, cmdb.relations()),
+            (&self.memory, cmdb.memory_bytes()),
+        ];
+        for (place, figure) in figures {
+            place.set(i64::try_from(figure).unwrap_or(i64::MAX));
+        }
+    }
 }
 
 impl Default for Metrics {
@@ -64,8 +103,9 @@ impl Default for Metrics {
         registry.register("changes", "Changes by state", changes.clone());
         registry.register("log_size", "Entries of the log", log_size.clone());
         registry.register("event_subscribers", "Subscribers to the event stream", listening.clone());
+        let cmdb = CmdbGauges::register(&mut registry);
         let subscribers = Arc::default();
-        Self { registry, requests, durations, events, changes, log_size, listening, subscribers }
+        Self { registry, requests, durations, events, changes, log_size, cmdb, listening, subscribers }
     }
 }
 
@@ -89,7 +129,7 @@ impl Metrics {
         Arc::clone(&self.subscribers)
     }
 
-    /// Everything in the text format, with the figures that the store tells.
+    /// Everything in the text format, with the figures that the store and the CMDB tell.
     ///
     /// # Errors
     /// When a figure cannot be written.
@@ -97,12 +137,14 @@ impl Metrics {
         &self,
         states: &BTreeMap<StateName, u64>,
         log_size: u64,
+        cmdb: &Cmdb,
     ) -> Result<String, std::fmt::Error> {
         for state in StateName::ALL {
             let count = states.get(state).copied().unwrap_or(0);
             self.changes.get_or_create(&InState { state: state.as_str() }).set(gauge(count));
         }
         self.log_size.set(gauge(log_size));
+        self.cmdb.set(cmdb);
         let listening = u64::try_from(self.subscribers.load(Ordering::Acquire)).unwrap_or(u64::MAX);
         self.listening.set(gauge(listening));
         let mut text = String::new();

@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use api::change::Change;
 use tempfile::TempDir;
 
+use crate::program::Ran;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cortex-change");
 
 /// A server, a repository, and their folder.
@@ -72,17 +74,26 @@ impl World {
 
     /// Runs the program as the first administrator; its standard output.
     pub(crate) fn admin(&self, arguments: &[&str]) -> Result<String> {
+        let ran = self.run_as_admin(arguments)?;
+        ensure!(ran.status == 0, "`{}`: {}\n{}", arguments.join(" "), ran.stderr, self.server_log()?);
+        Ok(ran.stdout)
+    }
+
+    /// Runs the program as the first administrator, whatever comes of it.
+    pub(crate) fn run_as_admin(&self, arguments: &[&str]) -> Result<Ran> {
         let output = Command::new(PROGRAM)
             .args(arguments)
             .current_dir(self.folder.path())
+            .env("LANG", "C.UTF-8")
             .env("CORTEX_CHANGE_URL", &self.url)
             .env("CORTEX_CHANGE_TOKEN", &self.admin_token)
             .stdin(Stdio::null())
             .output()?;
-        let (stdout, stderr) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "`{}`: {stderr}\n{}", arguments.join(" "), self.server_log()?);
-        Ok(stdout.into_owned())
+        Ok(Ran {
+            status: output.status.code().context("ended by a signal")?,
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
     }
 
     /// Declares services without dependencies, as a file applied by the program.

@@ -30,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 
 /// Position in the log.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct LogQuery {
     /// Index of the last entry that is known; entries after it are listed.

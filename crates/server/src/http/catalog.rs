@@ -49,6 +49,7 @@ async fn show_catalog(
 
 /// Whether to write.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ApplyQuery {
     /// Only tell what would be done.

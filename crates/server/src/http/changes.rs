@@ -72,6 +72,7 @@ async fn create_from(
 
 /// Filter, order and position of a list of changes.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     /// States, separated by commas.

@@ -51,6 +51,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 
 /// Filter, order and position of a list of items.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ItemsQuery {
     /// Types, separated by commas.
@@ -203,6 +204,7 @@ fn known_item<'a>(known: &'a Known, id: &CiName) -> Result<domain::cmdb::Ci<'a>,
 
 /// Position in a history.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct HistoryQuery {
     /// Where the page begins, from the page before.
@@ -242,6 +244,7 @@ async fn show_item_history(
 
 /// How far to look for what a failure reaches.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ImpactQuery {
     /// Most relations in between, 1 to 64; 16 when absent.
@@ -269,6 +272,7 @@ async fn show_item_impact(
 
 /// How far to look around.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct GraphQuery {
     /// Most relations in between, 1 to 8; 2 when absent.
@@ -314,6 +318,7 @@ fn direction(given: Option<&str>) -> Result<view::Direction, Failure> {
 
 /// Whether to write.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct EditQuery {
     /// Only tell what would be done.

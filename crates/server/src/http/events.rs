@@ -37,6 +37,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 
 /// Which events.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct EventsQuery {
     /// Only events of this stream, for example `change/CHG-2026-000001`.

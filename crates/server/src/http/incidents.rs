@@ -28,6 +28,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 
 /// Filter and position of a list of incidents.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct IncidentsQuery {
     /// open, investigating, resolved or closed.

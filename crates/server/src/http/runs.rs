@@ -153,6 +153,7 @@ async fn release(
 
 /// Which samples.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct SamplesQuery {
     /// One monitor; all when absent.

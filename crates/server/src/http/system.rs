@@ -65,7 +65,8 @@ async fn metrics(
 ) -> Result<Response, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let states = app.store.count_changes_by_state().await?;
-    let text = app.metrics.render(&states, app.store.head().await?.size);
+    let log_size = app.store.head().await?.size;
+    let text = app.metrics.render(&states, log_size, &app.known().cmdb);
     let text = text.map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)], text).into_response())
 }

@@ -344,7 +344,7 @@ async fn changes_that_named_an_item_are_found_from_it(database: Database) -> Res
             .map(|change| change["change_id"].clone())
             .collect())
     };
-    assert_eq!(of("Deployment/shop/cart").await?, [id.clone()]);
+    assert_eq!(of("Deployment/shop/cart").await?, std::slice::from_ref(id));
     assert_eq!(of("greeter").await?.len(), 2, "a service is an item like others");
     assert!(of("Deployment/shop/front").await?.is_empty());
     let listed = ann.get("/api/v1/changes?ci=Deployment/shop/cart").await?;

@@ -79,6 +79,8 @@ async fn figures_parse_and_are_true(database: Database) -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "a small number of entries")]
     let size = app.log_size().await? as f64;
     assert_eq!(after["cortex_change_log_size"], size);
+    assert_eq!((after["cortex_change_cmdb_items"], after["cortex_change_cmdb_items_only_named"]), (4.0, 0.0));
+    assert!(after["cortex_change_cmdb_memory_bytes"] > 0.0);
     assert_eq!(after["cortex_change_event_subscribers"], 0.0);
     let follower = Ask::get("/api/v1/events").token(&ann.token).open(ann.address).await?;
     assert_eq!(figures().await?["cortex_change_event_subscribers"], 1.0);

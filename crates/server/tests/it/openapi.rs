@@ -49,6 +49,11 @@ fn every_operation_says_what_it_does_and_how_it_refuses() {
             let is_described = parameters.iter().any(|known| known["name"] == part && known["in"] == "path");
             assert!(is_described, "{part} of {method} {path}");
         }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            let is_part = path.contains(&format!("{{{name}}}"));
+            assert_eq!(parameter["in"] == "path", is_part, "{name} of {method} {path}: {parameter}");
+        }
     }
     assert!(names.len() > 40, "{}", names.len());
 }

@@ -62,7 +62,7 @@ pub(crate) struct Args {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// What they are
-    #[arg(long, value_enum, value_name = "KIND", hide_possible_values = false)]
+    #[arg(long, value_enum, value_name = "KIND")]
     from: From,
     /// The name under which the import is repeated; the kind when left out, and `manual` for YAML
     #[arg(long, value_name = "NAME")]
@@ -184,7 +184,8 @@ pub(super) async fn run(args: Args, shell: &Shell) -> Outcome {
     }
     let problems = imported.problems.len() + imported.problems_untold;
     if plan.strict && problems > 0 {
-        return Err(Failure::new(format!("nothing was imported, because of {problems} problems"))
+        let s = if problems == 1 { "" } else { "s" };
+        return Err(Failure::new(format!("nothing was imported, because of {problems} problem{s}"))
             .next("correct what is named above, or leave `--strict` out"));
     }
     let gone = if plan.withdraw_missing && (problems == 0 || plan.despite_problems) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::cmdb as wire;
 use domain::cmdb::{Ci, Link};
 
-use super::{tier_of, type_of};
+use super::{first, tier_of, type_of};
 
 /// Most items of a graph. More cannot be looked at.
 const NODES_MAX: usize = 500;
@@ -64,13 +64,13 @@ pub(crate) fn graph(ci: Ci<'_>, depth: u32, direction: Direction) -> wire::Graph
     let mut next = 0;
     while let Some((current, distance)) = found.nodes.get(next).copied().filter(|(_, far)| *far < depth) {
         if direction.follows_dependencies() {
-            let mut links: Vec<_> = current.leans_on().collect();
-            links.sort_by_key(|link| (link.ci.name(), link.relation_type));
+            let (links, total) = first(current.leans_on(), EDGES_MAX);
+            found.cut |= total > links.len();
             links.iter().for_each(|link| found.add(link, distance + 1, (current.name(), link.ci.name())));
         }
         if direction.follows_dependents() {
-            let mut links: Vec<_> = current.dependents().collect();
-            links.sort_by_key(|link| (link.ci.name(), link.relation_type));
+            let (links, total) = first(current.dependents(), EDGES_MAX);
+            found.cut |= total > links.len();
             links.iter().for_each(|link| found.add(link, distance + 1, (link.ci.name(), current.name())));
         }
         next += 1;

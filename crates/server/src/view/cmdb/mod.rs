@@ -129,8 +129,7 @@ fn relations(known: &Known, view: &View<'_>) -> wire::CiLinks {
 }
 
 fn dependents(ci: Ci<'_>) -> wire::CiLinks {
-    let mut links: Vec<_> = ci.dependents().collect();
-    links.sort_by_key(|link| (link.ci.name(), link.relation_type));
+    let (links, total) = first(ci.dependents(), LINKS_SHOWN_MAX);
     let link = |link: &Link<'_>| wire::CiLink {
         id: link.ci.name().to_owned(),
         described: link.ci.is_described(),
@@ -140,7 +139,20 @@ fn dependents(ci: Ci<'_>) -> wire::CiLinks {
         strength: link.strength.to_string(),
         stated: Vec::new(),
     };
-    wire::CiLinks { total: count(links.len()), items: links.iter().take(LINKS_SHOWN_MAX).map(link).collect() }
+    wire::CiLinks { total: count(total), items: links.iter().map(link).collect() }
+}
+
+/// The first links by name, at most so many, and how many there are: half the world may lean on one item.
+fn first<'a>(links: impl Iterator<Item = Link<'a>>, most: usize) -> (Vec<Link<'a>>, usize) {
+    let mut links: Vec<_> = links.collect();
+    let total = links.len();
+    let by_name = |link: &Link<'a>| (link.ci.name(), link.relation_type);
+    if total > most {
+        links.select_nth_unstable_by_key(most, by_name);
+        links.truncate(most);
+    }
+    links.sort_unstable_by_key(by_name);
+    (links, total)
 }
 
 fn type_of(ci: &Ci<'_>) -> Option<String> {
