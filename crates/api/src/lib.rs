@@ -13,6 +13,7 @@ pub mod change;
 pub mod cmdb;
 pub mod evidence;
 pub mod field;
+pub mod history;
 pub mod incident;
 pub mod plan;
 pub mod problem;

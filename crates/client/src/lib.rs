@@ -16,6 +16,7 @@ mod changes;
 mod cmdb;
 mod error;
 mod events;
+mod history;
 mod incidents;
 mod runs;
 mod sse;

@@ -98,6 +98,8 @@ actions!(
     RevokeToken = "revoke_token",
     /// Describe configuration items, services among them, or withdraw them.
     EditCmdb = "edit_cmdb",
+    /// Import changes that another system carried out. Asked of the system, because they are none of ours.
+    ImportHistory = "import_history",
 );
 
 impl Action {

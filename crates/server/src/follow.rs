@@ -103,6 +103,7 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
     let is_end = event.body.get("type").is_some_and(|word| word == "change.closed");
     match kind {
         "actor" => load::refresh(app, &event.stream).await,
+        "history" | "imported" => app.known_mut().imported.apply(event.clone()),
         "change" if is_end => {
             let id: ChangeId = name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
             let (change, _) = work::load(app, id).await?;

@@ -15,6 +15,7 @@ use domain::risk::{Age, History, Record};
 use store::ClosedChange;
 
 use crate::failure::Failure;
+use crate::imported::Imported;
 use crate::record::Recorded;
 
 /// Everything kept in memory.
@@ -30,6 +31,8 @@ pub(crate) struct Known {
     pub cmdb_at: Timestamp,
     /// How changes have ended.
     pub endings: Endings,
+    /// How changes of other systems have ended.
+    pub imported: Imported,
 }
 
 impl Known {

@@ -15,6 +15,7 @@ mod config;
 mod failure;
 mod follow;
 mod http;
+mod imported;
 mod known;
 mod load;
 mod metrics;

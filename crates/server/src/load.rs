@@ -11,6 +11,7 @@ use store::{EventPlace, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX, Store, StoredEven
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recorded, decode};
 use crate::work::cmdb_stream;
@@ -61,6 +62,7 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
         }
     }
     cmdb(store, &mut known).await?;
+    known.imported = imported::load(store).await?;
     for closed in store.closed_changes().await? {
         known.endings.add(&Ending::of_row(closed));
     }
@@ -179,7 +181,7 @@ impl StoredItem {
     }
 }
 
-/// Reads an actor's or the CMDB's newest events, because another server has written some.
+/// Reads the newest events of an actor, of the CMDB or of imported history, because another server has written some.
 ///
 /// # Errors
 /// When the store or the log fails.
@@ -200,6 +202,10 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
             }
             let mut known = app.known_mut();
             edits.iter().for_each(|edit| known.apply_edit(edit));
+        }
+    } else if imported::is_history(stream) {
+        for stored in app.store.read_stream(stream, 1).await? {
+            app.known_mut().imported.apply(stored)?;
         }
     }
     Ok(())

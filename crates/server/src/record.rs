@@ -4,6 +4,7 @@ use domain::Timestamp;
 use domain::actor::ActorEvent;
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::history::HistoryEvent;
 use domain::id::{ActorId, PolicyId};
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
@@ -23,6 +24,7 @@ impl Recordable for IncidentEvent {}
 impl Recordable for ActorEvent {}
 impl Recordable for CiEvent {}
 impl Recordable for CmdbEvent {}
+impl Recordable for HistoryEvent {}
 impl Recordable for SecurityEvent {}
 
 /// When, by whom and on what grounds an event was recorded.

@@ -166,7 +166,8 @@ impl ChangeWork {
     /// # Errors
     /// When policy or the life of the change refuses.
     pub(crate) fn assess_and_route(&mut self, app: &App, known: &Known) -> Result<(), Failure> {
-        let history = known.endings.history(&self.change, self.now);
+        let mut history = known.endings.history(&self.change, self.now);
+        known.imported.add_to(&mut history, &self.change.content, self.now);
         let content = &self.change.content;
         let facts = AssessmentFacts {
             content,

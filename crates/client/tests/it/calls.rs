@@ -8,6 +8,7 @@ use api::change::{
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
 use api::cmdb::CmdbEdit;
+use api::history::HistoryImport;
 use api::incident::UpdateIncident;
 use api::request::ChangeRequest;
 use api::run::{FinishRequest, HeartbeatRequest, ProgressRequest, StartRequest};
@@ -94,6 +95,16 @@ async fn an_item_is_one_part_of_the_address_whatever_its_id() -> Result<()> {
     let asked =
         check("POST /api/v1/cmdb/edit?dry_run=true", async |c| c.edit_cmdb(&edit, true).await).await?;
     assert_eq!(asked.body, r#"{"withdraw":["Deployment/shop/cart"]}"#);
+    Ok(())
+}
+
+#[tokio::test]
+async fn history_is_imported_and_summed_up() -> Result<()> {
+    let import = HistoryImport { source: "servicenow".to_owned(), changes: Vec::new() };
+    let expected = "POST /api/v1/history/import?dry_run=true";
+    let asked = check(expected, async |c| c.import_history(&import, true).await).await?;
+    assert_eq!(asked.body, r#"{"source":"servicenow","changes":[]}"#);
+    check("GET /api/v1/history", async |c| c.history().await).await?;
     Ok(())
 }
 

@@ -70,6 +70,8 @@ pub struct Record {
     pub half_year: Count,
     /// Closed even longer ago.
     pub older: Count,
+    /// How many of all of them another system carried out.
+    pub imported: u32,
 }
 
 impl Record {
@@ -87,6 +89,12 @@ impl Record {
         };
         count.changes = count.changes.saturating_add(changes);
         count.failures = count.failures.saturating_add(failures);
+    }
+
+    /// Counts several changes of one age that another system carried out, `failures` of them failed.
+    pub fn add_imported(&mut self, age: Age, changes: u32, failures: u32) {
+        self.add_many(age, changes, failures);
+        self.imported = self.imported.saturating_add(changes);
     }
 
     /// Whether no change was counted.

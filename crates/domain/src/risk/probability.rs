@@ -205,7 +205,11 @@ fn credible_interval(mean: Probability, quarters: u64) -> (Probability, Probabil
 
 fn describe(subject: &str, record: Record) -> String {
     let total = record.total();
-    format!("{} of {} past {subject} failed", total.failures, total.changes)
+    let imported = match record.imported {
+        0 => String::new(),
+        imported => format!("; {imported} of them were imported from other systems"),
+    };
+    format!("{} of {} past {subject} failed{imported}", total.failures, total.changes)
 }
 
 fn probability(ppm: u64) -> Probability {

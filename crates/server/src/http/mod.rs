@@ -10,6 +10,7 @@ mod changes;
 mod cmdb;
 mod events;
 mod extract;
+mod history;
 mod incidents;
 mod lifecycle;
 mod problem;
@@ -63,6 +64,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(actors::router())
         .merge(catalog::router())
         .merge(cmdb::router())
+        .merge(history::router())
         .merge(events::router())
         .merge(system::router())
 }

@@ -10,6 +10,7 @@ pub(crate) mod closing;
 pub(crate) mod cmdb;
 pub(crate) mod create;
 pub(crate) mod deadlines;
+pub(crate) mod history;
 pub(crate) mod implementation;
 pub(crate) mod incident;
 pub(crate) mod refusal;

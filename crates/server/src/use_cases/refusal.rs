@@ -70,6 +70,7 @@ fn matters(action: Action) -> bool {
         | Action::IssueToken
         | Action::RevokeToken
         | Action::EditCmdb
+        | Action::ImportHistory
         | Action::ActOnBehalf => true,
         Action::Create
         | Action::Read

@@ -6,6 +6,7 @@ use api::audit::{LogEntry, TrailEntry};
 use domain::actor::ActorEvent;
 use domain::change::{ChangeEvent, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::history::HistoryEvent;
 use domain::id::ActorId;
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
@@ -56,6 +57,7 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("actor") => read(stored, actor),
         Some("ci") => read(stored, item),
         Some("cmdb") => read(stored, cmdb),
+        Some("history") => read(stored, history),
         Some("security") => read(stored, security),
         Some(_) | None => None,
     };
@@ -118,6 +120,15 @@ fn item(event: &CiEvent) -> String {
             format!("Described by {source} as {ci_type}{tier}, leans on: {needs}{more}")
         }
         CiEvent::Withdrawn { source } => format!("No longer described by {source}"),
+    }
+}
+
+fn history(event: &HistoryEvent) -> String {
+    match event {
+        HistoryEvent::SourceAdded { source, .. } => format!("Changes of {source} are imported"),
+        HistoryEvent::Imported { source, external_id, change, .. } => {
+            format!("Imported {external_id} of {source}, not ours: {}", change.outcome)
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod contract;
 mod events;
 mod faults;
 mod harness;
+mod history;
 mod http;
 mod life;
 mod lists;

@@ -152,9 +152,20 @@ fn age_is_counted_from_the_day_of_the_assessment() {
 }
 
 #[test]
+fn what_other_systems_did_counts_and_is_said_to_be_imported() {
+    let mut record = recent(3, 0);
+    record.add_imported(Age::Older, 40, 8);
+    assert_eq!((record.total(), record.imported), (Count { changes: 43, failures: 8 }, 40));
+    let assessment = assessed(&History { category: record, ..History::default() });
+    let said = &assessment.factors.probability.contributions[1].sentence;
+    assert_eq!(said, "8 of 43 past deployment changes failed; 40 of them were imported from other systems");
+    assert!(assessment.failure.value.get() > ppm(&History { category: recent(3, 0), ..History::default() }));
+}
+
+#[test]
 fn counts_that_cannot_be_stay_within_bounds() {
     let absurd = Count { changes: u32::MAX, failures: u32::MAX };
-    let everywhere = Record { recent: absurd, half_year: absurd, older: absurd };
+    let everywhere = Record { recent: absurd, half_year: absurd, older: absurd, imported: 0 };
     let history = History { requester: everywhere, change_type: everywhere, ..History::default() };
     assert!(ppm(&history) > 990_000);
     let more_failures_than_changes =

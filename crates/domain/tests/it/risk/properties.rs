@@ -99,7 +99,8 @@ fn any_record() -> impl Strategy<Value = Record> {
         (count(), count(), count()).prop_map(|(recent, half_year, older)| Record {
             recent,
             half_year,
-            older
+            older,
+            imported: 0,
         }),
     ]
 }
