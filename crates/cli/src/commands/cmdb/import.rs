@@ -114,7 +114,7 @@ impl Plan {
         }
         if args.mapping.is_some() != (args.from == From::Csv) {
             return Err(Failure::usage("`--from csv` needs `--mapping`, and nothing else takes one")
-                .next("see the mapping in docs/cmdb.md"));
+                .next("see the mapping in docs/cmdb-import.md"));
         }
         let source = match &args.source {
             Some(name) => {
