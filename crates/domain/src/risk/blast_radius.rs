@@ -250,7 +250,10 @@ impl Bearers {
             let sentence = "it changes a part of one service that nothing depends on";
             return (BlastClass::Component, sentence.to_owned());
         }
-        let sentence = format!("it changes one service, {PART_LINES_LIMIT} lines or more");
+        let sentence = match churn {
+            Some(_) => format!("it changes one service, {PART_LINES_LIMIT} lines or more"),
+            None => "it changes one service, and how much of it is not known".to_owned(),
+        };
         (BlastClass::SingleService, sentence)
     }
 }

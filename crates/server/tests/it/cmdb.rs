@@ -249,6 +249,7 @@ async fn a_failure_reaches_dependents_by_the_way_that_explains_it(database: Data
     let (app, root) = shopkeeper(database).await?;
     let impact = root.get(&at("StatefulSet/shop/postgres", "/impact")).await?;
     assert_eq!((&impact["reached"], &impact["class"]), (&json!(2), &json!("single_service")), "{impact}");
+    assert_eq!(impact["class_reason"], "it changes one service, and how much of it is not known");
     assert_eq!(impact["by_depth"], json!([{ "depth": 1, "items": 1 }, { "depth": 2, "items": 1 }]));
     assert_eq!(impact["by_tier"], json!([{ "tier": 1, "items": 1 }]));
     assert_eq!((&impact["compliance"], &impact["cut"]), (&json!(["PCI"]), &Value::Null));
