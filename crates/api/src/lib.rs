@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod field;
 pub mod history;
 pub mod incident;
+pub mod learning;
 pub mod plan;
 pub mod problem;
 pub mod read;

@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod history;
 mod incidents;
+mod models;
 mod runs;
 mod sse;
 mod token;

@@ -18,6 +18,7 @@ pub mod duration;
 pub mod history;
 pub mod id;
 pub mod incident;
+pub mod learning;
 pub mod number;
 pub mod plan;
 pub mod priority;

@@ -32,6 +32,7 @@ pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "delegation-only-with-the-right",
     "emergency-authority",
     "inactive-actors-do-nothing",
+    "models-are-for-administrators",
     "permissions",
     "pre-approval-needs-known-facts",
     "pre-approval-needs-no-findings",

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::experience::Experience;
 use crate::failure::Failure;
 use crate::follow::Followed;
 use crate::known::Known;
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub tasks: TaskTracker,
     /// How far what other servers write is known.
     pub followed: Followed,
+    /// What past changes teach.
+    pub experience: Experience,
     known: RwLock<Known>,
     change_numbers: Numbers,
     incident_numbers: Numbers,
@@ -113,6 +116,7 @@ impl App {
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
             followed,
+            experience: Experience::default(),
             known: RwLock::new(known),
             change_numbers: Numbers::default(),
             incident_numbers: Numbers::default(),

@@ -14,6 +14,7 @@ use store::{
 use crate::app::App;
 use crate::ask::Particulars;
 use crate::caller::Caller;
+use crate::experience::Past;
 use crate::failure::Failure;
 use crate::known::{Ending, Known};
 use crate::load;
@@ -83,6 +84,7 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     let has_closed = work.trail.last().is_some_and(|last| matches!(last.event, ChangeEvent::Closed { .. }));
     if let Some(ending) = Ending::of(&work.change).filter(|_| has_closed) {
         app.known_mut().endings.add(&ending);
+        app.experience.add(Past::of(&work.change, &app.known().directory));
     }
     Ok(())
 }

@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use domain::history::HistoryEvent;
 use domain::id::ChangeId;
 use store::StoredEvent;
 
 use crate::app::App;
+use crate::experience::Past;
 use crate::failure::Failure;
 use crate::known::Ending;
 use crate::load;
+use crate::record::decode;
 use crate::work;
 
 /// Entries read at once.
@@ -103,12 +106,17 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
     let is_end = event.body.get("type").is_some_and(|word| word == "change.closed");
     match kind {
         "actor" => load::refresh(app, &event.stream).await,
-        "history" | "imported" => app.known_mut().imported.apply(event.clone()),
+        "history" | "imported" => {
+            app.known_mut().imported.apply(event.clone())?;
+            app.experience.add(Past::told_by(&decode::<HistoryEvent>(event.clone())?.event));
+            Ok(())
+        }
         "change" if is_end => {
             let id: ChangeId = name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
             let (change, _) = work::load(app, id).await?;
             if let Some(ending) = Ending::of(&change) {
                 app.known_mut().endings.add(&ending);
+                app.experience.add(Past::of(&change, &app.known().directory));
             }
             Ok(())
         }

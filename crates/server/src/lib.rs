@@ -12,6 +12,7 @@ mod caller;
 mod clock;
 mod commit;
 mod config;
+mod experience;
 mod failure;
 mod follow;
 mod http;

@@ -7,6 +7,7 @@ use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::history::HistoryEvent;
 use domain::id::{ActorId, PolicyId};
 use domain::incident::IncidentEvent;
+use domain::learning::ModelEvent;
 use domain::security::SecurityEvent;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ impl Recordable for IncidentEvent {}
 impl Recordable for ActorEvent {}
 impl Recordable for CiEvent {}
 impl Recordable for CmdbEvent {}
+impl Recordable for ModelEvent {}
 impl Recordable for HistoryEvent {}
 impl Recordable for SecurityEvent {}
 

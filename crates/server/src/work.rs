@@ -4,18 +4,20 @@
 use std::collections::BTreeSet;
 
 use domain::Timestamp;
+use domain::actor::Directory;
 use domain::approval::{Case, requirements};
 use domain::authorization::Answer;
 use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
 use domain::id::{ActorId, ChangeId};
-use domain::risk::{AssessmentFacts, assess};
+use domain::risk::{Assessment, AssessmentFacts, assess};
 use policy::{Action, Context, Resource};
 use store::{Append, Guard, NewEvent, StreamAppend, StreamName};
 
 use crate::app::App;
 use crate::ask::{self, Particulars};
 use crate::caller::Caller;
+use crate::experience::submission;
 use crate::failure::Failure;
 use crate::follow;
 use crate::known::Known;
@@ -177,7 +179,7 @@ impl ChangeWork {
             similar: &[],
             covered_by_model: false,
         };
-        let assessment = assess(&facts);
+        let assessment = advised(app, &known.directory, &self.change, &facts, self.now);
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;
         // All the questions are about the same facts: recording the assessment, which they are told, changes none.
@@ -256,6 +258,23 @@ impl ChangeWork {
         self.guards.extend(guard);
         Ok(())
     }
+}
+
+/// Assesses with what past changes say. The model is told what the assessment found out about the change's reach.
+fn advised(
+    app: &App,
+    directory: &Directory,
+    change: &Change,
+    facts: &AssessmentFacts<'_>,
+    now: Timestamp,
+) -> Assessment {
+    let assessment = assess(facts);
+    let advice = app.experience.advise(&submission(change, &assessment, directory, now));
+    if advice.prediction.is_none() {
+        return Assessment { similar: advice.similar, ..assessment };
+    }
+    let (prediction, similar) = (advice.prediction.as_ref(), advice.similar.as_slice());
+    assess(&AssessmentFacts { prediction, similar, ..*facts })
 }
 
 /// A decision rests on the caller's roles and token: the commit fails when they have changed since.

@@ -101,6 +101,12 @@ CREATE TABLE sample (
     PRIMARY KEY (change_key, series, taken_at)
 ) CLUSTERED;
 
+-- Large values that events name by their digest, such as trained models.
+CREATE TABLE artifact (
+    digest TEXT NOT NULL PRIMARY KEY,
+    content BYTES NOT NULL
+);
+
 CREATE TABLE change_row (
     change_key BIGINT PRIMARY KEY,
     state TEXT NOT NULL,

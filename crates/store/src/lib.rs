@@ -15,6 +15,7 @@
 //! (there are two databases, and an enum leads the compiler to every place where they differ).
 
 mod append;
+mod artifact;
 mod backup;
 mod compare;
 mod database;
@@ -49,6 +50,7 @@ pub use append::{
     NewEvent, NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX,
     StoredResponse, StreamAppend, Timer, TimerOp,
 };
+pub use artifact::ARTIFACT_BYTES_MAX;
 pub use backup::{BackupError, BackupReport, backup};
 pub use compare::{Comparison, DIFFERENCES_MAX, Difference, Listing};
 pub use error::{Cause, StoreError};

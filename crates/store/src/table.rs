@@ -133,6 +133,13 @@ pub(crate) const SAMPLE: Table = Table {
     on_conflict: OnConflict::Ignore,
 };
 
+pub(crate) const ARTIFACT: Table = Table {
+    name: "artifact",
+    columns: &[("digest", Text), ("content", Bytes)],
+    order: "digest",
+    on_conflict: OnConflict::Ignore,
+};
+
 pub(crate) const CHANGE_ROW: Table = Table {
     name: "change_row",
     columns: &[
@@ -230,7 +237,7 @@ pub(crate) const WRITER: Table = Table {
 
 /// The tables that a backup carries, in an order in which they can be restored. `log_head` is not among them: it
 /// follows from the events.
-pub(crate) const BACKED_UP: [&Table; 15] = [
+pub(crate) const BACKED_UP: [&Table; 16] = [
     &EVENT,
     &STREAM,
     &CHECKPOINT,
@@ -240,6 +247,7 @@ pub(crate) const BACKED_UP: [&Table; 15] = [
     &IDEMPOTENCY,
     &LEASE,
     &SAMPLE,
+    &ARTIFACT,
     &CHANGE_ROW,
     &CHANGE_SERVICE,
     &CHANGE_CI,

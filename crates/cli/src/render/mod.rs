@@ -8,6 +8,7 @@ pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod cmdb;
 pub(crate) mod incident;
+pub(crate) mod learning;
 pub(crate) mod plan;
 pub(crate) mod risk;
 mod table;

@@ -34,7 +34,7 @@ pub struct Prediction {
     /// The log-odds before anything is known of the change, in thousandths.
     pub base_thousandths: i32,
     /// What each fact adds to the log-odds, in thousandths, what matters most first; with the base they add up to the
-    /// prediction before calibration.
+    /// log-odds of the prediction, but for rounding.
     pub parts: Vec<PredictionPart>,
 }
 

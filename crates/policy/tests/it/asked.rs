@@ -55,7 +55,7 @@ pub(crate) fn ask(action: Action) -> Asked {
 
 fn usual_resource(action: Action) -> Resource {
     match action {
-        Action::Create => Resource::System,
+        Action::Create | Action::ManageModels => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory => Resource::System,

@@ -26,6 +26,7 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("responders-handle-incidents", ask(Action::UpdateIncident).role(Role::Implementer)),
         ("auditors-read-the-log", ask(Action::ReadAudit).role(Role::Auditor)),
         ("administrators-administer", ask(Action::ManageActors).role(Role::Administrator)),
+        ("administrators-manage-models", ask(Action::ManageModels).role(Role::Administrator)),
         ("owners-manage-their-tokens", ask(Action::IssueToken).of_account("act_bot", Some(BOB))),
         ("the-system-works", ask(Action::PreApprove).by_the_system()),
     ]
@@ -54,6 +55,7 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
         ("delegation-only-with-the-right", ask(Action::ActOnBehalf)),
         ("emergency-authority", ask(Action::AuthoriseEmergency).role(Role::Ciso)),
         ("inactive-actors-do-nothing", ask(Action::Read).principal(|principal| principal.active = false)),
+        ("models-are-for-administrators", ask(Action::ManageModels).role(Role::CabMember)),
         ("pre-approval-needs-known-facts", pre_approve().change(|change| change.unknown_facts = true)),
         ("pre-approval-needs-no-findings", pre_approve().change(|change| change.policy_findings = 1)),
         ("pre-approval-needs-passed-tests", pre_approve().change(|change| change.tests_passed = false)),

@@ -13,6 +13,7 @@ mod extract;
 mod history;
 mod incidents;
 mod lifecycle;
+mod models;
 mod problem;
 mod respond;
 mod runs;
@@ -61,6 +62,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(runs::router())
         .merge(incidents::router())
         .merge(audit::router())
+        .merge(models::router())
         .merge(actors::router())
         .merge(catalog::router())
         .merge(cmdb::router())

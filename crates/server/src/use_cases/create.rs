@@ -40,6 +40,7 @@ pub(crate) async fn create(
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
+        shared.experience.ready().await;
         let on_behalf_of = on_behalf_of(&shared.known().directory, &caller, new.requested_by.as_deref())?;
         let mut caller = caller;
         for _ in 0..ATTEMPTS_MAX {

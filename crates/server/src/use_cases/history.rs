@@ -13,6 +13,7 @@ use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
 use crate::commit::yield_to_others;
+use crate::experience::Past;
 use crate::failure::Failure;
 use crate::imported::{IMPORTED_MAX, Imported, change_stream, system_stream};
 use crate::record::{Envelope, encode};
@@ -84,6 +85,7 @@ async fn attempt(
     for Planned { stream, version, event } in &plan.events {
         imported.take(stream, version + 1, now, event);
     }
+    app.experience.add(plan.events.iter().filter_map(|planned| Past::told_by(&planned.event)));
     Ok(plan.counts)
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod deadlines;
 pub(crate) mod history;
 pub(crate) mod implementation;
 pub(crate) mod incident;
+pub(crate) mod models;
 pub(crate) mod refusal;
 pub(crate) mod request;
 

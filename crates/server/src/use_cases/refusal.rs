@@ -67,6 +67,7 @@ fn matters(action: Action) -> bool {
         | Action::Close
         | Action::Review
         | Action::ManageActors
+        | Action::ManageModels
         | Action::IssueToken
         | Action::RevokeToken
         | Action::EditCmdb

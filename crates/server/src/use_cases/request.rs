@@ -25,6 +25,7 @@ pub(crate) async fn submit(
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
+        shared.experience.ready().await;
         with_change(&shared, &caller, id, extras, |work, known, caller| {
             work.command(&shared, caller, Action::Submit, Particulars::default(), &Command::Submit)?;
             work.assess_and_route(&shared, known)
@@ -60,6 +61,7 @@ pub(crate) async fn amend(
     let (shared, caller) = (app.clone(), caller.clone());
     let command = Command::Amend { content: Box::new(amendment.content.clone()) };
     app.owned(async move {
+        shared.experience.ready().await;
         with_change(&shared, &caller, id, Extras::default(), |work, known, caller| {
             require_same(known, &work.change, &amendment)?;
             work.command(&shared, caller, Action::Amend, Particulars::default(), &command)?;

@@ -4,6 +4,7 @@
 
 mod follow;
 mod housekeeping;
+mod learn;
 mod leases;
 mod outbox;
 mod timers;
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
 const SECOND: Duration = Duration::from_secs(1);
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 type Turn = for<'a> fn(&'a SharedApp) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
@@ -55,6 +57,7 @@ const ALL: &[Worker] = &[
         tick: HOUR,
         turn: |app| Box::pin(housekeeping::turn(app)),
     },
+    Worker { name: "learn", wake: Wake::Nothing, tick: MINUTE, turn: |app| Box::pin(learn::turn(app)) },
     Worker {
         name: "follow",
         wake: Wake::Growth,

@@ -20,6 +20,7 @@ mod http;
 mod life;
 mod lists;
 mod metrics;
+mod models;
 mod openapi;
 mod portal;
 mod runner;

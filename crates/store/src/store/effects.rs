@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::canonical::Digest;
 use domain::id::{ActorId, ChangeId, StepName};
 
 use super::Store;
@@ -12,7 +13,7 @@ use crate::lease::{self, LeaseError, LeaseGranted, LeaseState};
 use crate::name::{HolderName, IdempotencyKey, MessageId, ResourceName};
 use crate::outbox::{self, OutboxEntry};
 use crate::sample::{self, Sample};
-use crate::{idempotency, timer};
+use crate::{artifact, idempotency, timer};
 
 impl Store {
     /// Reads the answer kept under an actor's idempotency key.
@@ -50,6 +51,22 @@ impl Store {
     /// When the database fails.
     pub async fn next_timer_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read(timer::next_due).await
+    }
+
+    /// Keeps bytes under their SHA-256 digest, which it gives, for an event to name. The same bytes are kept once.
+    ///
+    /// # Errors
+    /// When there are too many bytes, or the database fails.
+    pub async fn put_artifact(&self, bytes: Vec<u8>) -> Result<Digest, StoreError> {
+        self.write(move |db, _| artifact::put(db, &bytes)).await
+    }
+
+    /// Reads the bytes of a digest; nothing where there are none.
+    ///
+    /// # Errors
+    /// When the bytes do not have their digest, or the database fails.
+    pub async fn artifact(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(move |db| artifact::get(db, digest)).await
     }
 
     /// Adds samples to a change's series.

@@ -1,6 +1,7 @@
 //! `risk`: how a change's risk adds up, and how well failures are predicted.
 
 mod evaluate;
+mod models;
 
 use clap::Subcommand;
 use domain::id::ChangeId;
@@ -25,11 +26,20 @@ pub(crate) struct Args {
 enum RiskCommand {
     /// Measure how well failures of past changes are predicted
     Evaluate(evaluate::Args),
+    /// Train a model on the past changes that the server knows
+    Train(models::TrainArgs),
+    /// List the models, how good they are and which one is asked
+    Models,
+    /// Choose the model that is asked from now on
+    Pin(models::PinArgs),
 }
 
 pub(crate) fn run(Args { id, command }: Args, shell: &Shell) -> Outcome {
     match (command, id) {
         (Some(RiskCommand::Evaluate(args)), _) => evaluate::run(&args, shell),
+        (Some(RiskCommand::Train(args)), _) => shell.block_on(models::train(args, shell)),
+        (Some(RiskCommand::Models), _) => shell.block_on(models::list(shell)),
+        (Some(RiskCommand::Pin(args)), _) => shell.block_on(models::pin(args, shell)),
         (None, Some(id)) => shell.block_on(explain(id, shell)),
         (None, None) => Err(Failure::usage("which change?").next("`cortex-change risk CHG-2026-000123`")),
     }

@@ -1,0 +1,142 @@
+//! Past changes as they were handed in, and what came of them.
+
+use domain::Timestamp;
+use domain::actor::{ActorKind, Directory};
+use domain::change::{Change, Outcome, State};
+use domain::history::{ChangedBy, ExternalId, HistoryEvent, PastChange, RequesterKey, SourceSystem};
+use domain::risk::{Assessment, Factors};
+use prediction::{Known, Submission};
+
+/// For so many seconds after a change was closed, a failure may still show. Only then its outcome teaches.
+const WAITING_SECONDS: i64 = 86_400;
+/// Tenths of the automation factor that each of its parts adds.
+const AUTOMATION_PARTS: [&str; 3] = ["implementation", "rollback", "validation"];
+
+/// A past change.
+#[derive(Debug, Clone)]
+pub(crate) struct Past {
+    /// Its id; of an imported change its source and its id there.
+    pub reference: String,
+    /// What was known when it was handed in.
+    pub submission: Submission,
+    /// What came of it, and when that was known.
+    pub known: Known,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Past {
+    /// A change of ours that was closed after it had been started; nothing for any other one.
+    pub(crate) fn of(change: &Change, directory: &Directory) -> Option<Self> {
+        let State::Closed(closed) = &change.state else { return None };
+        let assessment = change.assessment()?;
+        let known_at = closed.at.as_second().saturating_add(WAITING_SECONDS);
+        Some(Self {
+            reference: change.id.to_string(),
+            submission: submission(change, assessment, directory, change.created_at),
+            known: Known { known_at, failed: has_failed(closed.outcome) },
+            outcome: closed.outcome,
+        })
+    }
+
+    /// The change of another system that an event of imported history tells of.
+    pub(crate) fn told_by(event: &HistoryEvent) -> Option<Self> {
+        match event {
+            HistoryEvent::SourceAdded { .. } => None,
+            HistoryEvent::Imported { source, external_id, requester_key, change } => {
+                Some(Self::imported(source, external_id, requester_key.as_ref(), change))
+            }
+        }
+    }
+
+    fn imported(
+        source: &SourceSystem,
+        id: &ExternalId,
+        requester: Option<&RequesterKey>,
+        change: &PastChange,
+    ) -> Self {
+        let text = |text: &Option<domain::text::FreeText>| {
+            text.as_ref().map_or_else(String::new, |text| text.as_str().to_owned())
+        };
+        let churn = change.churn;
+        let submission = Submission {
+            at: change.submitted_at.as_second(),
+            change_type: change.change_type.to_string(),
+            category: change.category.to_string(),
+            requester: requester.map_or_else(String::new, |key| format!("{source}/{key}")),
+            services: change.services.iter().map(ToString::to_string).collect(),
+            cis: change.cis.iter().map(ToString::to_string).collect(),
+            files: change.files.iter().map(|path| (path.to_string(), 0)).collect(),
+            lines_added: churn.lines_added,
+            lines_deleted: churn.lines_deleted,
+            coverage_permille: change.coverage.map(|share| share.get() / 10),
+            tests_passed: change.tests_passed,
+            by_agent: change.by == Some(ChangedBy::Agent),
+            is_fix: change.is_fix,
+            is_revert: change.is_revert,
+            title: text(&change.title),
+            description: text(&change.description),
+            ..Submission::default()
+        };
+        Self {
+            reference: format!("{source}/{id}"),
+            submission,
+            known: Known {
+                known_at: change.outcome_known_at.as_second(),
+                failed: has_failed(change.outcome),
+            },
+            outcome: change.outcome,
+        }
+    }
+}
+
+/// What is known of a change at the moment at which it is handed in.
+pub(crate) fn submission(
+    change: &Change,
+    assessment: &Assessment,
+    directory: &Directory,
+    at: Timestamp,
+) -> Submission {
+    let content = &change.content;
+    let requester = change.on_behalf_of.as_ref().unwrap_or(&change.created_by);
+    let kind = directory.get(&change.created_by).map(|actor| actor.kind);
+    let evidence = &content.evidence;
+    Submission {
+        at: at.as_second(),
+        change_type: content.change_type.to_string(),
+        category: content.category.to_string(),
+        requester: requester.to_string(),
+        services: content.affected_services.iter().map(ToString::to_string).collect(),
+        cis: content.affected_cis.iter().map(ToString::to_string).collect(),
+        tier: Some(assessment.blast_radius.highest_tier.number()),
+        dependents: Some(u64::from(assessment.blast_radius.dependents_count)),
+        lines_added: evidence.churn.map(|churn| churn.lines),
+        changes_configuration: evidence.configuration_change,
+        changes_schema: evidence.schema_change,
+        coverage_permille: evidence.coverage.map(|coverage| coverage.share.get() / 10),
+        tests_passed: evidence.tests.map(domain::change::TestResults::all_passed),
+        automated: automated(&assessment.factors),
+        by_agent: kind == Some(ActorKind::Agent),
+        is_fix: evidence.is_fix,
+        is_revert: evidence.is_revert,
+        title: content.title.as_str().to_owned(),
+        description: content.description.as_ref().map_or_else(String::new, |text| text.as_str().to_owned()),
+        ..Submission::default()
+    }
+}
+
+/// Whether it is carried out, taken back and checked without hands, as the assessment found.
+fn automated(factors: &Factors) -> [bool; 3] {
+    AUTOMATION_PARTS.map(|part| {
+        let parts = &factors.automation_level.contributions;
+        parts.iter().any(|contribution| contribution.source.contains(part) && contribution.tenths > 0)
+    })
+}
+
+/// Anything but success counts as a failure.
+fn has_failed(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Successful => false,
+        Outcome::Partial | Outcome::Failed | Outcome::RolledBack | Outcome::Cancelled => true,
+    }
+}
