@@ -8,6 +8,7 @@
 
 mod args;
 mod ci;
+mod clock;
 mod commands;
 mod environment;
 mod exit;

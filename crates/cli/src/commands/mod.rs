@@ -18,6 +18,7 @@ mod config;
 mod create;
 mod decide;
 pub(crate) mod demo;
+mod history;
 mod implement;
 mod incident;
 mod init;
@@ -117,6 +118,8 @@ pub(crate) enum Command {
     Catalog(catalog::Args),
     /// Configuration items: import, list, show, what a failure of one reaches
     Cmdb(cmdb::Args),
+    /// Changes that other systems carried out
+    History(history::Args),
     /// People, agents and services that may act
     Actor(actor::Args),
     /// Access tokens of an actor
@@ -176,6 +179,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Audit(args) => audit::run(args, shell),
         Command::Catalog(args) => shell.block_on(catalog::run(args, shell)),
         Command::Cmdb(args) => shell.block_on(cmdb::run(args, shell)),
+        Command::History(args) => shell.block_on(history::run(args, shell)),
         Command::Actor(args) => shell.block_on(actor::run(args, shell)),
         Command::Token(args) => shell.block_on(token::run(args, shell)),
         Command::Demo(args) => demo::run(&args, shell),

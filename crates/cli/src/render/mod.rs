@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod cmdb;
+pub(crate) mod history;
 pub(crate) mod incident;
 pub(crate) mod learning;
 pub(crate) mod plan;

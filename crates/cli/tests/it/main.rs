@@ -14,6 +14,7 @@ mod demo;
 mod failures;
 mod files;
 mod help;
+mod history;
 mod pipeline;
 mod program;
 mod reading;

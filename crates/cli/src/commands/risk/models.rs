@@ -19,7 +19,7 @@ const TRAINING_MAX: Duration = Duration::from_secs(600);
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cortex-change risk train\n  cortex-change history import changes.csv --mapping changes.toml && cortex-change risk train\n\n\
+    after_help = "Examples:\n  cortex-change risk train\n  cortex-change history import changes.csv --format csv --mapping changes.toml && cortex-change risk train\n\n\
                         The new model is asked from then on when it is better than the present one on changes that both have not seen."
 )]
 pub(crate) struct TrainArgs {
