@@ -88,8 +88,6 @@ impl World {
         let start = json!({ "holder": "ann-2", "digest": digest });
         let progress = json!({ "fencing_token": fencing, "observation": { "observation": "runner_lost" } });
         let check = json!({ "checks": [{ "name": "health", "passed": true, "detail": "well" }] });
-        let actor = json!({ "name": "new", "kind": "human" });
-        let token = json!({ "scopes": ["read"], "label": "x" });
         let (ann, lead, root) = ("ann", "lead", "bootstrap-admin");
         let running = &self.running_id;
         vec![
@@ -123,6 +121,19 @@ impl World {
             row("POST", &change(&self.validating, "/validate"), ann, "implement").with(&check),
             row("POST", &change(&self.implemented, "/close"), ann, "implement").with(&json!({ "status": "success" })),
             row("GET", &change(&self.approved, "/evidence"), root, "audit"),
+        ]
+        .into_iter()
+        .chain(self.rows_beside_changes())
+        .collect()
+    }
+
+    /// The same for what is not about one change.
+    #[rustfmt::skip]
+    fn rows_beside_changes(&self) -> Vec<Row> {
+        let actor = json!({ "name": "new", "kind": "human" });
+        let token = json!({ "scopes": ["read"], "label": "x" });
+        let (ann, lead, root) = ("ann", "lead", "bootstrap-admin");
+        vec![
             row("GET", "/api/v1/incidents", ann, "read"),
             row("GET", &format!("/api/v1/incidents/{}", self.incident), ann, "read"),
             row("PATCH", &format!("/api/v1/incidents/{}", self.incident), lead, "implement").with(&json!({ "note": "hm" })),
