@@ -18,6 +18,8 @@
 //! "1" = "failed"
 //! "0" = "successful"
 //! "pending" = "open"                  # has not ended: left out
+//! [words.services]
+//! "n/a" = ""                          # says nothing; also for configuration items
 //!
 //! [times]
 //! form = "epoch_seconds"              # or `epoch_millis`, `rfc3339`, or a pattern such as `%d.%m.%Y %H:%M`

@@ -192,16 +192,26 @@ impl Reading {
         Ok(Some(Ended::As(outcome)))
     }
 
-    fn service(&self, value: &str) -> Result<ServiceName, String> {
+    /// The service of a value; nothing for a word that means nothing.
+    fn service(&self, value: &str) -> Result<Option<ServiceName>, String> {
         let value = self.mapping.words.services.meaning(value).unwrap_or(value);
+        if value.is_empty() {
+            return Ok(None);
+        }
         let name = if self.usual.has_spoken_names { mended(value, "._-/:@") } else { value.to_owned() };
-        ServiceName::new(name).map_err(|error| format!("{error}; {}", say_what_it_means("services", value)))
+        let name = ServiceName::new(name);
+        name.map(Some).map_err(|error| format!("{error}; {}", say_what_it_means("services", value)))
     }
 
-    fn ci(&self, value: &str) -> Result<CiName, String> {
+    /// The configuration item of a value; nothing for a word that means nothing.
+    fn ci(&self, value: &str) -> Result<Option<CiName>, String> {
         let value = self.mapping.words.cis.meaning(value).unwrap_or(value);
+        if value.is_empty() {
+            return Ok(None);
+        }
         let name = if self.usual.has_spoken_names { mended(value, "._-/:@+%~=[]") } else { value.to_owned() };
-        CiName::new(name).map_err(|error| format!("{error}; {}", say_what_it_means("cis", value)))
+        let name = CiName::new(name);
+        name.map(Some).map_err(|error| format!("{error}; {}", say_what_it_means("cis", value)))
     }
 }
 
@@ -236,8 +246,8 @@ fn say_what_it_means(table: &str, value: &str) -> String {
     format!("otherwise say under `[words.{table}]` of the mapping what \"{}\" means", shown(value))
 }
 
-fn each<T>(values: &[&str], read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    values.iter().map(|value| read(value)).collect()
+fn each<T>(values: &[&str], read: impl Fn(&str) -> Result<Option<T>, String>) -> Result<Vec<T>, String> {
+    values.iter().filter_map(|value| read(value).transpose()).collect()
 }
 
 /// A spoken name with a hyphen for every run of characters that our names do not have.

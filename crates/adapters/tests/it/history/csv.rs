@@ -39,6 +39,8 @@ category = "configuration"
 [words.by]
 "deploy-bot" = "agent"
 "*" = "human"
+[words.services]
+"n/a" = ""
 
 [times]
 form = "epoch_seconds"
@@ -57,7 +59,7 @@ fn table(text: &str) -> Export {
 fn a_mapping_says_what_columns_and_words_mean() {
     let told = table(concat!(
         "number;short;who;apps;paths;la;ld;cov;done;failed;other\n",
-        "7;\"Raise limits; again\";Ada;;conf/cart/a.yaml,conf/b.yaml;12.0;3;81.5;1740951000;1;x\n",
+        "7;\"Raise limits; again\";Ada;N/A;conf/cart/a.yaml,conf/b.yaml;12.0;3;81.5;1740951000;1;x\n",
         "8;Fix typo;Deploy-Bot;search, index;;;;;1740951000.0;0;x\n",
         "9;Not yet;Ada;;;;;;;;x\n",
     ))
