@@ -8,7 +8,7 @@
 //! relation or a problem. Names do, and so do the relations that follow from values.
 //!
 //! To add one: a file here with `pub(super) fn read(&SourceName, &[SourceFile]) -> Imported` that reads documents as
-//! [`node`] trees and collects [`draft::Draft`]s, a variant of [`Importer`] and its arm, and a golden test in `tests/it/cmdb/`.
+//! `node` trees and collects `draft::Draft`s, a variant of [`Importer`] and its arm, and a golden test in `tests/it/cmdb/`.
 
 mod backstage;
 mod cluster;

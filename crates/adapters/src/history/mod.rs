@@ -4,7 +4,7 @@
 //! is guessed: a record that does not fit is a [`BadRow`] with its place and the accepted form, and whoever reads decides
 //! whether the others are of use without it. Texts are cut to what is kept, lists too, with the number of all.
 //!
-//! To add one: a file here with an iterator over [`Item`]s that fills [`draft::Draft`]s, a variant of [`Form`], its arm in
+//! To add one: a file here with an iterator over [`Item`]s that fills `draft::Draft`s, a variant of [`Form`], its arm in
 //! [`open`], and its cases in `tests/it/history/`.
 
 mod csv;
