@@ -24,18 +24,29 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum RiskCommand {
+    /// Show how a change's risk adds up, with every term and its reason
+    Explain(ExplainArgs),
     /// Measure how well failures of past changes are predicted
     Evaluate(evaluate::Args),
     /// Train a model on the past changes that the server knows
     Train(models::TrainArgs),
     /// List the models, how good they are and which one is asked
+    #[command(after_help = "Example:\n  cortex-change risk models --output json")]
     Models,
     /// Choose the model that is asked from now on
     Pin(models::PinArgs),
 }
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cortex-change risk explain CHG-2026-000123")]
+struct ExplainArgs {
+    /// The change
+    id: ChangeId,
+}
+
 pub(crate) fn run(Args { id, command }: Args, shell: &Shell) -> Outcome {
     match (command, id) {
+        (Some(RiskCommand::Explain(args)), _) => shell.block_on(explain(args.id, shell)),
         (Some(RiskCommand::Evaluate(args)), _) => evaluate::run(&args, shell),
         (Some(RiskCommand::Train(args)), _) => shell.block_on(models::train(args, shell)),
         (Some(RiskCommand::Models), _) => shell.block_on(models::list(shell)),
