@@ -6,8 +6,9 @@ use domain::learning::{ChosenBy, ModelEvent, ModelFigures, Models, TrainedModel,
 use policy::{Action, Resource};
 use prediction::metrics::brier;
 use prediction::{
-    COMPARED_FAILURES_MIN, COMPARED_ROWS_MIN, History, Known, LearnError, Model, SplitRule, Submission,
-    Surroundings, TableError, candidates, compare, figures, outcomes, train as learn_best,
+    COMPARED_FAILURES_MIN, COMPARED_ROWS_MIN, FAILURES_MIN, Figures, History, Known, LearnError, Model,
+    ROWS_MIN, SplitRule, Submission, Surroundings, TableError, candidates, compare, figures, outcomes,
+    train as learn_best,
 };
 use store::{StreamAppend, StreamName};
 
@@ -31,6 +32,16 @@ pub(crate) enum TrainingError {
     /// Too little to learn from, or values that cannot be learned from.
     #[error("nothing can be learned yet: {0}; import past changes with `cortex-change history import`")]
     Learn(#[from] LearnError),
+    /// Too little to calibrate on. A model that was not calibrated says nothing of probabilities.
+    #[error(
+        "only {rows} later changes with {failures} failures are known to calibrate on, at least {ROWS_MIN} with {FAILURES_MIN} failures and as many successes are needed; import more with `cortex-change history import`, or wait until more outcomes are known"
+    )]
+    Uncalibrated {
+        /// Later changes whose outcomes were known in time.
+        rows: u64,
+        /// Failures among them.
+        failures: u64,
+    },
     /// The rows do not fit.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -198,6 +209,10 @@ fn learn(past: &[(Submission, Known)], champion: Option<&Champion>) -> Result<Le
     let table = History::default().table(past)?;
     let failures = past.iter().filter(|(_, known)| known.failed).count();
     let (model, _) = learn_best(&table, SPLIT, &candidates(failures), &Quiet)?;
+    require_calibrated(&model)?;
+    let bytes = model.to_bytes()?;
+    // What could not be read back must not be kept.
+    let model = Model::from_bytes(&bytes)?;
     let later = SPLIT.split(&table).test;
     let failed = outcomes(&table, &later);
     let probabilities: Vec<f64> = later
@@ -228,7 +243,16 @@ fn learn(past: &[(Submission, Known)], champion: Option<&Champion>) -> Result<Le
         brier_of_base_rate: probability(brier_of_base_rate),
         calibration_error: probability(told.calibration_error),
     };
-    Ok(Learned { bytes: model.to_bytes()?, model, later, verdict })
+    Ok(Learned { model, bytes, later, verdict })
+}
+
+fn require_calibrated(model: &Model) -> Result<(), TrainingError> {
+    let Figures { rows, failures, .. } = model.origin().validation;
+    let fewest = FAILURES_MIN as u64;
+    if rows < ROWS_MIN as u64 || failures < fewest || rows.saturating_sub(failures) < fewest {
+        return Err(TrainingError::Uncalibrated { rows, failures });
+    }
+    Ok(())
 }
 
 fn described(
@@ -332,6 +356,17 @@ mod tests {
         let similar = asked(&experience, "cart").1;
         assert_eq!(similar.len(), domain::risk::SIMILAR_MAX);
         assert!(similar.iter().all(|one| one.shared.iter().any(|shared| shared.as_str() == "cart")));
+    }
+
+    #[test]
+    fn what_becomes_known_too_late_to_calibrate_on_makes_no_model() {
+        let experience = Experience::default();
+        let late = |one: Past| Past { known: Known { known_at: 400 * DAY, ..one.known }, ..one };
+        let (early, later): (Vec<_>, Vec<_>) =
+            past(3_000).into_iter().partition(|one| one.submission.at < 200 * DAY);
+        experience.add(early.into_iter().chain(later.into_iter().map(late)));
+        let error = learn(&experience.past(), None).map(|_| ()).unwrap_err();
+        assert!(matches!(error, TrainingError::Uncalibrated { rows: 0, .. }), "{error}");
     }
 
     #[test]
