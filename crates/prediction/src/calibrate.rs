@@ -18,6 +18,8 @@ const MOVEMENT_PENALTY: f64 = 25.0;
 const SPANS_AHEAD_MAX: f64 = 1.0;
 /// A map with more freedom must do better than Platt's by this share of the loss, or it follows chance.
 const GAIN_MIN: f64 = 0.003;
+/// Fewest rows from which isotonic regression is taken: it overfits smaller ones (Niculescu-Mizil and Caruana 2005).
+const ISOTONIC_ROWS_MIN: usize = 1_000;
 /// Most bands of similar log-odds.
 const BANDS_MAX: usize = 20;
 /// Fewest rows of a band.
@@ -130,7 +132,7 @@ impl Calibration {
         let (isotonic, moving) = (loss(&Self::isotonic(early)), loss(&Self::moving(early)));
         if moving < enough && moving < isotonic {
             Self::moving(&early.with(late))
-        } else if isotonic < enough {
+        } else if isotonic < enough && late.failed.len() >= ISOTONIC_ROWS_MIN {
             Self::isotonic(late)
         } else {
             Self::platt(late)
