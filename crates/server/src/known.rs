@@ -130,7 +130,7 @@ impl Ending {
 }
 
 /// Anything but success counts as a failure. Cancelled changes were never started and are no closed ones.
-fn has_failed(outcome: Outcome) -> bool {
+pub(crate) fn has_failed(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Successful => false,
         Outcome::Partial | Outcome::Failed | Outcome::RolledBack | Outcome::Cancelled => true,

@@ -7,6 +7,8 @@ use domain::history::{ChangedBy, ExternalId, HistoryEvent, PastChange, Requester
 use domain::risk::{Assessment, Factors};
 use prediction::{Known, Submission};
 
+use crate::known::has_failed;
+
 /// For so many seconds after a change was closed, a failure may still show. Only then its outcome teaches.
 const WAITING_SECONDS: i64 = 86_400;
 /// Tenths of the automation factor that each of its parts adds.
@@ -44,7 +46,7 @@ impl Past {
         match event {
             HistoryEvent::SourceAdded { .. } => None,
             HistoryEvent::Imported { source, external_id, requester_key, change } => {
-                Some(Self::imported(source, external_id, requester_key.as_ref(), change))
+                Self::imported(source, external_id, requester_key.as_ref(), change)
             }
         }
     }
@@ -54,7 +56,9 @@ impl Past {
         id: &ExternalId,
         requester: Option<&RequesterKey>,
         change: &PastChange,
-    ) -> Self {
+    ) -> Option<Self> {
+        // What was given up before it began says nothing about failing.
+        let failed = change.failed()?;
         let text = |text: &Option<domain::text::FreeText>| {
             text.as_ref().map_or_else(String::new, |text| text.as_str().to_owned())
         };
@@ -78,15 +82,12 @@ impl Past {
             description: text(&change.description),
             ..Submission::default()
         };
-        Self {
+        Some(Self {
             reference: format!("{source}/{id}"),
             submission,
-            known: Known {
-                known_at: change.outcome_known_at.as_second(),
-                failed: has_failed(change.outcome),
-            },
+            known: Known { known_at: change.outcome_known_at.as_second(), failed },
             outcome: change.outcome,
-        }
+        })
     }
 }
 
@@ -131,12 +132,4 @@ fn automated(factors: &Factors) -> [bool; 3] {
         let parts = &factors.automation_level.contributions;
         parts.iter().any(|contribution| contribution.source.contains(part) && contribution.tenths > 0)
     })
-}
-
-/// Anything but success counts as a failure.
-fn has_failed(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Successful => false,
-        Outcome::Partial | Outcome::Failed | Outcome::RolledBack | Outcome::Cancelled => true,
-    }
 }

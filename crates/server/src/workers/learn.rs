@@ -27,7 +27,9 @@ pub(super) async fn turn(app: &SharedApp) -> Result<(), Failure> {
         read(app).await?;
     }
     models::refresh(app).await?;
-    if app.experience.is_due(app.clock.now(), PAUSE, GROWTH_PERCENT) {
+    // A training that failed would fail again: the next one is a person's, or comes after a restart.
+    let has_failed = app.experience.training().last_failure.is_some();
+    if !has_failed && app.experience.is_due(app.clock.now(), PAUSE, GROWTH_PERCENT) {
         models::train(app, &Caller::System).await?;
     }
     Ok(())
