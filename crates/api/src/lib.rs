@@ -20,6 +20,7 @@ pub mod plan;
 pub mod problem;
 pub mod read;
 pub mod request;
+pub mod risk;
 pub mod run;
 
 pub use field::FieldError;

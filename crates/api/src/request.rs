@@ -168,7 +168,7 @@ fn text(field: &str, text: Option<&str>) -> Result<Option<FreeText>, FieldError>
     text.map(|text| FreeText::new(text).map_err(|error| FieldError::new(field, error))).transpose()
 }
 
-fn names<T>(field: &str, names: &[String]) -> Result<BTreeSet<T>, FieldError>
+pub(crate) fn names<T>(field: &str, names: &[String]) -> Result<BTreeSet<T>, FieldError>
 where
     T: std::str::FromStr + Ord,
     T::Err: std::fmt::Display,
@@ -268,7 +268,7 @@ impl ChangeRequest {
 }
 
 impl Window {
-    fn to_domain(&self) -> Result<d::Window, FieldError> {
+    pub(crate) fn to_domain(&self) -> Result<d::Window, FieldError> {
         let instant = |field: &str, text: &str| {
             text.parse::<Timestamp>().map_err(|_| {
                 FieldError::new(

@@ -226,8 +226,7 @@ impl Submission {
     fn facts(&self) -> Vec<(String, Cell)> {
         let number = |value: Option<f64>| value.map_or(Cell::Missing, Cell::Number);
         let flag = |value: Option<bool>| number(value.map(crate::number::indicator));
-        let hours = self.at.div_euclid(HOUR_SECONDS);
-        let weekday = (hours.div_euclid(HOURS) + EPOCH_WEEKDAY).rem_euclid(7);
+        let [hour, weekday] = calendar(self.at);
         let [implemented, rolled_back, validated] = self.automated;
         let lines = |lines: Option<u64>| lines.map(|lines| lines as f64);
         let named: [(&str, Cell); 27] = [
@@ -254,8 +253,8 @@ impl Submission {
             ("is_revert", flag(Some(self.is_revert))),
             ("system_health_permille", number(self.system_health_permille.map(f64::from))),
             ("recent_incidents", number(self.recent_incidents.map(f64::from))),
-            ("hour", number(Some(hours.rem_euclid(HOURS) as f64))),
-            ("weekday", number(Some(weekday as f64))),
+            hour,
+            weekday,
             ("title_length", number(Some(self.title.chars().count() as f64))),
             ("description_length", number(Some(self.description.chars().count() as f64))),
         ];
@@ -292,6 +291,14 @@ impl Submission {
         }
         counts
     }
+}
+
+/// The facts that follow from the moment alone: hour of the day, and day of the week from Monday on, in UTC.
+#[must_use]
+pub fn calendar(at: i64) -> [(&'static str, Cell); 2] {
+    let hours = at.div_euclid(HOUR_SECONDS);
+    let weekday = (hours.div_euclid(HOURS) + EPOCH_WEEKDAY).rem_euclid(7);
+    [("hour", Cell::Number(hours.rem_euclid(HOURS) as f64)), ("weekday", Cell::Number(weekday as f64))]
 }
 
 /// FNV-1a.

@@ -8,6 +8,7 @@
 
 mod app;
 mod ask;
+mod assessing;
 mod caller;
 mod clock;
 mod commit;

@@ -4,20 +4,18 @@
 use std::collections::BTreeSet;
 
 use domain::Timestamp;
-use domain::actor::Directory;
 use domain::approval::{Case, requirements};
 use domain::authorization::Answer;
 use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
 use domain::id::{ActorId, ChangeId};
-use domain::risk::{Assessment, AssessmentFacts, assess};
 use policy::{Action, Context, Resource};
 use store::{Append, Guard, NewEvent, StreamAppend, StreamName};
 
 use crate::app::App;
 use crate::ask::{self, Particulars};
+use crate::assessing::assess_change;
 use crate::caller::Caller;
-use crate::experience::submission;
 use crate::failure::Failure;
 use crate::follow;
 use crate::known::Known;
@@ -168,18 +166,8 @@ impl ChangeWork {
     /// # Errors
     /// When policy or the life of the change refuses.
     pub(crate) fn assess_and_route(&mut self, app: &App, known: &Known) -> Result<(), Failure> {
-        let mut history = known.endings.history(&self.change, self.now);
-        known.imported.add_to(&mut history, &self.change.content, self.now);
-        let content = &self.change.content;
-        let facts = AssessmentFacts {
-            content,
-            cmdb: &known.cmdb,
-            history: &history,
-            prediction: None,
-            similar: &[],
-            covered_by_model: false,
-        };
-        let assessment = advised(app, &known.directory, &self.change, &facts, self.now);
+        let assessment =
+            assess_change(known, &self.change, self.now, |submission| app.experience.advise(submission));
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;
         // All the questions are about the same facts: recording the assessment, which they are told, changes none.
@@ -258,23 +246,6 @@ impl ChangeWork {
         self.guards.extend(guard);
         Ok(())
     }
-}
-
-/// Assesses with what past changes say. The model is told what the assessment found out about the change's reach.
-fn advised(
-    app: &App,
-    directory: &Directory,
-    change: &Change,
-    facts: &AssessmentFacts<'_>,
-    now: Timestamp,
-) -> Assessment {
-    let assessment = assess(facts);
-    let advice = app.experience.advise(&submission(change, &assessment, directory, now));
-    if advice.prediction.is_none() {
-        return Assessment { similar: advice.similar, ..assessment };
-    }
-    let (prediction, similar) = (advice.prediction.as_ref(), advice.similar.as_slice());
-    assess(&AssessmentFacts { prediction, similar, ..*facts })
 }
 
 /// A decision rests on the caller's roles and token: the commit fails when they have changed since.

@@ -13,6 +13,7 @@ pub(crate) mod learning;
 pub(crate) mod plan;
 pub(crate) mod risk;
 mod table;
+pub(crate) mod what_if;
 
 use console::measure_text_width;
 use jiff::Timestamp;

@@ -112,7 +112,7 @@ fn similar(similar: &SimilarChange, paint: Paint) -> String {
 }
 
 /// One line for each term: where its bar begins, the sum of the earlier ones has ended.
-fn waterfall(lines: &mut Lines, terms: &[Term], total: f64, paint: Paint) {
+pub(super) fn waterfall(lines: &mut Lines, terms: &[Term], total: f64, paint: Paint) {
     let sums: Vec<(f64, f64)> = terms
         .iter()
         .scan(0.0, |sum, term| {

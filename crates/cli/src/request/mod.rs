@@ -21,7 +21,7 @@ use crate::repository_file::{FILE_NAME, RepositoryFile};
 use crate::shell::Shell;
 use checkout::Checkout;
 use reports::Reports;
-use window::WindowArg;
+pub(crate) use window::WindowArg;
 
 /// Accepted impact and urgency.
 const MAGNITUDES: [&str; 4] = ["critical", "high", "medium", "low"];

@@ -24,7 +24,7 @@ pub(crate) enum InvalidWindow {
 }
 
 impl WindowArg {
-    pub(super) fn to_wire(self) -> Window {
+    pub(crate) fn to_wire(self) -> Window {
         Window { start: self.start.to_string(), end: self.end.to_string() }
     }
 }

@@ -18,6 +18,7 @@ mod history;
 mod pipeline;
 mod program;
 mod reading;
+mod risk;
 mod running;
 mod usage;
 mod wait;

@@ -22,6 +22,7 @@ mod probability;
 mod scope;
 mod score;
 mod source_fact;
+pub mod what_if;
 
 pub use assessment::{Assessment, AssessmentFacts, assess};
 pub use blast_radius::{BlastClass, BlastRadius, Hop, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};

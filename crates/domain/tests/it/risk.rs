@@ -4,6 +4,7 @@ pub(crate) mod fixture;
 mod items;
 mod probability;
 mod properties;
+mod what_if;
 
 use domain::change::{Category, ChangeType, Content, TestResults};
 use domain::cmdb::Cmdb;

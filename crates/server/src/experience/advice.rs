@@ -1,12 +1,13 @@
 //! What the past says of a change that is assessed now, in the words of an assessment.
 
+use domain::Timestamp;
 use domain::number::{Probability, Share};
 use domain::risk::{
     PREDICTION_PARTS_MAX, Prediction, PredictionPart, SHARED_TRAITS_MAX, SIMILAR_MAX, SimilarChange,
 };
 use domain::text::FreeText;
 use prediction::similar::{Similar, TraitKind};
-use prediction::{Cell, Doubt, History, Moment, Submission};
+use prediction::{Cell, Doubt, History, Moment, Submission, calendar};
 
 use super::{Champion, Experience, fingerprint};
 
@@ -36,6 +37,17 @@ impl Experience {
         drop(inner);
         let prediction = champion.zip(cells).map(|(champion, cells)| champion.predict(&cells, submission.at));
         Advice { prediction, similar }
+    }
+
+    /// What the model says of a change that is only supposed to be handed in, at a moment that may lie ahead of `now`.
+    /// What will be known of the past by then nobody knows: the rates are those of now.
+    pub(crate) fn foresee(&self, submission: &Submission, now: Timestamp) -> Option<Prediction> {
+        let champion = self.champion()?;
+        let mut cells = self.lock().cells(&Submission { at: now.as_second(), ..submission.clone() });
+        for (name, ahead) in calendar(submission.at) {
+            cells.iter_mut().filter(|(known, _)| known == name).for_each(|(_, cell)| *cell = ahead.clone());
+        }
+        Some(champion.predict(&cells, submission.at))
     }
 }
 

@@ -19,7 +19,7 @@ use prediction::similar::{Fingerprint, SimilarIndex, Subject};
 use prediction::{History, Known, Model, Submission};
 use tokio::sync::watch;
 
-pub(crate) use advice::probability;
+pub(crate) use advice::{Advice, probability};
 pub(crate) use past::{Past, submission};
 
 /// Most past changes that a model is trained on, the latest ones. Rates and similar changes know older ones too.
@@ -152,8 +152,8 @@ impl Experience {
     }
 
     /// The model that is asked at present.
-    pub(crate) fn asked_model(&self) -> Option<Arc<Champion>> {
-        self.champion()
+    pub(crate) fn champion(&self) -> Option<Arc<Champion>> {
+        self.champion.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a training may begin; then one is under way until it is told to have ended.
@@ -174,10 +174,6 @@ impl Experience {
 
     fn training_mut(&self) -> MutexGuard<'_, Training> {
         self.training.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn champion(&self) -> Option<Arc<Champion>> {
-        self.champion.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

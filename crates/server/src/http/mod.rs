@@ -16,6 +16,7 @@ mod lifecycle;
 mod models;
 mod problem;
 mod respond;
+mod risk;
 mod runs;
 mod system;
 
@@ -63,6 +64,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(incidents::router())
         .merge(audit::router())
         .merge(models::router())
+        .merge(risk::router())
         .merge(actors::router())
         .merge(catalog::router())
         .merge(cmdb::router())

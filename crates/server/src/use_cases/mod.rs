@@ -16,6 +16,7 @@ pub(crate) mod incident;
 pub(crate) mod models;
 pub(crate) mod refusal;
 pub(crate) mod request;
+pub(crate) mod what_if;
 
 use domain::change::Command;
 use domain::id::ChangeId;

@@ -106,7 +106,7 @@ async fn trained(app: &SharedApp, caller: &Caller) -> Result<(), TrainingError> 
     let now = app.clock.now();
     let past: Vec<_> =
         app.experience.past().into_iter().filter(|(_, known)| known.known_at <= now.as_second()).collect();
-    let champion = app.experience.asked_model();
+    let champion = app.experience.champion();
     let known = past.len();
     let learning = move || learn(&past, champion.as_deref());
     let learned = tokio::task::spawn_blocking(learning).await;

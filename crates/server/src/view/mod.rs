@@ -15,6 +15,7 @@ mod log;
 mod risk;
 mod run;
 mod trail;
+mod what_if;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -30,6 +31,7 @@ pub(crate) use log::log_entry;
 pub(crate) use risk::risk;
 pub(crate) use run::{assignment, rollback_step_statuses};
 pub(crate) use trail::{actor_name, trail_entry, with_names};
+pub(crate) use what_if::what_if;
 
 use domain::Timestamp;
 use domain::id::ActorId;

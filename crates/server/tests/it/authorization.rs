@@ -107,6 +107,7 @@ impl World {
             row("POST", &change(&self.conditional, "/withdraw-approval"), lead, "approve").with(&reason),
             row("POST", &change(&self.conditional, "/conditions/0/satisfy"), lead, "approve").with(&json!({ "evidence": "done" })),
             row("POST", &change(&self.validating, "/reviews"), lead, "approve").with(&json!({ "kind": "post_implementation", "text": "good" })),
+            row("POST", &change(&self.waiting, "/risk/what-if"), ann, "read").with(&json!({})),
             row("GET", &change(running, "/assignment"), ann, "read"),
             row("GET", &change(running, "/samples"), ann, "read"),
             row("POST", &change(&self.approved, "/start"), ann, "implement").with(&start),

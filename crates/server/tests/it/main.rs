@@ -27,3 +27,4 @@ mod runner;
 mod spec;
 mod story;
 mod team;
+mod what_if;

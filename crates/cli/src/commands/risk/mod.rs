@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod models;
+mod what_if;
 
 use clap::Subcommand;
 use domain::id::ChangeId;
@@ -26,6 +27,8 @@ pub(crate) struct Args {
 enum RiskCommand {
     /// Show how a change's risk adds up, with every term and its reason
     Explain(ExplainArgs),
+    /// Show what would be if facts were different, and what would lower the level
+    WhatIf(Box<what_if::Args>),
     /// Measure how well failures of past changes are predicted
     Evaluate(evaluate::Args),
     /// Train a model on the past changes that the server knows
@@ -47,6 +50,7 @@ struct ExplainArgs {
 pub(crate) fn run(Args { id, command }: Args, shell: &Shell) -> Outcome {
     match (command, id) {
         (Some(RiskCommand::Explain(args)), _) => shell.block_on(explain(args.id, shell)),
+        (Some(RiskCommand::WhatIf(args)), _) => shell.block_on(what_if::run(*args, shell)),
         (Some(RiskCommand::Evaluate(args)), _) => evaluate::run(&args, shell),
         (Some(RiskCommand::Train(args)), _) => shell.block_on(models::train(args, shell)),
         (Some(RiskCommand::Models), _) => shell.block_on(models::list(shell)),

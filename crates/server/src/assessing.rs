@@ -1,0 +1,36 @@
+//! Assessing a change with all that is known: one way, whether the assessment is recorded or only looked at.
+
+use domain::Timestamp;
+use domain::change::Change;
+use domain::risk::{Assessment, AssessmentFacts, assess};
+use prediction::Submission;
+
+use crate::experience::{Advice, submission};
+use crate::known::Known;
+
+/// Assesses a change that is handed in at `at`, with what past changes say of it. They are asked about what a first
+/// assessment found out of the change's reach.
+pub(crate) fn assess_change(
+    known: &Known,
+    change: &Change,
+    at: Timestamp,
+    advise: impl FnOnce(&Submission) -> Advice,
+) -> Assessment {
+    let mut history = known.endings.history(change, at);
+    known.imported.add_to(&mut history, &change.content, at);
+    let facts = AssessmentFacts {
+        content: &change.content,
+        cmdb: &known.cmdb,
+        history: &history,
+        prediction: None,
+        similar: &[],
+        covered_by_model: false,
+    };
+    let assessment = assess(&facts);
+    let advice = advise(&submission(change, &assessment, &known.directory, at));
+    if advice.prediction.is_none() {
+        return Assessment { similar: advice.similar, ..assessment };
+    }
+    let (prediction, similar) = (advice.prediction.as_ref(), advice.similar.as_slice());
+    assess(&AssessmentFacts { prediction, similar, ..facts })
+}
