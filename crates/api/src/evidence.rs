@@ -1,11 +1,13 @@
 //! Size, tests and author as they come with a request.
 
 use domain::change as d;
+use domain::change::reported::{FINDINGS_MAX, POLICY_FINDINGS_MAX};
 use domain::number::Share;
+use domain::text::FreeText;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::field::FieldError;
+use crate::field::{FieldError, parse, parse_optional};
 
 /// Facts about a change's size, tests and author. What is absent is named in the assessment and taken cautiously.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
@@ -38,6 +40,54 @@ pub struct Evidence {
     /// Whether this takes back an earlier change.
     #[serde(default)]
     pub is_revert: bool,
+    /// What scanners object to: at most 100, the most severe ones. No finding ever lowers a risk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<ReportedFinding>,
+    /// How many more findings there are, none more severe than those that are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings_unlisted: Option<u64>,
+    /// What policies of others object to: at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_findings: Vec<PolicyFinding>,
+}
+
+/// Something that a scanner objects to. Every text is one line of at most 256 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportedFinding {
+    /// The vulnerability or the scanner's rule, for example `CVE-2024-3094`.
+    pub rule: String,
+    /// The scanner.
+    pub tool: String,
+    /// critical, high, medium or low; counts as high when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// The package or component that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// The file, and where known the line, that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// A rule of somebody's policy that the change breaks. Every text is one line of at most 256 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyFinding {
+    /// The rule.
+    pub rule: String,
+    /// The field that breaks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What that field holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The control that asks for it, for example `PCI-DSS:6.4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
 }
 
 /// Size of a change to files.
@@ -85,7 +135,7 @@ impl Evidence {
     /// # Errors
     /// When a number is out of range or a word is unknown.
     pub fn to_domain(&self) -> Result<d::Evidence, FieldError> {
-        Ok(d::Evidence {
+        let evidence = d::Evidence {
             churn: self.churn.as_ref().map(|churn| d::Churn {
                 lines: churn.lines,
                 files: churn.files,
@@ -106,7 +156,17 @@ impl Evidence {
             }),
             is_fix: self.is_fix,
             is_revert: self.is_revert,
-        })
+            findings: each("findings", &self.findings, FINDINGS_MAX, ReportedFinding::to_domain)?,
+            findings_unlisted: self.findings_unlisted.unwrap_or(0),
+            policy_findings: each(
+                "policy_findings",
+                &self.policy_findings,
+                POLICY_FINDINGS_MAX,
+                PolicyFinding::to_domain,
+            )?,
+        };
+        evidence.validate().map_err(|error| FieldError::new("findings", error))?;
+        Ok(evidence)
     }
 
     fn coverage(&self) -> Result<Option<d::Coverage>, FieldError> {
@@ -164,6 +224,75 @@ impl Evidence {
             }),
             is_fix: evidence.is_fix,
             is_revert: evidence.is_revert,
+            findings: evidence.findings.iter().map(ReportedFinding::from_domain).collect(),
+            findings_unlisted: Some(evidence.findings_unlisted).filter(|count| *count > 0),
+            policy_findings: evidence.policy_findings.iter().map(PolicyFinding::from_domain).collect(),
+        }
+    }
+}
+
+/// Reads every entry of a list that is not too long, naming the one that is wrong.
+fn each<T, D>(
+    field: &str,
+    entries: &[T],
+    max: usize,
+    read: impl Fn(&T) -> Result<D, FieldError>,
+) -> Result<Vec<D>, FieldError> {
+    if entries.len() > max {
+        let message = format!("{} entries are more than the {max} accepted", entries.len());
+        return Err(FieldError::new(field, message));
+    }
+    let entries = entries.iter().enumerate();
+    entries.map(|(at, entry)| read(entry).map_err(|error| error.under(&format!("{field}[{at}]")))).collect()
+}
+
+fn title(field: &str, text: Option<&str>) -> Result<Option<FreeText>, FieldError> {
+    text.map(|text| FreeText::title(text).map_err(|error| FieldError::new(field, error))).transpose()
+}
+
+impl ReportedFinding {
+    fn to_domain(&self) -> Result<d::ReportedFinding, FieldError> {
+        Ok(d::ReportedFinding {
+            rule: parse("rule", &self.rule)?,
+            tool: parse("tool", &self.tool)?,
+            severity: parse_optional("severity", self.severity.as_deref())?,
+            component: parse_optional("component", self.component.as_deref())?,
+            location: parse_optional("location", self.location.as_deref())?,
+            title: title("title", self.title.as_deref())?,
+        })
+    }
+
+    /// The finding as it came.
+    pub fn from_domain(finding: &d::ReportedFinding) -> Self {
+        let line = |line: &Option<d::Line>| line.as_ref().map(ToString::to_string);
+        Self {
+            rule: finding.rule.to_string(),
+            tool: finding.tool.to_string(),
+            severity: finding.severity.map(|severity| severity.to_string()),
+            component: line(&finding.component),
+            location: line(&finding.location),
+            title: finding.title.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl PolicyFinding {
+    fn to_domain(&self) -> Result<d::PolicyFinding, FieldError> {
+        Ok(d::PolicyFinding {
+            rule: parse("rule", &self.rule)?,
+            field: parse_optional("field", self.field.as_deref())?,
+            value: title("value", self.value.as_deref())?,
+            control: parse_optional("control", self.control.as_deref())?,
+        })
+    }
+
+    fn from_domain(finding: &d::PolicyFinding) -> Self {
+        let line = |line: &Option<d::Line>| line.as_ref().map(ToString::to_string);
+        Self {
+            rule: finding.rule.to_string(),
+            field: line(&finding.field),
+            value: finding.value.as_ref().map(ToString::to_string),
+            control: line(&finding.control),
         }
     }
 }

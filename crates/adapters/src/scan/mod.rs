@@ -7,7 +7,9 @@
 //! To add one: a file here that reads a `report::Report` and has one `…Error` enum, a `pub mod` line below,
 //! and a table of bad inputs in `tests/it/scan/`.
 
+mod bounded;
 pub mod coverage;
+pub mod findings;
 pub mod junit;
 mod report;
 pub mod sarif;

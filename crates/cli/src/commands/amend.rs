@@ -9,7 +9,8 @@ use crate::shell::Shell;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cortex-change amend CHG-2026-000123 --plan .cortex-change.yaml\n  \
-                        cortex-change amend CHG-2026-000123 --commit 1a2b3c4 --test-results junit.xml\n\n\
+                        cortex-change amend CHG-2026-000123 --commit 1a2b3c4 --test-results junit.xml\n  \
+                        cortex-change amend CHG-2026-000123 --findings osv.json\n\n\
                         What is not typed stays as it is. A file given with --file replaces all of it.")]
 pub(crate) struct Args {
     /// The change

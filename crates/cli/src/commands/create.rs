@@ -19,6 +19,7 @@ const KEY_BYTES: usize = 16;
 #[command(after_help = "Examples:\n  \
     change_id=$(cortex-change create --type normal --category deployment --service cart)\n  \
     cortex-change create --type normal --category deployment --service cart --coverage lcov.info --test-results junit.xml\n  \
+    cortex-change create --type normal --category deployment --service cart --findings trivy.sarif --findings bom.cdx.json\n  \
     cortex-change create --file request.json\n\n\
     In a git checkout title, description, size and author come from the commit, plan and monitors from the repository's \
     .cortex-change.yaml. In a pipeline `change_id` is handed to the following steps: through GITHUB_ENV and \

@@ -86,6 +86,9 @@ pub(crate) struct RequestArgs {
     /// Test reports: JUnit
     #[arg(long, value_name = "FILE", num_args = 1..)]
     test_results: Vec<PathBuf>,
+    /// Findings of a scanner: SARIF, CycloneDX, osv-scanner or OSV as JSON; repeat for each. They never lower the risk
+    #[arg(long, value_name = "FILE")]
+    findings: Vec<PathBuf>,
     /// In whose name it is asked for, when not in one's own
     #[arg(long, value_name = "NAME")]
     requested_by: Option<ActorName>,
@@ -162,6 +165,7 @@ impl RequestArgs {
         let reports = Reports {
             coverage: self.coverage.as_ref().map(|path| environment.path(path)),
             test_results: self.test_results.iter().map(|path| environment.path(path)).collect(),
+            findings: self.findings.iter().map(|path| environment.path(path)).collect(),
         };
         let reports = reports.or_left_behind(root, settings.as_ref(), &mut notes);
 
@@ -178,7 +182,7 @@ impl RequestArgs {
                 }
             }
         }
-        reports.fill(&mut request, checkout.as_ref())?;
+        reports.fill(&mut request, checkout.as_ref(), &mut notes)?;
         Ok(Assembled { request, notes })
     }
 

@@ -1,21 +1,26 @@
-//! Evidence from reports: coverage and test results.
+//! Evidence from reports: coverage, test results and findings of scanners.
 
 use std::path::{Path, PathBuf};
 
 use adapters::scan::coverage::{CoverageBasis, CoveredShare, read_coverage};
+use adapters::scan::findings::{MostSevere, read_findings};
 use adapters::scan::junit::{TestResults, read_junit};
-use api::evidence::{Evidence, Tests};
+use api::evidence::{Evidence, ReportedFinding, Tests};
 use api::request::ChangeRequest;
 
 use super::checkout::Checkout;
 use crate::failure::Failure;
 use crate::repository_file::RepositoryFile;
 
+/// Most files of findings of one request.
+const FINDINGS_FILES_MAX: usize = 20;
+
 /// Which reports to read.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     pub(super) coverage: Option<PathBuf>,
     pub(super) test_results: Vec<PathBuf>,
+    pub(super) findings: Vec<PathBuf>,
 }
 
 impl Reports {
@@ -53,6 +58,7 @@ impl Reports {
         &self,
         request: &mut ChangeRequest,
         checkout: Option<&Checkout>,
+        notes: &mut Vec<String>,
     ) -> Result<(), Failure> {
         if let Some(path) = &self.coverage {
             let share = covered_share(path, checkout)?;
@@ -73,6 +79,40 @@ impl Reports {
                 skipped: results.skipped(),
             });
         }
+        self.fill_findings(request, notes)
+    }
+
+    /// What scanners found replaces what a former request said they had found; the most severe ones are listed.
+    fn fill_findings(&self, request: &mut ChangeRequest, notes: &mut Vec<String>) -> Result<(), Failure> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        if self.findings.len() > FINDINGS_FILES_MAX {
+            let given = self.findings.len();
+            return Err(Failure::usage(format!(
+                "{given} files of findings are more than the {FINDINGS_FILES_MAX} accepted"
+            )));
+        }
+        let (mut all, mut suppressed) = (Vec::new(), 0);
+        for path in &self.findings {
+            let read = read_findings(path).map_err(|error| Failure::of(&error))?;
+            all.extend(read.findings);
+            suppressed += read.suppressed;
+        }
+        let MostSevere { listed, unlisted } = MostSevere::of(all);
+        if unlisted > 0 {
+            let listed = listed.len();
+            notes.push(format!(
+                "the {listed} most severe findings are handed in, {unlisted} more are counted"
+            ));
+        }
+        if suppressed > 0 {
+            notes
+                .push(format!("findings that somebody marked as no problem are not handed in: {suppressed}"));
+        }
+        let evidence = request.evidence.get_or_insert_with(Evidence::default);
+        evidence.findings = listed.iter().map(ReportedFinding::from_domain).collect();
+        evidence.findings_unlisted = Some(unlisted).filter(|count| *count > 0);
         Ok(())
     }
 }

@@ -287,3 +287,42 @@ fn a_reused_key_is_the_servers_refusal() {
     ran.ended_with(1).said(&["was used for another request", "next: use a new key"]);
     assert_eq!(api.asked("POST", "/changes")[0].header("idempotency-key"), Some("mine"));
 }
+
+#[test]
+fn findings_of_scanners_are_handed_in_the_worst_first() {
+    let api = api();
+    let place = Place::with_server(&api.url);
+    checkout(&place);
+    place.write(
+        "semgrep.sarif",
+        r#"{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "semgrep"}}, "results": [
+            {"ruleId": "SQLI", "level": "warning", "message": {"text": "query from input"}}]}]}"#,
+    );
+    place.write(
+        "bom.json",
+        r#"{"bomFormat": "CycloneDX", "vulnerabilities": [
+            {"id": "CVE-1", "ratings": [{"severity": "critical"}]},
+            {"id": "CVE-2", "analysis": {"state": "not_affected"}}]}"#,
+    );
+    let arguments = ["create", "--type", "normal", "--category", "deployment"];
+    let findings = ["--findings", "semgrep.sarif", "--findings", "bom.json"];
+    place
+        .run(&[&arguments[..], &findings[..]].concat())
+        .ended_with(0)
+        .said(&["findings that somebody marked as no problem are not handed in: 1"]);
+    let evidence = &sent(&api)["evidence"];
+    assert_eq!(
+        evidence["findings"],
+        json!([
+            {"rule": "CVE-1", "tool": "cyclonedx", "severity": "critical"},
+            {"rule": "SQLI", "tool": "semgrep", "severity": "medium", "title": "query from input"},
+        ])
+    );
+    assert!(evidence.get("findings_unlisted").is_none() && evidence.get("churn").is_some(), "{evidence}");
+
+    place.write("notes.json", "{}");
+    let ran = place.run(&[&arguments[..], &["--findings", "notes.json"]].concat()).ended_with(1);
+    ran.said(&["notes.json` is no file of findings; hand over SARIF 2.1.0"]);
+    let ran = place.run(&[&arguments[..], &["--findings", "missing.json"]].concat()).ended_with(1);
+    ran.said(&["cannot read `", "missing.json`"]);
+}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::kind::{Category, ChangeType};
+use super::reported::{FindingSeverity, Line, TooManyFindings};
 use crate::canonical::{Digest, NotCanonical};
 use crate::id::{CiName, EnvironmentName, ServiceName};
 use crate::plan::{Monitor, Plan, PlanError, RollbackPlan};
@@ -113,6 +114,31 @@ struct Bound<'a> {
     window: Option<Window>,
     commit: Option<&'a str>,
     artefacts: Option<&'a BTreeMap<String, String>>,
+    /// Left out where there are none, as in all contents from before findings were handed in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<BoundFinding<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings_unlisted: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policy_findings: Vec<BoundPolicyFinding<'a>>,
+}
+
+/// A scanner's finding without its words.
+#[derive(Serialize)]
+struct BoundFinding<'a> {
+    rule: &'a Line,
+    tool: &'a Line,
+    severity: Option<FindingSeverity>,
+    component: Option<&'a Line>,
+    location: Option<&'a Line>,
+}
+
+/// A policy's finding without what the field holds.
+#[derive(Serialize)]
+struct BoundPolicyFinding<'a> {
+    rule: &'a Line,
+    field: Option<&'a Line>,
+    control: Option<&'a Line>,
 }
 
 /// A content that could not be approved and run as it stands.
@@ -121,6 +147,9 @@ pub enum InvalidContent {
     /// In the plan, the rollback plan, the monitors or the rollback conditions; the error names the place.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// More findings than are accepted.
+    #[error(transparent)]
+    Findings(#[from] TooManyFindings),
     /// More services or configuration items than are accepted.
     #[error(
         "{given} services and configuration items are more than the {AFFECTED_MAX} accepted: name the services"
@@ -152,6 +181,7 @@ impl Content {
         if let Some(window) = self.window.filter(|window| window.start >= window.end) {
             return Err(InvalidContent::Window { start: window.start, end: window.end });
         }
+        self.evidence.validate()?;
         self.plan.as_ref().map_or(Ok(()), Plan::validate)?;
         self.rollback_plan.as_ref().map_or(Ok(()), RollbackPlan::validate)?;
         Monitor::validate_all(&self.monitors)?;
@@ -159,11 +189,25 @@ impl Content {
     }
 
     /// Digest of what would run and on what: type, scope, plan, rollback plan, monitors, rollback conditions, window,
-    /// commit and artefacts. Words such as title and description are not part of it.
+    /// commit and artefacts, and what scanners and policies object to. Words such as title and description are not part of
+    /// it.
     ///
     /// # Errors
     /// When the content has no canonical form.
     pub fn digest(&self) -> Result<Digest, NotCanonical> {
+        let evidence = &self.evidence;
+        let findings = evidence.findings.iter().map(|finding| BoundFinding {
+            rule: &finding.rule,
+            tool: &finding.tool,
+            severity: finding.severity,
+            component: finding.component.as_ref(),
+            location: finding.location.as_ref(),
+        });
+        let policy_findings = evidence.policy_findings.iter().map(|finding| BoundPolicyFinding {
+            rule: &finding.rule,
+            field: finding.field.as_ref(),
+            control: finding.control.as_ref(),
+        });
         let bound = Bound {
             change_type: self.change_type,
             affected_services: &self.affected_services,
@@ -176,6 +220,9 @@ impl Content {
             window: self.window,
             commit: self.source.as_ref().and_then(|source| source.commit.as_deref()),
             artefacts: self.source.as_ref().map(|source| &source.artefacts),
+            findings: findings.collect(),
+            findings_unlisted: Some(evidence.findings_unlisted).filter(|count| *count > 0),
+            policy_findings: policy_findings.collect(),
         };
         Digest::of(DIGEST_LABEL, &bound)
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reported::{self, PolicyFinding, ReportedFinding, TooManyFindings};
 use crate::number::Share;
 
 /// Facts that came with the request. A fact that is absent is named in the assessment and takes its cautious value.
@@ -24,6 +25,30 @@ pub struct Evidence {
     pub is_fix: bool,
     /// Whether this takes back an earlier change.
     pub is_revert: bool,
+    /// What scanners object to, the most severe ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<ReportedFinding>,
+    /// How many more findings there are, none more severe than those that are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub findings_unlisted: u64,
+    /// What policies object to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_findings: Vec<PolicyFinding>,
+}
+
+impl Evidence {
+    /// Checks what single values cannot: how many findings there are.
+    ///
+    /// # Errors
+    /// When there are more than an entry of the log holds.
+    pub fn validate(&self) -> Result<(), TooManyFindings> {
+        reported::check(&self.findings, self.findings_unlisted, &self.policy_findings)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Size of a change to files.

@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod evolve;
 pub mod kind;
 pub mod refusal;
+pub mod reported;
 pub mod state;
 pub mod trail;
 pub mod transition;
@@ -23,6 +24,7 @@ pub use evidence::{AuthorFacts, Churn, Coverage, CoverageBasis, Evidence, TestRe
 pub use evolve::{CorruptChange, evolve, follow};
 pub use kind::{Category, ChangeType};
 pub use refusal::Refusal;
+pub use reported::{FindingSeverity, Line, PolicyFinding, ReportedFinding};
 pub use state::{
     Assessing, Authorization, Awaiting, Change, Closed, Execution, Outcome, Rejected, RejectionReason,
     Retrospective, Runner, State, Validation, ValidationCheck,

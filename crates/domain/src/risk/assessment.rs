@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blast_radius::BlastRadius;
 use super::counted;
-use super::factors::Factors;
+use super::factors::{Factors, worst};
 use super::finding::{Finding, findings};
 use super::history::History;
 use super::level::{Level, LevelFloor, RollbackRequirement, TestingRequirement};
@@ -17,7 +17,7 @@ use super::probability::{FailureProbability, estimate};
 use super::scope::Scope;
 use super::score::{WaterfallStep, clamp, waterfall};
 use crate::catalog::Tier;
-use crate::change::{ChangeType, Content};
+use crate::change::{ChangeType, Content, Evidence, FindingSeverity};
 use crate::cmdb::{Cmdb, ComplianceScope};
 use crate::number::RiskScore;
 
@@ -101,7 +101,9 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let band_level = Level::of_score(score);
     let probability_band = ProbabilityBand::of_factor(factors.probability.value);
     let matrix_level = matrix_level(blast_radius.class, probability_band);
-    let floors = floors(&missing, &blast_radius, facts.prediction);
+    let mut floors = floors(&missing, &blast_radius, facts.prediction);
+    floors.extend(findings_floor(&content.evidence));
+    floors.extend(policies_floor(&content.evidence));
     let level = floors
         .iter()
         .map(|floor| floor.level)
@@ -158,6 +160,24 @@ fn floors(
         floors.push(LevelFloor { level: Level::Medium, sentence });
     }
     floors
+}
+
+/// A known hole is never low risk, and a critical one is for the authorities of high risks.
+fn findings_floor(evidence: &Evidence) -> Option<LevelFloor> {
+    let worst = worst(&evidence.findings)?;
+    let (level, rule) = match worst.counted_severity() {
+        FindingSeverity::Low | FindingSeverity::Medium => return None,
+        FindingSeverity::High => (Level::Medium, "a finding of high severity is never low risk"),
+        FindingSeverity::Critical => (Level::High, "a critical finding is at least high risk"),
+    };
+    Some(LevelFloor { level, sentence: format!("{rule}: `{}` of `{}`", worst.rule, worst.tool) })
+}
+
+fn policies_floor(evidence: &Evidence) -> Option<LevelFloor> {
+    let count = evidence.policy_findings.len();
+    let sentence =
+        format!("what a policy objects to is never low risk: {}", counted(count, "policy finding"));
+    (count > 0).then_some(LevelFloor { level: Level::Medium, sentence })
 }
 
 /// The tests and the way back that are demanded. A standard change's model vouches for both.

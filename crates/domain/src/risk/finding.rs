@@ -1,12 +1,15 @@
-//! What a request lacks for its level: each finding names the rule, says it in a sentence and offers the next step.
+//! What a request lacks for its level, and what others found wrong with it: each finding names the rule, says it in a
+//! sentence and offers the next step.
 //! A change with a finding is never approved without a person.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::factors::has_way_back;
+use super::factors::{broken, has_way_back, summary, worst};
 use super::level::{Level, TestingRequirement};
 use crate::change::kind::words;
-use crate::change::{ChangeType, Content};
+use crate::change::{ChangeType, Content, Evidence, FindingSeverity, Line};
 
 words!(
     /// A rule that a request can fall short of.
@@ -21,6 +24,10 @@ words!(
         TestsNotPassed = "tests-not-passed",
         /// Only a standard change model makes a change standard.
         StandardModelMissing = "standard-model-missing",
+        /// Scanners found something of at least medium severity.
+        VulnerabilitiesReported = "vulnerabilities-reported",
+        /// Somebody's policy objects.
+        PolicyViolated = "policy-violated",
     }
 );
 
@@ -38,21 +45,21 @@ pub struct Finding {
     pub controls: Vec<String>,
 }
 
-/// What `content` lacks at `level`. A standard change that a model covers lacks nothing: the model vouches for it.
+/// What `content` lacks at `level`, and what others found. A standard change that a model covers lacks nothing: the model
+/// vouches for it; but no model vouches for a vulnerability.
 pub(super) fn findings(content: &Content, routed_as: ChangeType, level: Level) -> Vec<Finding> {
-    match routed_as {
+    let lacking = match routed_as {
         ChangeType::Standard => Vec::new(),
-        ChangeType::Normal | ChangeType::Emergency => [
+        ChangeType::Normal | ChangeType::Emergency => vec![
             standard_model(content),
             plan(content),
             rollback_plan(content, level),
             test_evidence(content, level.testing()),
             tests_passed(content),
-        ]
-        .into_iter()
-        .flatten()
-        .collect(),
-    }
+        ],
+    };
+    let reported = [vulnerabilities(&content.evidence), policies(&content.evidence)];
+    lacking.into_iter().chain(reported).flatten().collect()
 }
 
 fn finding(
@@ -130,4 +137,31 @@ fn tests_passed(content: &Content) -> Option<Finding> {
     };
     let next_step = "make the tests pass, then amend the change with their results";
     finding(FindingRule::TestsNotPassed, sentence, next_step, &["SOC2:CC8.1", "ISO27001:A.8.29"])
+}
+
+fn vulnerabilities(evidence: &Evidence) -> Option<Finding> {
+    let worst =
+        worst(&evidence.findings).filter(|worst| worst.counted_severity() >= FindingSeverity::Medium)?;
+    finding(
+        FindingRule::VulnerabilitiesReported,
+        format!("scanners object: {}", summary(evidence, worst)),
+        "repair them and amend the change with the new scan, or ask the authorities to accept them",
+        &["SOC2:CC7.1", "ISO27001:A.8.8"],
+    )
+}
+
+fn policies(evidence: &Evidence) -> Option<Finding> {
+    let policies = &evidence.policy_findings;
+    if policies.is_empty() {
+        return None;
+    }
+    let controls: BTreeSet<&str> =
+        policies.iter().filter_map(|one| one.control.as_ref()).map(Line::as_str).collect();
+    let controls: Vec<&str> = controls.into_iter().collect();
+    finding(
+        FindingRule::PolicyViolated,
+        format!("policies object: {}", broken(policies)),
+        "correct what they name and amend the change, or ask the authorities to accept it",
+        &controls,
+    )
 }

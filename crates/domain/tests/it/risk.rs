@@ -1,5 +1,6 @@
 //! How risky a change is, and what that demands.
 
+pub(crate) mod findings;
 pub(crate) mod fixture;
 mod items;
 mod probability;

@@ -10,6 +10,7 @@ mod audit;
 mod authorization;
 mod bad_acts;
 mod bad_input;
+mod circumstances;
 mod cmdb;
 mod contract;
 mod events;

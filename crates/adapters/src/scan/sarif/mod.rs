@@ -11,6 +11,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::bounded::AtMost;
 use super::report::{Place, Report, ReportError, shown};
 use crate::text::clipped;
 pub use log::{Level, MAX_RESULTS_PER_RUN, MAX_RULES_PER_TOOL, MAX_RUNS, MAX_TOOL_EXTENSIONS};
@@ -229,7 +230,11 @@ impl Findings {
 
 /// Reads one SARIF log.
 pub fn read_sarif(path: &Path) -> Result<Findings, SarifError> {
-    let report = Report::read(path)?;
+    read(&Report::read(path)?)
+}
+
+/// Reads the SARIF log that a report is.
+pub(super) fn read(report: &Report) -> Result<Findings, SarifError> {
     let log: log::Log = serde_json::from_str(report.text()).map_err(|source| {
         let place = if source.line() == 0 { report.whole() } else { report.at(line_number(source.line())) };
         SarifError::Malformed { place, source }
@@ -244,12 +249,12 @@ pub fn read_sarif(path: &Path) -> Result<Findings, SarifError> {
     }
     let mut findings = Findings { tools: Vec::new(), findings: Vec::new(), suppressed: 0 };
     for run in runs {
-        findings.add_run(&report, run)?;
+        findings.add_run(report, run)?;
     }
     Ok(findings)
 }
 
-fn line_number(line: usize) -> u64 {
+pub(super) fn line_number(line: usize) -> u64 {
     u64::try_from(line).unwrap_or(u64::MAX)
 }
 
@@ -260,7 +265,7 @@ impl Findings {
         if invocations.iter().any(|invocation| invocation.execution_successful == Some(false)) {
             return Err(SarifError::Unfinished { place: report.whole(), tool: shown(&tool) });
         }
-        let Some(log::AtMost(results)) = run.results else {
+        let Some(AtMost(results)) = run.results else {
             return Err(SarifError::NoResults { place: report.whole(), tool: shown(&tool) });
         };
         let rules = Rules::of(&run.tool);

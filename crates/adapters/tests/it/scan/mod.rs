@@ -1,6 +1,7 @@
 //! Reports of other tools, good and bad.
 
 mod coverage;
+mod findings;
 mod junit;
 mod sarif;
 

@@ -6,11 +6,13 @@
 
 mod automation;
 mod complexity;
+mod findings;
 mod impact;
 mod probability;
 mod testing;
 
 pub use automation::has_way_back;
+pub(super) use findings::{broken, summary, worst};
 
 use serde::{Deserialize, Serialize};
 
@@ -108,7 +110,7 @@ impl Factors {
         };
         let factors = Self {
             impact: take(impact::weigh(content, scope, blast_radius)),
-            probability: take(probability::weigh(estimate)),
+            probability: take(probability::weigh(content, estimate)),
             complexity: take(complexity::weigh(content, scope)),
             testing_coverage: take(testing::weigh(&content.evidence)),
             automation_level: take(automation::weigh(content)),

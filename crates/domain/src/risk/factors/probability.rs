@@ -1,11 +1,15 @@
 //! Probability: ten times the square root of the probability of failure, so that everyday probabilities spread over
-//! the scale: 1 % is 1, 4 % is 2, 25 % is 5.
+//! the scale: 1 % is 1, 4 % is 2, 25 % is 5; and on top of it what is known to be wrong with what is rolled out.
+//!
+//! The probability itself is what past changes say; it stays as it was calibrated. What speaks against this change in
+//! particular raises the factor only, so that nothing known is ever averaged away.
 
-use super::{Contribution, FactorValue, Weighed};
+use super::{Contribution, FactorValue, Weighed, findings};
+use crate::change::Content;
 use crate::number::Probability;
 use crate::risk::probability::Estimate;
 
-pub(super) fn weigh(estimate: &Estimate) -> Weighed {
+pub(super) fn weigh(content: &Content, estimate: &Estimate) -> Weighed {
     let mut before = 0;
     let mut contributions = Vec::new();
     for stage in &estimate.stages {
@@ -13,6 +17,7 @@ pub(super) fn weigh(estimate: &Estimate) -> Weighed {
         contributions.push(Contribution::new(stage.source, tenths - before, stage.sentence.clone()));
         before = tenths;
     }
+    contributions.extend(findings::contributions(&content.evidence));
     Weighed { factor: FactorValue::of(contributions), missing: Vec::new() }
 }
 
