@@ -4,6 +4,8 @@
 //! in different ways. Ours is what a prediction needs: it is checked when it is read, its bytes follow from the data
 //! alone, and the trees of several seeds are simply more trees.
 
+use std::sync::OnceLock;
+
 use forust_ml::Matrix;
 use forust_ml::gradientbooster::{GradientBooster, GrowPolicy};
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ use crate::table::Table;
 mod shap;
 mod tree;
 
+use shap::Forest;
 use tree::Tree;
 pub use tree::TreeFault;
 
@@ -45,7 +48,7 @@ pub struct TreesSettings {
 }
 
 /// Grown trees.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trees {
     columns: usize,
@@ -55,6 +58,9 @@ pub struct Trees {
     /// What a tree's answer is multiplied with: one over the number of seeds.
     scale: f64,
     trees: Vec<Tree>,
+    /// The same trees for attribution, laid out when they are first asked.
+    #[serde(skip)]
+    forest: OnceLock<Forest>,
 }
 
 impl TreesSettings {
@@ -105,6 +111,7 @@ impl Trees {
             start: 0.0,
             scale: 1.0 / settings.seeds.max(1) as f64,
             trees: Vec::new(),
+            forest: OnceLock::new(),
         };
         for seed in 1..=settings.seeds.max(1) {
             let mut booster = booster(settings, base, seed);
@@ -139,18 +146,16 @@ impl Learner for Trees {
 
     fn attribute(&self, raw: &[f64]) -> Attribution {
         let row: Vec<f64> = encode(&self.encoding, raw).collect();
+        let forest = self.forest.get_or_init(|| Forest::of(&self.trees));
         let mut encoded = vec![0.0; row.len()];
-        let mut base = self.start;
-        for tree in &self.trees {
-            base += self.scale * tree.mean_answer();
-            shap::add(tree, &row, self.scale, &mut encoded);
-        }
+        forest.add(&row, &mut encoded);
         let mut contributions = vec![0.0; self.columns];
         for (from, value) in self.encoding.iter().map(|encoded| encoded.from).zip(encoded) {
             if let Some(sum) = contributions.get_mut(from) {
-                *sum += value;
+                *sum += self.scale * value;
             }
         }
+        let base = self.start + self.scale * forest.mean();
         Attribution { base, contributions }
     }
 }

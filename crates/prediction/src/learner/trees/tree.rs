@@ -137,22 +137,6 @@ impl Tree {
         }
     }
 
-    /// The mean of the answers, weighted as a row's path is where nothing is known about it.
-    pub(super) fn mean_answer(&self) -> f64 {
-        self.mean_from(0)
-    }
-
-    fn mean_from(&self, place: usize) -> f64 {
-        match self.0.get(place) {
-            Some(Node::Leaf { answer, .. }) => f64::from(*answer),
-            Some(Node::Fork(fork)) => [fork.left, fork.right]
-                .into_iter()
-                .map(|child| self.share(fork, child) * self.mean_from(child))
-                .sum(),
-            None => 0.0,
-        }
-    }
-
     /// The share of a fork's training data that went to one child.
     pub(super) fn share(&self, fork: &Fork, child: usize) -> f64 {
         let cover = |child: usize| self.0.get(child).map_or(0.0, Node::cover);
