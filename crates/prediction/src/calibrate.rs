@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::log_loss;
 use crate::newton::Problem;
 use crate::number::{indicator, logit, mean, sigmoid};
 use crate::table::Table;
@@ -123,20 +124,29 @@ impl Calibration {
         Self { shape: Shape::Platt { slope: 1.0, intercept: 0.0 }, movement: None }
     }
 
-    /// Fits the map to the `late` rows by the method that, fitted to the `early` ones, does best on them.
+    /// Fits the map by the method that would have done best: fitted to the rounds before it, judged on each round but
+    /// the first. Where nothing is to be gained, the last round alone counts, by Platt's method.
     #[must_use]
-    pub fn choose(early: &Scored, late: &Scored) -> Self {
-        let loss =
-            |calibration: &Self| crate::metrics::log_loss(&calibration.probabilities(late), &late.failed);
-        let enough = loss(&Self::platt(early)) * (1.0 - GAIN_MIN);
-        let (isotonic, moving) = (loss(&Self::isotonic(early)), loss(&Self::moving(early)));
-        if moving < enough && moving < isotonic {
-            Self::moving(&early.with(late))
+    pub fn choose(earlier: &[Scored], late: &Scored) -> Self {
+        let rounds = [earlier, std::slice::from_ref(late)].concat();
+        let loss = |method: Method| {
+            let judged = (1..rounds.len()).filter_map(|round| rounds.split_at_checked(round));
+            let losses = judged.filter_map(|(before, after)| {
+                let later = after.first()?;
+                Some(log_loss(&method.fit(before).probabilities(later), &later.failed))
+            });
+            mean(losses)
+        };
+        let enough = loss(Method::Platt) * (1.0 - GAIN_MIN);
+        let (isotonic, moving) = (loss(Method::Isotonic), loss(Method::Moving));
+        let method = if moving < enough && moving < isotonic {
+            Method::Moving
         } else if isotonic < enough && late.failed.len() >= ISOTONIC_ROWS_MIN {
-            Self::isotonic(late)
+            Method::Isotonic
         } else {
-            Self::platt(late)
-        }
+            Method::Platt
+        };
+        method.fit(&rounds)
     }
 
     /// Platt's method.
@@ -221,6 +231,27 @@ impl Calibration {
     pub fn probabilities(&self, rows: &Scored) -> Vec<f64> {
         let pairs = rows.log_odds.iter().zip(&rows.moments);
         pairs.map(|(log_odds, moment)| self.probability(*log_odds, *moment)).collect()
+    }
+}
+
+/// A way of calibrating: to the last round, or in its movement to all of them.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Platt,
+    Isotonic,
+    Moving,
+}
+
+impl Method {
+    fn fit(self, rounds: &[Scored]) -> Calibration {
+        let last = || rounds.last().cloned().unwrap_or_default();
+        match self {
+            Self::Platt => Calibration::platt(&last()),
+            Self::Isotonic => Calibration::isotonic(&last()),
+            Self::Moving => {
+                Calibration::moving(&rounds.iter().fold(Scored::default(), |all, round| all.with(round)))
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::history::{DAY_SECONDS, RateSettings, Rates};
 use crate::table::{Table, TableError};
 
 /// Half-lives of the failure rates, in days.
-const HALF_LIVES_DAYS: [i64; 2] = [30, 180];
+const HALF_LIVES_DAYS: [i64; 3] = [30, 180, 720];
 /// How many changes of base risk a rate starts from.
 const PRIOR_CHANGES: f64 = 20.0;
 /// What a row with nothing before it counts as, in days.
@@ -25,6 +25,8 @@ pub struct Recipe {
     pub failure_rates: bool,
     /// Days since a row of the same key, per key.
     pub idle_days: bool,
+    /// Pairs of keys that are one more key: what an author did to one item says more than either alone.
+    pub pairs: Vec<(String, String)>,
     /// Columns whose rank among earlier rows of the same group is added.
     pub ranks: Vec<String>,
     /// Quotients of two columns.
@@ -37,12 +39,13 @@ pub struct Recipe {
 /// When a name is taken or the table is full.
 pub fn derive(table: &mut Table, recipe: &Recipe) -> Result<(), TableError> {
     let order = in_order(table);
+    let keys = keys(table, &recipe.pairs);
     let mut derived: Vec<(String, Vec<f64>)> = Vec::new();
     if recipe.failure_rates {
-        derived.extend(failure_rates(table, &order));
+        derived.extend(failure_rates(table, &keys, &order));
     }
     if recipe.idle_days {
-        derived.extend(idle_days(table, &order));
+        derived.extend(idle_days(table, &keys, &order));
     }
     for name in &recipe.ranks {
         if let Some(place) = table.place(name) {
@@ -59,9 +62,28 @@ pub fn derive(table: &mut Table, recipe: &Recipe) -> Result<(), TableError> {
     derived.into_iter().try_for_each(|(name, values)| table.add_derived(&name, values))
 }
 
-fn failure_rates(table: &Table, order: &[usize]) -> Vec<(String, Vec<f64>)> {
+/// A key, and for each row the number of what it has there.
+type Key = (String, Vec<Option<usize>>);
+
+/// The keys of the table, and pairs of them.
+fn keys(table: &Table, pairs: &[(String, String)]) -> Vec<Key> {
+    let of = |name: &str| table.keys().find(|(key, _)| *key == name).map(|(_, of)| of);
+    let pair = |(one, other): &(String, String)| {
+        let mut numbers = BTreeMap::new();
+        let rows = of(one)?.iter().zip(of(other)?);
+        let number = |(one, other): (&Option<usize>, &Option<usize>)| {
+            let next = numbers.len();
+            Some(*numbers.entry(((*one)?, (*other)?)).or_insert(next))
+        };
+        Some((format!("{one}_{other}"), rows.map(number).collect()))
+    };
+    let plain = table.keys().map(|(name, of)| (name.to_owned(), of.to_vec()));
+    plain.chain(pairs.iter().filter_map(pair)).collect()
+}
+
+fn failure_rates(table: &Table, keys: &[Key], order: &[usize]) -> Vec<(String, Vec<f64>)> {
     let mut columns = Vec::new();
-    for (name, of) in table.keys() {
+    for (name, of) in keys {
         for days in HALF_LIVES_DAYS {
             let half_life_seconds = (days * DAY_SECONDS) as f64;
             let mut rates = Rates::new(RateSettings {
@@ -88,8 +110,8 @@ fn failure_rates(table: &Table, order: &[usize]) -> Vec<(String, Vec<f64>)> {
     columns
 }
 
-fn idle_days(table: &Table, order: &[usize]) -> Vec<(String, Vec<f64>)> {
-    let idle = |(name, of): (&str, &[Option<usize>])| {
+fn idle_days(table: &Table, keys: &[Key], order: &[usize]) -> Vec<(String, Vec<f64>)> {
+    let idle = |(name, of): &Key| {
         let mut last: BTreeMap<usize, i64> = BTreeMap::new();
         let mut days = vec![f64::NAN; of.len()];
         for &row in order {
@@ -101,7 +123,7 @@ fn idle_days(table: &Table, order: &[usize]) -> Vec<(String, Vec<f64>)> {
         }
         (format!("{name}_idle"), days)
     };
-    table.keys().map(idle).collect()
+    keys.iter().map(idle).collect()
 }
 
 /// The share of the group's last rows that have a smaller value; half of equal ones count.

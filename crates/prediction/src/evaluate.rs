@@ -125,13 +125,13 @@ pub fn evaluate(
     let mut models = baselines(table, &slices, size);
     for tried in &tried {
         surroundings.say(&format!("{}: measuring on {} rows", tried.trial.candidate, slices.test.len()));
-        let calibration = Calibration::choose(&tried.early, &tried.late);
-        let latest = score(&tried.learned, table, &slices.test);
-        let (before, after) = (calibration.probabilities(&tried.late), calibration.probabilities(&latest));
+        let calibration = Calibration::choose(&tried.earlier, &tried.late);
+        let (before, after) = (&tried.late, score(&tried.learned, table, &slices.test));
+        let [held_out, tested] = [before, &after].map(|rows| calibration.probabilities(rows));
         models.push(judge(
             &tried.trial.candidate,
-            (&before, &tried.late.failed),
-            (&after, &test),
+            (&held_out, &before.failed),
+            (&tested, &test),
             tried.trial.seconds,
         ));
     }

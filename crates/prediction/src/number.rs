@@ -2,7 +2,7 @@
 
 /// The largest log-odds that are told apart: beyond it a probability is as good as certain.
 const LOG_ODDS_MAX: f64 = 30.0;
-/// Probabilities are kept this far from 0 and 1 where their logarithm is taken.
+/// Probabilities are kept this far from 0 and 1 where their logarithm is taken, and parts of counts are rounded by it.
 const MARGIN: f64 = 1e-9;
 
 /// The probability that belongs to log-odds.
@@ -23,7 +23,8 @@ pub(crate) fn logit(probability: f64) -> f64 {
     reason = "a share between 0 and 1 of a count is a count"
 )]
 pub(crate) fn part(count: usize, share: f64) -> usize {
-    (count as f64 * share.clamp(0.0, 1.0)).floor() as usize
+    // A share such as 0.6 is a little less in binary.
+    (count as f64 * share.clamp(0.0, 1.0) + MARGIN).floor() as usize
 }
 
 /// The mean, or 0 of nothing.

@@ -3,6 +3,9 @@
 use crate::number::part;
 use crate::table::Table;
 
+/// Rounds in which candidates are compared.
+const ROUNDS: usize = 3;
+
 /// Which shares of the rows the slices hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SplitRule {
@@ -32,10 +35,15 @@ impl SplitRule {
         Self { train_until: 0.7, validation_until: 0.8, by_group }
     }
 
-    /// The slices before those of this rule: the last two sevenths of what is learned from are held out.
+    /// This rule and those before it, the earliest first: each validates on what the next one learns from as well.
     #[must_use]
-    pub fn earlier(&self) -> Self {
-        Self { train_until: self.train_until * 5.0 / 7.0, validation_until: self.train_until, ..*self }
+    pub fn rounds(&self) -> [Self; ROUNDS] {
+        let width = self.validation_until - self.train_until;
+        std::array::from_fn(|round| {
+            let back = width * (ROUNDS - 1 - round) as f64;
+            let (train_until, validation_until) = (self.train_until - back, self.validation_until - back);
+            Self { train_until, validation_until, ..*self }
+        })
     }
 
     /// Splits a table. Rows of a slice whose outcome was not yet known when the next slice began are left out.

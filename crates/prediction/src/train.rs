@@ -1,9 +1,10 @@
 //! From rows to a model: the candidates are compared on later rows, the best one is learned and calibrated.
 //!
-//! There are two rounds, each on rows later than those learned from. Candidates are compared over both. The first one
-//! also shows which way of calibrating would have done best on the second. At last the chosen candidate is learned once
-//! more from all rows, for the newest ones are most like those to come; it is calibrated by what the round before said
-//! about rows that it had not seen.
+//! There are a few rounds, each on rows later than those learned from, which the next round learns from as well.
+//! Candidates are compared over all of them, for where failures are few one stretch of time is chance. The rounds also
+//! show which way of calibrating would have done best on the one after. At last the chosen candidate is learned once more
+//! from all rows, for the newest ones are most like those to come; it is calibrated by what the rounds said about rows
+//! that they had not seen.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::calibrate::{Calibration, Moment, Scored, bands};
 use crate::learner::{Candidate, LearnError, Learned, Learner, LogisticSettings, TreesSettings};
 use crate::metrics::{Ranking, brier, calibration_error, log_loss, riskiest};
 use crate::model::{Figures, MODEL_FORMAT, Model, ModelColumn, Origin};
-use crate::split::SplitRule;
+use crate::split::{Slices, SplitRule};
 use crate::table::Table;
 
 /// Strength of the regression's penalty.
@@ -20,7 +21,7 @@ const L2: f64 = 10.0;
 /// Fewest failures for which large trees are tried.
 pub const LARGE_FROM_FAILURES: usize = 2_000;
 
-/// A candidate and how it did on later rows, as means over both rounds.
+/// A candidate and how it did on later rows, as means over the rounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trial {
@@ -32,7 +33,7 @@ pub struct Trial {
     pub auc: f64,
     /// Average precision.
     pub average_precision: f64,
-    /// Seconds that learning took in the second round.
+    /// Seconds that learning took in the last round.
     pub seconds: f64,
 }
 
@@ -43,11 +44,11 @@ pub struct Tried {
     pub trial: Trial,
     /// What it is.
     pub candidate: Candidate,
-    /// Learned in the second round.
+    /// Learned in the last round.
     pub learned: Learned,
-    /// The rows of the first round that were not learned from.
-    pub early: Scored,
-    /// Those of the second round.
+    /// Of each round before it, the rows that were not learned from.
+    pub earlier: Vec<Scored>,
+    /// Those of the last round.
     pub late: Scored,
 }
 
@@ -107,41 +108,61 @@ pub fn figures(probabilities: &[f64], failed: &[bool]) -> Figures {
     }
 }
 
-/// Learns all candidates, each in both rounds.
+/// Learns all candidates, each in every round that has enough to learn from.
 ///
 /// # Errors
-/// When there is too little to learn from.
+/// When the last round has too little to learn from.
 pub fn try_all(
     table: &Table,
     rule: SplitRule,
     candidates: &[(String, Candidate)],
     surroundings: &dyn Surroundings,
 ) -> Result<Vec<Tried>, LearnError> {
-    let (first, second) = (rule.earlier().split(table), rule.split(table));
+    let (earlier, last) = rounds(table, rule);
     let mut known = Parts::default();
     let mut tried = Vec::new();
     for (name, candidate) in candidates {
-        surroundings.say(&format!("{name}: learning from {} rows", first.train.len()));
-        let learned = known.learn(0, candidate, table, &first.train)?;
-        let early = score(&learned, table, &first.validation);
-        surroundings.say(&format!("{name}: learning from {} rows", second.train.len()));
+        let mut learn = |round: usize, rows: &[usize]| {
+            surroundings.say(&format!("{name}: learning from {} rows", rows.len()));
+            known.learn(round, candidate, table, rows)
+        };
+        let mut before = Vec::new();
+        for (round, slices) in earlier.iter().enumerate() {
+            match learn(round, &slices.train) {
+                Ok(learned) => before.push(score(&learned, table, &slices.validation)),
+                Err(LearnError::TooFew { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         let begin = surroundings.seconds();
-        let learned = known.learn(1, candidate, table, &second.train)?;
+        let learned = learn(earlier.len(), &last.train)?;
         let seconds = surroundings.seconds() - begin;
-        let late = score(&learned, table, &second.validation);
-        let rounds =
-            [&early, &late].map(|rows| figures(&Calibration::platt(rows).probabilities(rows), &rows.failed));
+        let late = score(&learned, table, &last.validation);
+        let trial = Trial::of(name, before.iter().chain([&late]), seconds);
+        tried.push(Tried { trial, candidate: candidate.clone(), learned, earlier: before, late });
+    }
+    Ok(tried)
+}
+
+/// The slices of the rounds before the last one, and of that.
+fn rounds(table: &Table, rule: SplitRule) -> (Vec<Slices>, Slices) {
+    let [earlier @ .., last] = rule.rounds();
+    (earlier.iter().map(|rule| rule.split(table)).collect(), last.split(table))
+}
+
+impl Trial {
+    fn of<'a>(candidate: &str, rounds: impl Iterator<Item = &'a Scored>, seconds: f64) -> Self {
+        let calibrated = |rows: &Scored| figures(&Calibration::platt(rows).probabilities(rows), &rows.failed);
+        let rounds: Vec<Figures> = rounds.map(calibrated).collect();
         let mean = |figure: fn(&Figures) -> f64| crate::number::mean(rounds.iter().map(figure));
-        let trial = Trial {
-            candidate: name.clone(),
+        Self {
+            candidate: candidate.to_owned(),
             log_loss: mean(|figures| figures.log_loss),
             auc: mean(|figures| figures.auc),
             average_precision: mean(|figures| figures.average_precision),
             seconds,
-        };
-        tried.push(Tried { trial, candidate: candidate.clone(), learned, early, late });
+        }
     }
-    Ok(tried)
 }
 
 /// The candidate that did best.
@@ -161,8 +182,8 @@ pub fn finish(
     surroundings: &dyn Surroundings,
 ) -> Result<Model, LearnError> {
     let slices = rule.split(table);
-    let Tried { trial, candidate, early, late, .. } = tried;
-    let calibration = Calibration::choose(early, late);
+    let Tried { trial, candidate, earlier, late, .. } = tried;
+    let calibration = Calibration::choose(earlier, late);
     let probabilities = calibration.probabilities(late);
     let all: Vec<usize> = slices.train.iter().chain(&slices.validation).copied().collect();
     surroundings.say(&format!("{}: learning from {} rows", trial.candidate, all.len()));

@@ -74,7 +74,7 @@ impl TreesSettings {
             leaf_rows_min: 100.0,
             columns_share: 0.3,
             l2: 10.0,
-            seeds: 3,
+            seeds: 2,
         }
     }
 
@@ -88,7 +88,7 @@ impl TreesSettings {
             leaf_rows_min: 50.0,
             columns_share: 0.5,
             l2: 10.0,
-            seeds: 2,
+            seeds: 1,
         }
     }
 }

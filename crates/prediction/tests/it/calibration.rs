@@ -50,7 +50,7 @@ fn where_the_share_of_failures_moves_the_map_moves_on_with_it() {
     let rows = scored(30_000, 2, 1.0, 0.0, -2.0);
     let (early, late, test) =
         (part(&rows, 0, 10_000), part(&rows, 10_000, 20_000), part(&rows, 20_000, 30_000));
-    let chosen = Calibration::choose(&early, &late);
+    let chosen = Calibration::choose(&[early], &late);
     assert_eq!(chosen.method(), "Platt, moving with time");
     assert!(error(&chosen, &test) < 0.03);
     assert!(error(&Calibration::platt(&late), &test) > 0.06);
@@ -59,7 +59,7 @@ fn where_the_share_of_failures_moves_the_map_moves_on_with_it() {
 #[test]
 fn where_nothing_moves_the_simplest_map_is_chosen() {
     let rows = scored(20_000, 3, 0.8, -1.0, 0.0);
-    let chosen = Calibration::choose(&part(&rows, 0, 10_000), &part(&rows, 10_000, 20_000));
+    let chosen = Calibration::choose(&[part(&rows, 0, 10_000)], &part(&rows, 10_000, 20_000));
     assert_eq!(chosen.method(), "Platt");
 }
 

@@ -77,6 +77,16 @@ fn slices_follow_time_and_leave_out_what_was_not_known() {
 }
 
 #[test]
+fn every_round_learns_from_what_the_one_before_it_was_validated_on() {
+    let rows: Vec<_> = (0..100).map(|at| (at, "a", "x", false)).collect();
+    let table = authored(&rows, 0);
+    let rounds = SplitRule::protocol(false).rounds();
+    let ends = rounds.map(|rule| (rule.split(&table).train.len(), rule.split(&table).validation.len()));
+    assert_eq!(ends, [(50, 10), (60, 10), (70, 10)]);
+    assert_eq!(rounds.last(), Some(&SplitRule::protocol(false)));
+}
+
+#[test]
 fn each_group_is_split_by_its_own_time() {
     let mut rows: Vec<_> = (0..10).map(|at| (at, "early", "x", false)).collect();
     rows.extend((1_000..1_010).map(|at| (at, "late", "y", false)));
@@ -95,10 +105,14 @@ fn derived_columns_are_those_computed_by_hand() {
         (30 * DAY, "a", "y", false),
     ];
     let mut table = authored(&rows, DAY);
-    let recipe = Recipe { failure_rates: true, idle_days: true, ..Recipe::default() };
+    let pairs = vec![("author".to_owned(), "author".to_owned()), ("author".to_owned(), "gone".to_owned())];
+    let recipe = Recipe { failure_rates: true, idle_days: true, pairs, ..Recipe::default() };
     derive(&mut table, &recipe).unwrap();
     let column = |name: &str| table.values(table.place(name).unwrap()).to_vec();
     assert_eq!(column("author_idle"), [10_000.0, 1.0, 29.0, 10_000.0]);
+    // A pair is a key like any other; one that the table does not have is passed over.
+    assert_eq!(column("author_author_idle"), column("author_idle"));
+    assert_eq!(table.place("author_gone_idle"), None);
     let (rates, changes) = (column("author_rate_30d"), column("author_changes_30d"));
     // Nothing is known of the first row; of the second, the first outcome just became known. The base of 2 % counts as
     // twenty changes, so one failure makes it (1 + 0.4) / 21, and the author's rate (1 + 20 · base) / 21.

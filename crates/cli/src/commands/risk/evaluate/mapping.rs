@@ -114,6 +114,8 @@ pub(crate) struct Derive {
     #[serde(default)]
     idle_days: bool,
     #[serde(default)]
+    pairs: Vec<(String, String)>,
+    #[serde(default)]
     ranks: Vec<String>,
     #[serde(default)]
     ratios: Vec<(String, String)>,
@@ -172,8 +174,8 @@ impl Mapping {
 
     /// What is computed besides.
     pub(crate) fn recipe(&self) -> Recipe {
-        let Derive { failure_rates, idle_days, ranks, ratios } = self.derive.clone();
-        Recipe { failure_rates, idle_days, ranks, ratios }
+        let Derive { failure_rates, idle_days, pairs, ranks, ratios } = self.derive.clone();
+        Recipe { failure_rates, idle_days, pairs, ranks, ratios }
     }
 
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
