@@ -15,12 +15,20 @@ impl Client {
         self.get(&["whoami"]).answer().await
     }
 
-    /// Lists actors.
+    /// One page of the list of actors: the first one, or the one that begins at `cursor`.
     ///
     /// # Errors
     /// When the server refuses or does not answer.
-    pub async fn list_actors(&self, cursor: Option<&str>) -> Result<Page<Actor>, ClientError> {
-        self.get(&["actors"]).query("cursor", cursor).answer().await
+    pub async fn list_actors(
+        &self,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<Actor>, ClientError> {
+        self.get(&["actors"])
+            .query("cursor", cursor)
+            .query("limit", limit.map(|limit| limit.to_string()))
+            .answer()
+            .await
     }
 
     /// Registers an actor.

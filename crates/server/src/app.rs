@@ -1,11 +1,11 @@
 //! What every request and every worker shares.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use domain::Timestamp;
-use domain::id::{ActorId, ActorName, ChangeId, IncidentId};
+use domain::id::{ActorId, ChangeId, IncidentId};
 use policy::PolicySet;
 use store::{Append, AppendError, Appended, Store};
 use tokio::sync::{Notify, Semaphore};
@@ -49,24 +49,12 @@ pub(crate) struct App {
     pub followed: Followed,
     /// What past changes teach.
     pub experience: Experience,
+    /// Held by the one registration that is under way: all of them write to one stream, and need not race for it here.
+    pub registrations: tokio::sync::Mutex<()>,
     known: RwLock<Known>,
     change_numbers: Numbers,
     incident_numbers: Numbers,
     refusals: Mutex<HashMap<ActorId, (i64, u32)>>,
-    reserved_names: Mutex<HashSet<ActorName>>,
-}
-
-/// A name that is being given to a new actor; free again when dropped.
-#[derive(Debug)]
-pub(crate) struct ReservedName<'a> {
-    app: &'a App,
-    name: ActorName,
-}
-
-impl Drop for ReservedName<'_> {
-    fn drop(&mut self) {
-        self.app.names().remove(&self.name);
-    }
 }
 
 /// The last number given out in each year.
@@ -121,7 +109,7 @@ impl App {
             change_numbers: Numbers::default(),
             incident_numbers: Numbers::default(),
             refusals: Mutex::new(HashMap::new()),
-            reserved_names: Mutex::new(HashSet::new()),
+            registrations: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -204,16 +192,6 @@ impl App {
             self.wake.notify_waiters();
         }
         Ok(appended)
-    }
-
-    /// Reserves a name for a new actor; nothing when it is being given to another one.
-    pub(crate) fn reserve_name(&self, name: &ActorName) -> Option<ReservedName<'_>> {
-        let is_free = self.names().insert(name.clone());
-        is_free.then(|| ReservedName { app: self, name: name.clone() })
-    }
-
-    fn names(&self) -> MutexGuard<'_, HashSet<ActorName>> {
-        self.reserved_names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether one more refused attempt of `actor` is recorded this hour.

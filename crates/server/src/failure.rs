@@ -7,6 +7,7 @@ use domain::authorization::Violation;
 use domain::catalog::CatalogError;
 use domain::change::{CorruptChange, Refusal};
 use domain::cmdb::CmdbError;
+use domain::id::{ActorId, TokenId};
 use domain::incident::{CorruptIncident, IncidentRefusal};
 use store::{AppendError, LeaseError, StoreError};
 
@@ -65,6 +66,16 @@ pub enum Failure {
         what: &'static str,
         /// What was named.
         name: String,
+    },
+    /// The request repeats one that issued a token.
+    #[error(
+        "this request was answered before: it issued the token `{token_id}`, whose secret was in that answer and is kept nowhere"
+    )]
+    TokenIssued {
+        /// Whose token it is.
+        actor_id: ActorId,
+        /// Its identifier.
+        token_id: TokenId,
     },
     /// What the request rests on is not so.
     #[error(transparent)]

@@ -23,6 +23,10 @@ use crate::record::Recorded;
 pub(crate) struct Known {
     /// All actors.
     pub directory: Directory,
+    /// Version of the directory's stream: all names that were taken up to it are known.
+    pub directory_version: u64,
+    /// Time of the last registration.
+    pub directory_at: Timestamp,
     /// Every configuration item.
     pub cmdb: Cmdb,
     /// Version of the CMDB's stream.
@@ -53,6 +57,14 @@ impl Known {
             .map_err(|error| Failure::Internal(error.to_string()))?;
         self.directory.put(actor);
         Ok(())
+    }
+
+    /// Takes note of how far registrations are known. They are told in the order of their versions.
+    pub(crate) fn reach_directory(&mut self, version: u64, at: Timestamp) {
+        if version > self.directory_version {
+            self.directory_version = version;
+            self.directory_at = at;
+        }
     }
 
     /// Takes an edit of the CMDB in, unless it is known already. Edits are told in the order of their versions.

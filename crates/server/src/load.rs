@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
-use domain::actor::ActorEvent;
+use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::id::{ActorId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recorded, decode};
-use crate::work::cmdb_stream;
+use crate::work::{actor_stream, cmdb_stream};
 
 /// Edits of the CMDB read at once.
 const EDITS_PAGE: usize = 64;
@@ -50,16 +50,25 @@ pub(crate) fn fold_incident(
 /// When the store or the log fails.
 pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
     let mut known = Known::default();
+    // The version first: whoever is registered meanwhile is then read once more.
+    let version = store.stream_version(&directory_stream()?).await?;
     let mut after = None;
     loop {
         let page = store.streams("actor/", after.as_ref(), STREAMS_PAGE_MAX).await?;
         for stream in &page {
-            refresh_actor(store, &mut known, &stream.stream).await?;
+            let id = actor_of(&stream.stream)?;
+            for stored in store.read_stream(&stream.stream, 1).await? {
+                known.apply_actor(&id, &decode::<ActorEvent>(stored)?)?;
+            }
         }
         match page.last() {
             Some(last) if page.len() == STREAMS_PAGE_MAX => after = Some(last.stream.clone()),
             Some(_) | None => break,
         }
+    }
+    // From the last one that is known, because of its time.
+    for registered in registrations(store, version.max(1)).await? {
+        registered.fold_into(&mut known)?;
     }
     cmdb(store, &mut known).await?;
     known.imported = imported::load(store).await?;
@@ -69,13 +78,52 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
     Ok(known)
 }
 
-async fn refresh_actor(store: &Store, known: &mut Known, stream: &StreamName) -> Result<(), Failure> {
-    let id = stream.as_str().trim_start_matches("actor/");
-    let id = ActorId::new(id).map_err(|error| Failure::Internal(error.to_string()))?;
-    for stored in store.read_stream(stream, 1).await? {
-        known.apply_actor(&id, &decode::<ActorEvent>(stored)?)?;
+/// A registration, as the log has it.
+#[derive(Debug)]
+struct Registered {
+    /// Version of the directory's stream that it led to.
+    version: u64,
+    /// When.
+    at: Timestamp,
+    /// Whose it is.
+    id: ActorId,
+    /// Everything that happened to the actor.
+    events: Vec<Recorded<ActorEvent>>,
+}
+
+impl Registered {
+    fn fold_into(&self, known: &mut Known) -> Result<(), Failure> {
+        self.events.iter().try_for_each(|event| known.apply_actor(&self.id, event))?;
+        known.reach_directory(self.version, self.at);
+        Ok(())
     }
-    Ok(())
+}
+
+/// Registrations from a version of the directory on, in order.
+async fn registrations(store: &Store, from: u64) -> Result<Vec<Registered>, Failure> {
+    let stored = store.read_stream(&directory_stream()?, from).await?;
+    let mut registrations = Vec::with_capacity(stored.len());
+    for stored in stored {
+        let Recorded { envelope, event, version, .. } = decode::<DirectoryEvent>(stored)?;
+        let DirectoryEvent::ActorAdded { actor: id } = event;
+        let events = store.read_stream(&actor_stream(&id)?, 1).await?;
+        let events = events.into_iter().map(decode).collect::<Result<_, _>>()?;
+        registrations.push(Registered { version, at: envelope.at, id, events });
+    }
+    Ok(registrations)
+}
+
+/// The stream of registrations.
+///
+/// # Errors
+/// Never, as long as the name is a stream name.
+pub(crate) fn directory_stream() -> Result<StreamName, Failure> {
+    StreamName::new("directory").map_err(|error| Failure::Internal(error.to_string()))
+}
+
+fn actor_of(stream: &StreamName) -> Result<ActorId, Failure> {
+    let id = stream.as_str().trim_start_matches("actor/");
+    ActorId::new(id).map_err(|error| Failure::Internal(error.to_string()))
 }
 
 /// Folds every configuration item, a page of events at a time.
@@ -181,18 +229,23 @@ impl StoredItem {
     }
 }
 
-/// Reads the newest events of an actor, of the CMDB or of imported history, because another server has written some.
+/// Reads the newest events of an actor, of the directory, of the CMDB or of imported history, because another server has written some.
 ///
 /// # Errors
 /// When the store or the log fails.
 pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failure> {
-    if let Some(id) = stream.as_str().strip_prefix("actor/") {
-        let id = ActorId::new(id).map_err(|error| Failure::Internal(error.to_string()))?;
+    if stream.as_str().starts_with("actor/") {
+        let id = actor_of(stream)?;
         let stored = app.store.read_stream(stream, 1).await?;
         let mut known = app.known_mut();
         for event in stored {
             known.apply_actor(&id, &decode::<ActorEvent>(event)?)?;
         }
+    } else if *stream == directory_stream()? {
+        let from = app.known().directory_version + 1;
+        let registrations = registrations(&app.store, from).await?;
+        let mut known = app.known_mut();
+        registrations.iter().try_for_each(|registered| registered.fold_into(&mut known))?;
     } else if *stream == cmdb_stream()? || stream.as_ci().is_some() {
         loop {
             let version = app.known().cmdb_version;

@@ -1,7 +1,7 @@
 //! Events as they are recorded: an envelope of time, actor and deciding policies around the domain's event.
 
 use domain::Timestamp;
-use domain::actor::ActorEvent;
+use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::history::HistoryEvent;
@@ -23,6 +23,7 @@ pub(crate) trait Recordable: Serialize + DeserializeOwned + Clone {}
 impl Recordable for ChangeEvent {}
 impl Recordable for IncidentEvent {}
 impl Recordable for ActorEvent {}
+impl Recordable for DirectoryEvent {}
 impl Recordable for CiEvent {}
 impl Recordable for CmdbEvent {}
 impl Recordable for ModelEvent {}

@@ -1,5 +1,6 @@
 //! `actor`: people, agents and services that may act.
 
+use api::PAGE_ITEMS_MAX;
 use api::actor::{Actor, RegisterActor, Rights, UpdateActor};
 use clap::Subcommand;
 use domain::actor::{ActorKind, Role};
@@ -183,14 +184,19 @@ fn one(shell: &Shell, actor: &Actor) -> Result<(), Failure> {
 
 async fn list(shell: &Shell) -> Result<(), Failure> {
     let client = shell.client()?;
-    let mut page = client.list_actors(None).await?;
-    while let Some(cursor) = page.next_cursor.take().filter(|_| page.items.len() < ACTORS_MAX) {
-        let next = client.list_actors(Some(&cursor)).await?;
+    let mut page = client.list_actors(None, Some(PAGE_ITEMS_MAX)).await?;
+    while page.items.len() < ACTORS_MAX {
+        let Some(cursor) = page.next_cursor.take() else { break };
+        let next = client.list_actors(Some(&cursor), Some(PAGE_ITEMS_MAX)).await?;
         page.items.extend(next.items);
         page.next_cursor = next.next_cursor;
     }
     match shell.format() {
-        Format::Text => shell.data(&render::actor::list(&page.items, shell.data_paint())),
-        Format::Json => shell.json(&page),
+        Format::Text => shell.data(&render::actor::list(&page.items, shell.data_paint()))?,
+        Format::Json => shell.json(&page)?,
     }
+    if page.next_cursor.is_some() {
+        shell.say(format!("there are more than these {}", page.items.len()));
+    }
+    Ok(())
 }

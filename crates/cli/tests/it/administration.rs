@@ -79,6 +79,27 @@ fn an_issued_token_is_the_only_thing_on_standard_output() {
 }
 
 #[test]
+fn every_page_of_actors_is_listed() {
+    let other = |id: &str| {
+        let mut other = actor();
+        other["actor_id"] = json!(id);
+        other["name"] = json!(format!("{id}@shop.example"));
+        other
+    };
+    let page = |ids: [&str; 2], next: Option<&str>| json!({"items": ids.map(other), "next_cursor": next});
+    let api = Api::start()
+        .on("GET", "/actors?limit=500", 200, &page(["act_1", "act_2"], Some("act_2")))
+        .on("GET", "/actors?cursor=act_2&limit=500", 200, &page(["act_3", "act_4"], Some("act_4")))
+        .on("GET", "/actors?cursor=act_4&limit=500", 200, &page(["act_5", "act_6"], None));
+    let place = Place::with_server(&api.url);
+    let listed = place.run(&["actor", "list", "--output", "json"]).ended_with(0).stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let ids: Vec<_> = listed["items"].as_array().unwrap().iter().map(|actor| &actor["actor_id"]).collect();
+    assert_eq!(ids, ["act_1", "act_2", "act_3", "act_4", "act_5", "act_6"]);
+    assert_eq!(listed["next_cursor"], serde_json::Value::Null);
+}
+
+#[test]
 fn rights_are_replaced_as_a_whole_and_never_taken_away_by_accident() {
     let api = Api::start().on("PATCH", "/actors/bob", 200, &actor());
     let place = Place::with_server(&api.url);

@@ -70,7 +70,8 @@ async fn reading_asks_with_parameters_in_the_address() -> Result<()> {
     check("GET /api/v1/incidents/INC-2026-000001", async |c| c.incident("INC-2026-000001").await).await?;
     check("GET /api/v1/audit?after=7&limit=9", async |c| c.log(Some(7), Some(9)).await).await?;
     check("GET /api/v1/audit/checkpoint", async |c| c.checkpoint().await).await?;
-    check("GET /api/v1/actors?cursor=a", async |c| c.list_actors(Some("a")).await).await?;
+    check("GET /api/v1/actors", async |c| c.list_actors(None, None).await).await?;
+    check("GET /api/v1/actors?cursor=a&limit=7", async |c| c.list_actors(Some("a"), Some(7)).await).await?;
     check("GET /api/v1/actors/act_1", async |c| c.actor("act_1").await).await?;
     check("GET /api/v1/actors/act_1/tokens", async |c| c.list_tokens("act_1").await).await?;
     check("GET /api/v1/catalog", async |c| c.catalog().await).await?;

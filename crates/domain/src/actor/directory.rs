@@ -1,6 +1,7 @@
 //! All actors at one position of the log: who a token belongs to, and who counts as whose side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::kind::ActorKind;
@@ -78,6 +79,12 @@ impl Directory {
     /// All actors, by identifier.
     pub fn iter(&self) -> impl Iterator<Item = &Actor> {
         self.actors.values().map(Arc::as_ref)
+    }
+
+    /// The actors whose identifiers follow `id`, by identifier; all of them when there is none.
+    pub fn after(&self, id: Option<&ActorId>) -> impl Iterator<Item = &Actor> {
+        let start = id.map_or(Bound::Unbounded, Bound::Excluded);
+        self.actors.range((start, Bound::Unbounded)).map(|(_, actor)| actor.as_ref())
     }
 
     /// Number of actors.

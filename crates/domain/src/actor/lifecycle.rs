@@ -161,6 +161,19 @@ pub enum ActorEvent {
     },
 }
 
+/// One fact in the stream `directory`, written with every registration, so that its version names a state of all names
+/// that are taken: of two that register the same one at once, one is too late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", deny_unknown_fields)]
+pub enum DirectoryEvent {
+    /// An actor was registered. Its name is in its own stream, where it can be erased.
+    #[serde(rename = "directory.actor_added")]
+    ActorAdded {
+        /// Its identifier.
+        actor: ActorId,
+    },
+}
+
 /// Something that is asked of an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActorCommand {

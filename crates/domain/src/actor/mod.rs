@@ -7,5 +7,6 @@ pub mod lifecycle;
 pub use directory::Directory;
 pub use kind::{ActorKind, Role, Scope};
 pub use lifecycle::{
-    Actor, ActorCommand, ActorEvent, ActorRefusal, Registration, Token, decide, evolve, register,
+    Actor, ActorCommand, ActorEvent, ActorRefusal, DirectoryEvent, Registration, Token, decide, evolve,
+    register,
 };

@@ -9,6 +9,7 @@ use api::actor::{
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use domain::actor::lifecycle::Owner;
 use domain::actor::{ActorCommand, Registration, Role};
 use domain::duration::parse_duration_seconds;
@@ -16,16 +17,22 @@ use domain::id::{ActorId, ActorName, TeamName, TokenId};
 use domain::text::FreeText;
 use jiff::SignedDuration;
 use policy::{Action, Resource};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, JsonBody, NoBody, Path};
+use super::asked::{Asked, Kept};
+use super::extract::{
+    Authenticated, Idempotency, IdempotencyParams, JsonBody, NoBody, Path, Query, one, page_limit,
+};
 use super::problem::Rejection;
+use super::respond;
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::use_cases::actors;
+use crate::use_cases::actors::{self, NewToken};
 use crate::view;
 
 /// Life of a token when the request does not say.
@@ -40,29 +47,54 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(whoami))
 }
 
-/// List actors.
-#[utoipa::path(get, path = "/api/v1/actors", tag = "actors", responses((status = 200, body = Page<Actor>)))]
+/// Position in the list of actors.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ActorsQuery {
+    /// Where the page begins, from the page before.
+    cursor: Option<String>,
+    /// Items of a page, at most 500.
+    limit: Option<u32>,
+}
+
+/// List actors, by identifier.
+#[utoipa::path(get, path = "/api/v1/actors", tag = "actors", params(ActorsQuery),
+    responses((status = 200, body = Page<Actor>)))]
 async fn list_actors(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
+    Query(query): Query<ActorsQuery>,
 ) -> Result<Json<Page<Actor>>, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let after: Option<ActorId> = one("cursor", query.cursor.as_deref())?;
+    let limit = page_limit(query.limit)?;
     let known = app.known();
-    let items = known.directory.iter().map(|actor| view::actor(&known, actor)).collect();
-    Ok(Json(Page { items, next_cursor: None }))
+    let mut following = known.directory.after(after.as_ref()).peekable();
+    let items: Vec<_> = following.by_ref().take(limit).map(|actor| view::actor(&known, actor)).collect();
+    let last = items.last().filter(|_| following.peek().is_some());
+    let next_cursor = last.map(|actor| actor.actor_id.clone());
+    Ok(Json(Page { items, next_cursor }))
 }
 
 /// Register an actor.
-#[utoipa::path(post, path = "/api/v1/actors", tag = "actors", request_body = RegisterActor,
+#[utoipa::path(post, path = "/api/v1/actors", tag = "actors", params(IdempotencyParams), request_body = RegisterActor,
     responses((status = 201, body = Actor)))]
 async fn register_actor(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    JsonBody { value, .. }: JsonBody<RegisterActor>,
-) -> Result<(StatusCode, Json<Actor>), Rejection> {
-    let registration = registration(&app, &value)?;
-    let actor = actors::register(&app, &caller, registration).await?;
-    Ok((StatusCode::CREATED, Json(view::actor(&app.known(), &actor))))
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<RegisterActor>,
+) -> Result<Response, Rejection> {
+    let asked = Asked { app, caller, key, digest };
+    let register = async {
+        let (app, keep) = (&asked.app, asked.keeper(StatusCode::CREATED));
+        let registration = registration(app, &value)?;
+        let keep = |id: &ActorId| keep(Kept::Actor(id.clone()));
+        let actor = actors::register(app, &asked.caller, registration, keep).await?;
+        Ok(respond::actor(app, StatusCode::CREATED, &actor))
+    };
+    asked.once(register).await
 }
 
 fn registration(app: &App, value: &RegisterActor) -> Result<Registration, Failure> {
@@ -120,7 +152,7 @@ async fn update_actor(
     JsonBody { value, .. }: JsonBody<UpdateActor>,
 ) -> Result<Json<Actor>, Rejection> {
     let command = update(&app, &value)?;
-    let actor = actors::update(&app, &caller, Action::ManageActors, &id, command).await?;
+    let actor = actors::update(&app, &caller, Action::ManageActors, &id, command, None).await?;
     Ok(Json(view::actor(&app.known(), &actor)))
 }
 
@@ -158,45 +190,67 @@ async fn list_tokens(
     Ok(Json(Page { items, next_cursor: None }))
 }
 
-/// Issue a token. The answer is the only time its secret is shown.
-#[utoipa::path(post, path = "/api/v1/actors/{id}/tokens", tag = "actors", params(("id" = String, Path)),
-    request_body = IssueToken, responses((status = 201, body = IssuedToken)))]
+/// Issue a token. The answer is the only time its secret is shown: a repetition under the same key is refused and names
+/// the token.
+#[utoipa::path(post, path = "/api/v1/actors/{id}/tokens", tag = "actors",
+    params(IdempotencyParams, ("id" = String, Path)), request_body = IssueToken,
+    responses((status = 201, body = IssuedToken)))]
 async fn issue_token(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
-    JsonBody { value, .. }: JsonBody<IssueToken>,
-) -> Result<(StatusCode, Json<IssuedToken>), Rejection> {
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<IssueToken>,
+) -> Result<Response, Rejection> {
+    let new = new_token(&value)?;
+    let asked = Asked { app, caller, key, digest };
+    let issue = async {
+        let (app, keep) = (&asked.app, asked.keeper(StatusCode::CREATED));
+        let actor_id = actors::find(app, &id)?.id;
+        let keep = |token_id: &TokenId| keep(Kept::Token { actor_id, token_id: token_id.clone() });
+        let issued = actors::issue_token(app, &asked.caller, &id, new, keep).await?;
+        let answer = IssuedToken {
+            token_id: issued.token_id.to_string(),
+            token: issued.secret,
+            expires_at: issued.expires_at.to_string(),
+        };
+        Ok((StatusCode::CREATED, Json(answer)).into_response())
+    };
+    asked.once(issue).await
+}
+
+fn new_token(value: &IssueToken) -> Result<NewToken, Failure> {
     let scope =
         |word: &String| word.parse().map_err(|error| Failure::from(api::FieldError::new("scopes", error)));
-    let scopes = value.scopes.iter().map(scope).collect::<Result<_, _>>()?;
     let seconds = parse_duration_seconds(value.expires_in.as_deref().unwrap_or(TOKEN_LIFE_DEFAULT));
-    let seconds = seconds.map_err(|error| Failure::from(api::FieldError::new("expires_in", error)))?;
-    let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-    let label =
-        FreeText::new(&*value.label).map_err(|error| Failure::from(api::FieldError::new("label", error)))?;
-    let issued = actors::issue_token(&app, &caller, &id, scopes, life, label).await?;
-    let answer = IssuedToken {
-        token_id: issued.token_id.to_string(),
-        token: issued.secret,
-        expires_at: issued.expires_at.to_string(),
-    };
-    Ok((StatusCode::CREATED, Json(answer)))
+    let seconds = seconds.map_err(|error| api::FieldError::new("expires_in", error))?;
+    Ok(NewToken {
+        scopes: value.scopes.iter().map(scope).collect::<Result<_, _>>()?,
+        life: SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)),
+        label: FreeText::new(&*value.label).map_err(|error| api::FieldError::new("label", error))?,
+    })
 }
 
 /// Revoke a token; it is refused from now on.
 #[utoipa::path(delete, path = "/api/v1/actors/{id}/tokens/{token_id}", tag = "actors",
-    params(("id" = String, Path), ("token_id" = String, Path)), responses((status = 204)))]
+    params(IdempotencyParams, ("id" = String, Path), ("token_id" = String, Path)), responses((status = 204)))]
 async fn revoke_token(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     Path((id, token_id)): Path<(String, String)>,
-    _: NoBody,
-) -> Result<StatusCode, Rejection> {
+    Idempotency(key): Idempotency,
+    NoBody { digest }: NoBody,
+) -> Result<Response, Rejection> {
     let token_id =
         TokenId::new(token_id).map_err(|error| Failure::from(api::FieldError::new("token_id", error)))?;
-    actors::update(&app, &caller, Action::RevokeToken, &id, ActorCommand::RevokeToken { token_id }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let asked = Asked { app, caller, key, digest };
+    let revoke = async {
+        let command = ActorCommand::RevokeToken { token_id };
+        let kept = asked.keeper(StatusCode::NO_CONTENT)(Kept::Revoked);
+        actors::update(&asked.app, &asked.caller, Action::RevokeToken, &id, command, kept).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    };
+    asked.once(revoke).await
 }
 
 /// Who the caller is, and what its token may be used for.

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use api::catalog::{Applied, CatalogFile, Dependency};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use domain::catalog::{self, Service, Tier};
 use domain::cmdb::{Difference, SourceName};
 use domain::id::ServiceName;
@@ -16,13 +18,15 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, JsonBody, Query};
+use super::asked::{Asked, Kept};
+use super::extract::{Authenticated, Idempotency, IdempotencyParams, JsonBody, Query};
 use super::problem::Rejection;
 use crate::app::SharedApp;
 use crate::ask;
 use crate::failure::Failure;
 use crate::load;
 use crate::use_cases::catalog as use_case;
+use crate::use_cases::cmdb::Edited;
 use crate::view;
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
@@ -58,21 +62,34 @@ struct ApplyQuery {
 }
 
 /// Declare services and retire others; what is not named stays as it is.
-#[utoipa::path(post, path = "/api/v1/catalog", tag = "catalog", params(ApplyQuery), request_body = CatalogFile,
-    responses((status = 200, body = Applied)))]
+#[utoipa::path(post, path = "/api/v1/catalog", tag = "catalog", params(IdempotencyParams, ApplyQuery),
+    request_body = CatalogFile, responses((status = 200, body = Applied)))]
 async fn apply_catalog(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     Query(query): Query<ApplyQuery>,
-    JsonBody { value, .. }: JsonBody<CatalogFile>,
-) -> Result<Json<Applied>, Rejection> {
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<CatalogFile>,
+) -> Result<Response, Rejection> {
     let services = value.services.iter().enumerate();
     let services: Vec<Service> =
         services.map(|(at, service)| parse(at, service)).collect::<Result<_, Failure>>()?;
     let retire = value.retire.iter().enumerate().map(|(at, name)| name_of(&format!("retire[{at}]"), name));
     let retire = retire.collect::<Result<BTreeSet<_>, _>>()?;
     let named = services.len();
-    let edited = use_case::apply(&app, &caller, services, retire, query.dry_run).await?;
+    let asked = Asked { app, caller, key, digest };
+    let apply = async {
+        let keep = asked.keeper(StatusCode::OK);
+        let keep = move |edited: &Edited| keep(Kept::Applied(applied(named, edited)));
+        let dry_run = query.dry_run;
+        let edited = use_case::apply(&asked.app, &asked.caller, services, retire, dry_run, keep).await?;
+        Ok(Json(applied(named, &edited)).into_response())
+    };
+    asked.once(apply).await
+}
+
+/// What an edit did to the services that a file names.
+fn applied(named: usize, edited: &Edited) -> Applied {
     let (mut declared, mut retired) = (Vec::new(), Vec::new());
     for item in &edited.items {
         let name = item.change.name.to_string();
@@ -82,7 +99,7 @@ async fn apply_catalog(
         }
     }
     let unchanged = u64::try_from(named.saturating_sub(declared.len())).unwrap_or(u64::MAX);
-    Ok(Json(Applied { declared, retired, unchanged }))
+    Applied { declared, retired, unchanged }
 }
 
 fn parse(at: usize, service: &api::catalog::Service) -> Result<Service, Failure> {

@@ -8,14 +8,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Timestamp;
-use domain::canonical::Digest;
 use policy::{Action, Resource};
 use serde::Deserialize;
-use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort, IdempotencyKey};
+use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::asked::{Asked, Kept};
 use super::extract::{
     Authenticated, ChangePath, Idempotency, IdempotencyParams, IfMatch, JsonBody, Query, one, page_limit,
     words,
@@ -24,7 +24,7 @@ use super::problem::Rejection;
 use super::respond;
 use crate::app::SharedApp;
 use crate::ask;
-use crate::caller::Caller;
+use crate::commit::Extras;
 use crate::failure::Failure;
 use crate::use_cases::create::{self, NewChange};
 use crate::use_cases::request::{self, Amendment};
@@ -47,27 +47,22 @@ async fn create_change(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<ChangeRequest>,
 ) -> Result<Response, Rejection> {
-    let done = create_from(&app, &caller, &value, key.clone(), digest).await;
-    respond::created(&app, &caller, key.as_ref(), digest, done).await
+    let asked = Asked { app, caller, key, digest };
+    asked.created(create_from(&asked, &value)).await
 }
 
-async fn create_from(
-    app: &SharedApp,
-    caller: &Caller,
-    request: &ChangeRequest,
-    key: Option<IdempotencyKey>,
-    digest: Digest,
-) -> Result<ChangeWork, Failure> {
+async fn create_from(asked: &Asked, request: &ChangeRequest) -> Result<ChangeWork, Failure> {
     let new = NewChange {
         content: request.to_domain()?,
         draft: request.draft,
         requested_by: request.requested_by.clone(),
     };
-    let keeper = caller.clone();
-    let extras = move |work: &ChangeWork| {
-        respond::extras(&keeper, key.as_ref(), digest, StatusCode::CREATED, work.change.id)
+    let keep = asked.keeper(StatusCode::CREATED);
+    let extras = move |work: &ChangeWork| Extras {
+        idempotency: keep(Kept::Change(work.change.id)),
+        ..Extras::default()
     };
-    create::create(app, caller, new, extras).await
+    create::create(&asked.app, &asked.caller, new, extras).await
 }
 
 /// Filter, order and position of a list of changes.

@@ -5,6 +5,7 @@ use api::{FieldError, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use domain::canonical::Digest;
@@ -128,7 +129,7 @@ fn shown(text: &str) -> String {
 pub(super) struct JsonBody<T> {
     /// What was sent.
     pub value: T,
-    /// Digest of method, path and body.
+    /// Digest of method, path, query and body.
     pub digest: Digest,
 }
 
@@ -147,7 +148,7 @@ impl<T: DeserializeOwned> FromRequest<SharedApp> for JsonBody<T> {
 /// A request without a body, or with an ignored empty one.
 #[derive(Debug)]
 pub(super) struct NoBody {
-    /// Digest of method and path.
+    /// Digest of method, path and query.
     pub digest: Digest,
 }
 
@@ -189,7 +190,8 @@ fn require_json(headers: &HeaderMap) -> Result<(), RequestError> {
 }
 
 fn request_digest(parts: &Parts, body: &[u8]) -> Digest {
-    let head = format!("{} {}\n", parts.method, parts.uri.path());
+    let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), PathAndQuery::as_str);
+    let head = format!("{} {target}\n", parts.method);
     Digest::of_bytes(&[head.as_bytes(), body].concat())
 }
 

@@ -5,24 +5,20 @@ use api::change::{
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
-use domain::canonical::Digest;
 use domain::change::{Command, Outcome, Validation, ValidationCheck};
 use domain::id::{ChangeId, StepName};
 use domain::plan::Cause;
 use domain::text::FreeText;
 use policy::Action;
-use store::IdempotencyKey;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::asked::{Asked, Kept};
 use super::extract::{Authenticated, ChangePath, Idempotency, IdempotencyParams, JsonBody, NoBody, Path};
 use super::problem::Rejection;
-use super::respond;
 use crate::app::SharedApp;
 use crate::ask::Particulars;
-use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::use_cases::{approval, closing, request, simple};
 
@@ -47,30 +43,11 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(review))
 }
 
-/// One request about one change: who asks, about what, under which key.
-struct Asked {
-    app: SharedApp,
-    caller: Caller,
-    id: ChangeId,
-    key: Option<IdempotencyKey>,
-    digest: Digest,
-}
-
 impl Asked {
-    /// Decides one command, unless the same request was answered before.
-    async fn decide(self, action: Action, command: Command) -> Result<Response, Rejection> {
-        if let Some(answer) = respond::replay(&self.app, &self.caller, self.key.as_ref(), self.digest).await?
-        {
-            return Ok(answer);
-        }
-        let extras = self.extras();
-        let done =
-            simple(&self.app, &self.caller, self.id, action, Particulars::default(), command, extras).await;
-        respond::worked(&self.app, StatusCode::OK, self.digest, done).await
-    }
-
-    fn extras(&self) -> crate::commit::Extras {
-        respond::extras(&self.caller, self.key.as_ref(), self.digest, StatusCode::OK, self.id)
+    /// Decides one command about a change, unless the same request was answered before.
+    async fn decide(&self, id: ChangeId, action: Action, command: Command) -> Result<Response, Rejection> {
+        let (particulars, extras) = (Particulars::default(), self.extras(Kept::Change(id)));
+        self.change(simple(&self.app, &self.caller, id, action, particulars, command, extras)).await
     }
 }
 
@@ -96,12 +73,8 @@ async fn submit(
     Idempotency(key): Idempotency,
     NoBody { digest }: NoBody,
 ) -> Result<Response, Rejection> {
-    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
-        return Ok(answer);
-    }
-    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
-    let done = request::submit(&app, &caller, id, extras).await;
-    respond::worked(&app, StatusCode::OK, digest, done).await
+    let asked = Asked { app, caller, key, digest };
+    asked.change(request::submit(&asked.app, &asked.caller, id, asked.extras(Kept::Change(id)))).await
 }
 
 /// Add a remark.
@@ -115,7 +88,7 @@ async fn comment(
     JsonBody { value, digest }: JsonBody<CommentRequest>,
 ) -> Result<Response, Rejection> {
     let command = Command::Comment { text: text("text", &value.text)? };
-    Asked { app, caller, id, key, digest }.decide(Action::Comment, command).await
+    Asked { app, caller, key, digest }.decide(id, Action::Comment, command).await
 }
 
 /// Approve as an authority, bound to the digest of what was seen.
@@ -128,9 +101,6 @@ async fn approve(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<ApproveRequest>,
 ) -> Result<Response, Rejection> {
-    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
-        return Ok(answer);
-    }
     let conditions = value.conditions.iter().enumerate();
     let given = approval::Approval {
         role: value.role.as_deref().map(|word| parse("role", word)).transpose()?,
@@ -140,9 +110,9 @@ async fn approve(
             .collect::<Result<_, _>>()?,
         comment: value.comment.as_deref().map(|comment| text("comment", comment)).transpose()?,
     };
-    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
-    let done = approval::approve(&app, &caller, id, given, extras).await;
-    respond::worked(&app, StatusCode::OK, digest, done).await
+    let asked = Asked { app, caller, key, digest };
+    let extras = asked.extras(Kept::Change(id));
+    asked.change(approval::approve(&asked.app, &asked.caller, id, given, extras)).await
 }
 
 /// Reject as an authority.
@@ -155,13 +125,11 @@ async fn reject(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<RejectRequest>,
 ) -> Result<Response, Rejection> {
-    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
-        return Ok(answer);
-    }
     let role = value.role.as_deref().map(|word| parse("role", word)).transpose()?;
-    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
-    let done = approval::reject(&app, &caller, id, role, text("reason", &value.reason)?, extras).await;
-    respond::worked(&app, StatusCode::OK, digest, done).await
+    let reason = text("reason", &value.reason)?;
+    let asked = Asked { app, caller, key, digest };
+    let extras = asked.extras(Kept::Change(id));
+    asked.change(approval::reject(&asked.app, &asked.caller, id, role, reason, extras)).await
 }
 
 /// Take back one's own approval, before the start.
@@ -175,7 +143,7 @@ async fn withdraw_approval(
     JsonBody { value, digest }: JsonBody<ReasonRequest>,
 ) -> Result<Response, Rejection> {
     let command = Command::WithdrawApproval { reason: text("reason", &value.reason)? };
-    Asked { app, caller, id, key, digest }.decide(Action::WithdrawApproval, command).await
+    Asked { app, caller, key, digest }.decide(id, Action::WithdrawApproval, command).await
 }
 
 /// Record the evidence that a condition of an approval is met.
@@ -192,7 +160,7 @@ async fn satisfy_condition(
 ) -> Result<Response, Rejection> {
     let index = parse("index", &index)?;
     let command = Command::SatisfyCondition { index, evidence: text("evidence", &value.evidence)? };
-    Asked { app, caller, id, key, digest }.decide(Action::SatisfyCondition, command).await
+    Asked { app, caller, key, digest }.decide(id, Action::SatisfyCondition, command).await
 }
 
 /// Give a change up before its start.
@@ -206,7 +174,7 @@ async fn cancel(
     JsonBody { value, digest }: JsonBody<ReasonRequest>,
 ) -> Result<Response, Rejection> {
     let command = Command::Cancel { reason: text("reason", &value.reason)? };
-    Asked { app, caller, id, key, digest }.decide(Action::Cancel, command).await
+    Asked { app, caller, key, digest }.decide(id, Action::Cancel, command).await
 }
 
 /// Ask the runner to pause after its current step.
@@ -219,7 +187,7 @@ async fn pause(
     Idempotency(key): Idempotency,
     NoBody { digest }: NoBody,
 ) -> Result<Response, Rejection> {
-    Asked { app, caller, id, key, digest }.decide(Action::Pause, Command::Pause).await
+    Asked { app, caller, key, digest }.decide(id, Action::Pause, Command::Pause).await
 }
 
 /// Let the runner go on.
@@ -232,7 +200,7 @@ async fn resume(
     Idempotency(key): Idempotency,
     NoBody { digest }: NoBody,
 ) -> Result<Response, Rejection> {
-    Asked { app, caller, id, key, digest }.decide(Action::Resume, Command::Resume).await
+    Asked { app, caller, key, digest }.decide(id, Action::Resume, Command::Resume).await
 }
 
 /// Answer the question of a step that waits for a person: done, redo or give_up.
@@ -247,7 +215,7 @@ async fn decide_step(
 ) -> Result<Response, Rejection> {
     let step: StepName = parse("step", &value.step)?;
     let command = Command::DecideStep { step, decision: parse("decision", &value.decision)? };
-    Asked { app, caller, id, key, digest }.decide(Action::ConfirmStep, command).await
+    Asked { app, caller, key, digest }.decide(id, Action::ConfirmStep, command).await
 }
 
 /// Hand in the result of a validation. A failed check takes the change back.
@@ -273,7 +241,7 @@ async fn validate(
     };
     let checks = value.checks.iter().enumerate().map(check).collect::<Result<_, _>>()?;
     let command = Command::Validate { validation: Validation { checks } };
-    Asked { app, caller, id, key, digest }.decide(Action::Validate, command).await
+    Asked { app, caller, key, digest }.decide(id, Action::Validate, command).await
 }
 
 /// Take a change back.
@@ -287,7 +255,7 @@ async fn roll_back(
     JsonBody { value, digest }: JsonBody<ReasonRequest>,
 ) -> Result<Response, Rejection> {
     let cause = Cause::Person { by: caller.id(), reason: Some(text("reason", &value.reason)?) };
-    Asked { app, caller, id, key, digest }.decide(Action::Rollback, Command::RollBack { cause }).await
+    Asked { app, caller, key, digest }.decide(id, Action::Rollback, Command::RollBack { cause }).await
 }
 
 /// End and document a change.
@@ -300,15 +268,13 @@ async fn close(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<CloseRequest>,
 ) -> Result<Response, Rejection> {
-    if let Some(answer) = respond::replay(&app, &caller, key.as_ref(), digest).await? {
-        return Ok(answer);
-    }
     let outcome = outcome(&value.status)?;
     let follow_up = value.follow_up.as_deref().map(|id| parse("follow_up", id)).transpose()?;
     let comment = value.comment.as_deref().map(|comment| text("comment", comment)).transpose()?;
-    let extras = respond::extras(&caller, key.as_ref(), digest, StatusCode::OK, id);
-    let done = closing::close(&app, &caller, id, outcome, follow_up, comment, extras).await;
-    respond::worked(&app, StatusCode::OK, digest, done).await
+    let asked = Asked { app, caller, key, digest };
+    let extras = asked.extras(Kept::Change(id));
+    let closing = closing::close(&asked.app, &asked.caller, id, outcome, follow_up, comment, extras);
+    asked.change(closing).await
 }
 
 /// The specification's pipeline says `success` where the outcome is `successful`.
@@ -327,5 +293,5 @@ async fn review(
     JsonBody { value, digest }: JsonBody<ReviewRequest>,
 ) -> Result<Response, Rejection> {
     let command = Command::Review { kind: parse("kind", &value.kind)?, text: text("text", &value.text)? };
-    Asked { app, caller, id, key, digest }.decide(Action::Review, command).await
+    Asked { app, caller, key, digest }.decide(id, Action::Review, command).await
 }

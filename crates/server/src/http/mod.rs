@@ -4,6 +4,7 @@
 //! `router`; the snapshot of the OpenAPI document and the table of authorisations in the tests then ask for it.
 
 mod actors;
+mod asked;
 mod audit;
 mod catalog;
 mod changes;

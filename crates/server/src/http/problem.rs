@@ -123,6 +123,14 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
             &failure.to_string(),
             "choose another name, or change the existing one",
         ),
+        Failure::TokenIssued { actor_id, token_id } => make(
+            StatusCode::CONFLICT,
+            "token-issued",
+            &failure.to_string(),
+            &format!(
+                "if the secret did not arrive, revoke the token with DELETE /api/v1/actors/{actor_id}/tokens/{token_id}, then issue another under a new key"
+            ),
+        ),
         Failure::Lease(error) => lease(error),
         Failure::Contended => contended(),
         Failure::Append(error) => append(error),

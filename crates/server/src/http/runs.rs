@@ -1,10 +1,14 @@
 //! What runners ask for and report.
 
+use std::future::Future;
+
 use api::run::{
     Assignment, FinishRequest, HeartbeatRequest, ProgressRequest, SAMPLES_MAX, Sample, StartRequest,
 };
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use domain::Timestamp;
 use domain::id::StepName;
 use policy::{Action, Resource};
@@ -14,13 +18,15 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, ChangePath, JsonBody, Query};
+use super::asked::{Asked, Kept};
+use super::extract::{Authenticated, ChangePath, Idempotency, IdempotencyParams, JsonBody, Query};
 use super::problem::Rejection;
-use crate::app::{App, SharedApp};
+use super::respond;
+use crate::app::SharedApp;
 use crate::ask;
+use crate::commit::Extras;
 use crate::failure::Failure;
 use crate::use_cases::implementation::{self, Start};
-use crate::view;
 use crate::work::ChangeWork;
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
@@ -34,9 +40,14 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(list_samples))
 }
 
-fn assignment(app: &App, work: &ChangeWork) -> Json<Assignment> {
-    let token = work.change.execution().map_or(0, |execution| execution.runner.fencing_token());
-    Json(view::assignment(&work.change, token, app.config.lease.seconds))
+impl Asked {
+    /// Answers with what is left to do after `work`, unless the same request was answered before.
+    fn assignment(
+        &self,
+        work: impl Future<Output = Result<ChangeWork, Failure>>,
+    ) -> impl Future<Output = Result<Response, Rejection>> {
+        self.once(async { Ok(respond::assignment(&self.app, &work.await?)) })
+    }
 }
 
 /// What would run: plan, rollback plan, monitors, and how far it has come.
@@ -46,29 +57,36 @@ async fn show_assignment(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     ChangePath(id): ChangePath,
-) -> Result<Json<Assignment>, Rejection> {
+) -> Result<Response, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let work = ChangeWork::load(&app, id).await?;
-    Ok(assignment(&app, &work))
+    Ok(respond::assignment(&app, &work))
 }
 
 /// Begin to implement, take over an interrupted change, or begin a rollback that has no runner.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/start", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/start", tag = "implementation",
+    params(IdempotencyParams, ("id" = String, Path)),
     request_body = StartRequest, responses((status = 200, body = Assignment)))]
 async fn start(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     ChangePath(id): ChangePath,
-    JsonBody { value, .. }: JsonBody<StartRequest>,
-) -> Result<Json<Assignment>, Rejection> {
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<StartRequest>,
+) -> Result<Response, Rejection> {
     let start = Start {
         holder: holder(&value.holder)?,
         digest: value.digest,
         commit: value.commit,
         auto_rollback: value.auto_rollback,
     };
-    let (work, _) = implementation::start(&app, &caller, id, start).await?;
-    Ok(assignment(&app, &work))
+    let asked = Asked { app, caller, key, digest };
+    let keep = asked.keeper(StatusCode::OK);
+    let extras = move |fencing_token| Extras {
+        idempotency: keep(Kept::Lease { change_id: id, fencing_token }),
+        ..Extras::default()
+    };
+    asked.assignment(implementation::start(&asked.app, &asked.caller, id, start, extras)).await
 }
 
 fn holder(name: &str) -> Result<HolderName, Failure> {
@@ -76,16 +94,21 @@ fn holder(name: &str) -> Result<HolderName, Failure> {
 }
 
 /// Report what was observed. A repeated report changes nothing.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/progress", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/progress", tag = "implementation",
+    params(IdempotencyParams, ("id" = String, Path)),
     request_body = ProgressRequest, responses((status = 200, body = Assignment)))]
 async fn progress(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     ChangePath(id): ChangePath,
-    JsonBody { value, .. }: JsonBody<ProgressRequest>,
-) -> Result<Json<Assignment>, Rejection> {
-    let work = implementation::progress(&app, &caller, id, value.fencing_token, value.observation).await?;
-    Ok(assignment(&app, &work))
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<ProgressRequest>,
+) -> Result<Response, Rejection> {
+    let ProgressRequest { fencing_token, observation } = value;
+    let asked = Asked { app, caller, key, digest };
+    let extras = asked.extras(Kept::Assignment(id));
+    let (app, caller) = (&asked.app, &asked.caller);
+    asked.assignment(implementation::progress(app, caller, id, fencing_token, observation, extras)).await
 }
 
 /// Extend the lease and hand over samples.
@@ -96,7 +119,7 @@ async fn heartbeat(
     Authenticated(caller): Authenticated,
     ChangePath(id): ChangePath,
     JsonBody { value, .. }: JsonBody<HeartbeatRequest>,
-) -> Result<Json<Assignment>, Rejection> {
+) -> Result<Response, Rejection> {
     if value.samples.len() > SAMPLES_MAX {
         let message = format!("{} samples are more than the {SAMPLES_MAX} accepted", value.samples.len());
         return Err(api::FieldError::new("samples", message).into());
@@ -104,7 +127,7 @@ async fn heartbeat(
     let samples = value.samples.iter().enumerate().map(|(at, sample)| stored(at, sample));
     let samples = samples.collect::<Result<_, _>>()?;
     let work = implementation::heartbeat(&app, &caller, id, value.fencing_token, samples).await?;
-    Ok(assignment(&app, &work))
+    Ok(respond::assignment(&app, &work))
 }
 
 fn stored(at: usize, sample: &Sample) -> Result<store::Sample, Failure> {
@@ -126,29 +149,37 @@ fn stored(at: usize, sample: &Sample) -> Result<store::Sample, Failure> {
 }
 
 /// Report that the plan is done, and give the lease back.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/finish", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/finish", tag = "implementation",
+    params(IdempotencyParams, ("id" = String, Path)),
     request_body = FinishRequest, responses((status = 200, body = Assignment)))]
 async fn finish(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     ChangePath(id): ChangePath,
-    JsonBody { value, .. }: JsonBody<FinishRequest>,
-) -> Result<Json<Assignment>, Rejection> {
-    let work = implementation::finish(&app, &caller, id, value.fencing_token).await?;
-    Ok(assignment(&app, &work))
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<FinishRequest>,
+) -> Result<Response, Rejection> {
+    let asked = Asked { app, caller, key, digest };
+    let extras = asked.extras(Kept::Assignment(id));
+    let token = value.fencing_token;
+    asked.assignment(implementation::finish(&asked.app, &asked.caller, id, token, extras)).await
 }
 
 /// Give the lease back. A change that is still being worked on is interrupted.
-#[utoipa::path(post, path = "/api/v1/changes/{id}/release", tag = "implementation", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/changes/{id}/release", tag = "implementation",
+    params(IdempotencyParams, ("id" = String, Path)),
     request_body = FinishRequest, responses((status = 200, body = Assignment)))]
 async fn release(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     ChangePath(id): ChangePath,
-    JsonBody { value, .. }: JsonBody<FinishRequest>,
-) -> Result<Json<Assignment>, Rejection> {
-    let work = implementation::release(&app, &caller, id, value.fencing_token).await?;
-    Ok(assignment(&app, &work))
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<FinishRequest>,
+) -> Result<Response, Rejection> {
+    let asked = Asked { app, caller, key, digest };
+    let extras = asked.extras(Kept::Assignment(id));
+    let token = value.fencing_token;
+    asked.assignment(implementation::release(&asked.app, &asked.caller, id, token, extras)).await
 }
 
 /// Which samples.

@@ -1,13 +1,17 @@
 //! Registering actors, changing their rights, issuing and revoking tokens.
 
+use std::collections::BTreeSet;
+
 use domain::Timestamp;
-use domain::actor::{self, Actor, ActorCommand, ActorEvent, Registration, Role, Scope, Token};
+use domain::actor::{
+    self, Actor, ActorCommand, ActorEvent, DirectoryEvent, Registration, Role, Scope, Token,
+};
 use domain::canonical::Digest;
 use domain::id::{ActorId, ActorName, PolicyId, TokenId};
 use domain::text::FreeText;
 use jiff::SignedDuration;
 use policy::{Action, ActorResource, Resource};
-use store::{AppendError, StreamAppend};
+use store::{Append, AppendError, NewIdempotency, StreamAppend};
 
 use super::refusal;
 use crate::app::{App, SharedApp};
@@ -19,8 +23,8 @@ use crate::load;
 use crate::record::{Envelope, Recorded, encode};
 use crate::work::{actor_guard, actor_stream, allowed_by};
 
-/// How often a decision is made again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 8;
+/// How often a decision is made again because somebody else was faster. All servers register in one stream.
+const ATTEMPTS_MAX: usize = 32;
 /// Life of the first administrator's token: a week, time enough to make proper ones.
 const BOOTSTRAP_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// Identifier of the first administrator. Those of others are random.
@@ -49,7 +53,7 @@ impl std::fmt::Debug for Issued {
     }
 }
 
-/// Registers an actor.
+/// Registers an actor. `keep` makes of its identifier what is kept of the answer.
 ///
 /// # Errors
 /// When policy refuses, the name is taken, the registration is not valid, or the store fails.
@@ -57,12 +61,16 @@ pub(crate) async fn register(
     app: &SharedApp,
     caller: &Caller,
     registration: Registration,
+    keep: impl FnOnce(&ActorId) -> Option<NewIdempotency>,
 ) -> Result<Actor, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
+    let id = new_actor_id()?;
+    let kept = keep(&id);
     app.owned(async move {
         let mut caller = caller;
+        let _turn = shared.registrations.lock().await;
         for _ in 0..ATTEMPTS_MAX {
-            match attempt_to_register(&shared, &caller, registration.clone()).await {
+            match attempt_to_register(&shared, &caller, &id, registration.clone(), kept.clone()).await {
                 Ok(actor) => return Ok(actor),
                 Err(failure @ Failure::Denied(_)) => {
                     refusal::note(&shared, &caller, Action::ManageActors, "new actor", &failure).await;
@@ -79,26 +87,29 @@ pub(crate) async fn register(
 async fn attempt_to_register(
     app: &App,
     caller: &Caller,
+    id: &ActorId,
     registration: Registration,
+    kept: Option<NewIdempotency>,
 ) -> Result<Actor, Failure> {
-    let id = new_actor_id()?;
     let owner = registration.owner.as_ref().map(|owner| owner.id.clone());
     let resource = Resource::Actor(ActorResource { id: id.clone(), owner });
     let answer = ask::about(app, caller, Action::ManageActors, &resource)?;
     let name = registration.name.clone();
-    let taken = || Failure::Exists { what: "actor", name: name.to_string() };
-    // Held until the actor is known or refused, so that two requests of the same moment cannot share a name.
-    let _reserved = app.reserve_name(&name).ok_or_else(taken)?;
-    if app.known().directory.named(name.as_str()).is_some() {
-        return Err(taken());
-    }
+    // Whoever is faster on another server takes the stream on, and the append is refused.
+    let directory = {
+        let known = app.known();
+        if known.directory.named(name.as_str()).is_some() {
+            return Err(Failure::Exists { what: "actor", name: name.to_string() });
+        }
+        Directory::Joined { after: known.directory_version }
+    };
     let events = actor::register(registration)?;
     let by = By { caller, policies: allowed_by(&answer) };
-    append(app, &by, &id, 0, events).await?;
-    found(app, &id)
+    append(app, &by, Entry { id, after: 0, events, directory, kept }).await?;
+    found(app, id)
 }
 
-/// Applies a command to an actor.
+/// Applies a command to an actor; `kept` is what is kept of the answer.
 ///
 /// # Errors
 /// When policy or the actor's record refuses, there is no such actor, or the store fails.
@@ -108,12 +119,13 @@ pub(crate) async fn update(
     action: Action,
     id_or_name: &str,
     command: ActorCommand,
+    kept: Option<NewIdempotency>,
 ) -> Result<Actor, Failure> {
     let (shared, caller, wanted) = (app.clone(), caller.clone(), id_or_name.to_owned());
     app.owned(async move {
         let mut caller = caller;
         for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, action, &wanted, &command).await {
+            match attempt(&shared, &caller, action, &wanted, &command, kept.clone()).await {
                 Ok(actor) => return Ok(actor),
                 Err(failure @ Failure::Denied(_)) => {
                     refusal::note(&shared, &caller, action, &wanted, &failure).await;
@@ -133,17 +145,30 @@ async fn attempt(
     action: Action,
     wanted: &str,
     command: &ActorCommand,
+    kept: Option<NewIdempotency>,
 ) -> Result<Actor, Failure> {
     let before = find(app, wanted)?;
     let resource = Resource::Actor(ActorResource { id: before.id.clone(), owner: before.owner.clone() });
     let answer = ask::about(app, caller, action, &resource)?;
     let events = actor::decide(&before, command, app.clock.now())?;
     let by = By { caller, policies: allowed_by(&answer) };
-    append(app, &by, &before.id, before.version, events).await?;
+    let entry = Entry { id: &before.id, after: before.version, events, directory: Directory::Same, kept };
+    append(app, &by, entry).await?;
     found(app, &before.id)
 }
 
-/// Issues a token; its secret is returned and never stored.
+/// What a token shall be.
+#[derive(Debug, Clone)]
+pub(crate) struct NewToken {
+    /// What it may be used for.
+    pub scopes: BTreeSet<Scope>,
+    /// How long it lives.
+    pub life: SignedDuration,
+    /// What it is for.
+    pub label: FreeText,
+}
+
+/// Issues a token; its secret is returned and never stored. `keep` makes of its identifier what is kept of the answer.
 ///
 /// # Errors
 /// When policy or the actor's record refuses, or the store fails.
@@ -151,15 +176,15 @@ pub(crate) async fn issue_token(
     app: &SharedApp,
     caller: &Caller,
     id_or_name: &str,
-    scopes: std::collections::BTreeSet<Scope>,
-    life: SignedDuration,
-    label: FreeText,
+    new: NewToken,
+    keep: impl FnOnce(&TokenId) -> Option<NewIdempotency>,
 ) -> Result<Issued, Failure> {
-    let issued = new_token(app.clock.now(), life)?;
+    let NewToken { scopes, life, label } = new;
+    let issued = issued(app.clock.now(), life)?;
     let hash = Digest::of_bytes(issued.secret.as_bytes());
     let token = Token { hash, scopes, expires_at: issued.expires_at, label, revoked: false };
     let command = ActorCommand::IssueToken { token_id: issued.token_id.clone(), token };
-    update(app, caller, Action::IssueToken, id_or_name, command).await?;
+    update(app, caller, Action::IssueToken, id_or_name, command, keep(&issued.token_id)).await?;
     Ok(issued)
 }
 
@@ -169,9 +194,13 @@ pub(crate) async fn issue_token(
 /// # Errors
 /// When the store fails.
 pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
-    if !app.known().directory.is_empty() {
-        return Ok(None);
-    }
+    let directory = {
+        let known = app.known();
+        if !known.directory.is_empty() {
+            return Ok(None);
+        }
+        Directory::Joined { after: known.directory_version }
+    };
     let internal = |error: &dyn std::fmt::Display| Failure::Internal(error.to_string());
     let id = ActorId::new(BOOTSTRAP_ID).map_err(|error| internal(&error))?;
     let registration = Registration {
@@ -184,7 +213,7 @@ pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
         may_act_for: [].into(),
     };
     let mut events = actor::register(registration)?;
-    let issued = new_token(app.clock.now(), SignedDuration::from_secs(BOOTSTRAP_SECONDS))?;
+    let issued = issued(app.clock.now(), SignedDuration::from_secs(BOOTSTRAP_SECONDS))?;
     let token = Token {
         hash: Digest::of_bytes(issued.secret.as_bytes()),
         scopes: Scope::ALL.iter().copied().collect(),
@@ -194,7 +223,7 @@ pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
     };
     events.push(ActorEvent::TokenIssued { token_id: issued.token_id.clone(), token });
     let by = By { caller: &Caller::System, policies: Vec::new() };
-    match append(app, &by, &id, 0, events).await {
+    match append(app, &by, Entry { id: &id, after: 0, events, directory, kept: None }).await {
         Ok(()) => Ok(Some(issued)),
         Err(Failure::Append(AppendError::VersionConflict { stream, .. })) => {
             load::refresh(app, &stream).await?;
@@ -225,32 +254,60 @@ struct By<'a> {
     policies: Vec<PolicyId>,
 }
 
-async fn append(
-    app: &App,
-    by: &By<'_>,
-    id: &ActorId,
-    expected_version: u64,
+/// What is recorded of one actor.
+struct Entry<'a> {
+    id: &'a ActorId,
+    /// Version of the actor's stream that was decided upon; 0 for a new one.
+    after: u64,
     events: Vec<ActorEvent>,
-) -> Result<(), Failure> {
-    let last = app.known().directory.get(id).map(|actor| actor.updated_at);
-    let at = last.map_or_else(|| app.clock.now(), |last| last.max(app.clock.now()));
+    directory: Directory,
+    kept: Option<NewIdempotency>,
+}
+
+/// Whether an actor joins those that are there.
+enum Directory {
+    /// It is one of them.
+    Same,
+    /// It joins them after this version of their stream, at which its name was free.
+    Joined { after: u64 },
+}
+
+async fn append(app: &App, by: &By<'_>, entry: Entry<'_>) -> Result<(), Failure> {
+    let Entry { id, after, events, directory, kept } = entry;
+    let internal = |error: serde_json::Error| Failure::Internal(error.to_string());
+    let at = {
+        let known = app.known();
+        let last = known.directory.get(id).map_or(known.directory_at, |actor| actor.updated_at);
+        last.max(app.clock.now())
+    };
     let envelope = Envelope { at, actor: by.caller.id(), on_behalf_of: None, policies: by.policies.clone() };
     // Whoever changes its own record is guarded by the expected version.
     let guard = actor_guard(by.caller)?.filter(|_| by.caller.id() != *id);
-    let encoded: Result<Vec<_>, _> = events.iter().map(|event| encode(&envelope, event)).collect();
-    let encoded = encoded.map_err(|error| Failure::Internal(error.to_string()))?;
-    let part = StreamAppend { stream: actor_stream(id)?, expected_version, events: encoded };
-    let appended = app.append(single(part, guard.into_iter().collect())).await?;
+    let encoded = events.iter().map(|event| encode(&envelope, event)).collect::<Result<_, _>>();
+    let part = StreamAppend {
+        stream: actor_stream(id)?,
+        expected_version: after,
+        events: encoded.map_err(internal)?,
+    };
+    let mut append = Append { idempotency: kept, ..single(part, guard.into_iter().collect()) };
+    if let Directory::Joined { after } = directory {
+        let added = encode(&envelope, &DirectoryEvent::ActorAdded { actor: id.clone() }).map_err(internal)?;
+        let (stream, events) = (load::directory_stream()?, vec![added]);
+        append.streams.push(StreamAppend { stream, expected_version: after, events });
+    }
+    let appended = app.append(append).await?;
     let mut known = app.known_mut();
     for (offset, event) in (0_u64..).zip(events) {
-        let version = expected_version + 1 + offset;
-        let index = appended.indexes.start + offset;
+        let (version, index) = (after + 1 + offset, appended.indexes.start + offset);
         known.apply_actor(id, &Recorded { envelope: envelope.clone(), event, version, index })?;
+    }
+    if let Directory::Joined { after } = directory {
+        known.reach_directory(after + 1, at);
     }
     Ok(())
 }
 
-fn new_token(now: Timestamp, life: SignedDuration) -> Result<Issued, Failure> {
+fn issued(now: Timestamp, life: SignedDuration) -> Result<Issued, Failure> {
     let secret = format!("{TOKEN_PREFIX}{}", random_hex::<SECRET_BYTES>()?);
     let token_id = TokenId::new(format!("tok_{}", random_hex::<ID_BYTES>()?));
     let token_id = token_id.map_err(|error| Failure::Internal(error.to_string()))?;

@@ -10,7 +10,7 @@ use api::cmdb::DomainEdit;
 use domain::cmdb::{CiEvent, Cmdb, CmdbEvent, Deletion, Difference, ImportPlan, ItemChange, SourceName};
 use domain::id::CiName;
 use policy::{Action, Resource};
-use store::{Append, AppendError, PARTS_MAX, StreamAppend, StreamName};
+use store::{Append, AppendError, NewIdempotency, PARTS_MAX, StreamAppend, StreamName};
 
 use super::refusal;
 use crate::app::{App, SharedApp};
@@ -79,7 +79,7 @@ pub(crate) async fn edit(
         plan.changes.extend(withdrawals(cmdb, &owned, &withdraw));
         Ok((plan, absent(cmdb, &owned, &withdraw)))
     };
-    commit(app, caller, source, dry_run, plan).await
+    commit(app, caller, source, dry_run, plan, |_| None).await
 }
 
 fn has(cmdb: &Cmdb, source: &SourceName, name: &CiName) -> bool {
@@ -103,25 +103,27 @@ fn absent(cmdb: &Cmdb, source: &SourceName, names: &BTreeSet<CiName>) -> Vec<CiN
 }
 
 /// Plans an edit and commits it; plans again when somebody else was faster. Runs to its end even when the caller goes
-/// away.
+/// away. `keep` makes of what was done what is kept of the answer.
 ///
 /// # Errors
 /// When policy or `plan` refuses, or the store fails.
-pub(super) async fn commit<P>(
+pub(super) async fn commit<P, K>(
     app: &SharedApp,
     caller: &Caller,
     source: SourceName,
     dry_run: bool,
     plan: P,
+    keep: K,
 ) -> Result<Edited, Failure>
 where
     P: Fn(&Cmdb) -> Result<(ImportPlan, Vec<CiName>), Failure> + Send + Sync + 'static,
+    K: Fn(&Edited) -> Option<NewIdempotency> + Send + Sync + 'static,
 {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
         let mut caller = caller;
         for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, &source, dry_run, &plan).await {
+            match attempt(&shared, &caller, &source, dry_run, &plan, &keep).await {
                 Ok(edited) => return Ok(edited),
                 Err(failure @ Failure::Denied(_)) => {
                     refusal::note(&shared, &caller, Action::EditCmdb, "cmdb", &failure).await;
@@ -141,6 +143,7 @@ async fn attempt<P>(
     source: &SourceName,
     dry_run: bool,
     plan: &P,
+    keep: &impl Fn(&Edited) -> Option<NewIdempotency>,
 ) -> Result<Edited, Failure>
 where
     P: Fn(&Cmdb) -> Result<(ImportPlan, Vec<CiName>), Failure>,
@@ -163,13 +166,22 @@ where
         EditedItem { change, before }
     });
     let edited = Edited { source: source.clone(), dry_run, items: items.collect(), unchanged, absent };
-    if dry_run || edited.items.is_empty() {
+    if dry_run {
+        return Ok(edited);
+    }
+    let idempotency = keep(&edited);
+    if edited.items.is_empty() {
+        // What there was nothing to do for is not done either when the same is asked for again.
+        if idempotency.is_some() {
+            app.append(Append { idempotency, ..Append::default() }).await?;
+        }
         return Ok(edited);
     }
     let at = app.clock.now().max(last_at);
     let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, policies: allowed_by(&answer) };
     let (mut append, recorded) = edited.append(&envelope, version)?;
     append.guards.extend(actor_guard(caller)?);
+    append.idempotency = idempotency;
     app.append(append).await.map_err(name_item)?;
     app.known_mut().apply_edit(&recorded);
     Ok(edited)

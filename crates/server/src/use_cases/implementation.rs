@@ -7,7 +7,7 @@ use domain::change::{Command, Refusal, Runner, StateName};
 use domain::id::ChangeId;
 use domain::plan::Observation;
 use policy::Action;
-use store::{AppendError, Guard, HolderName, LeaseGranted, ResourceName, Sample, StoreError};
+use store::{AppendError, Guard, HolderName, ResourceName, Sample, StoreError};
 
 use super::noted;
 use crate::app::{App, SharedApp};
@@ -39,7 +39,7 @@ pub(crate) fn lease_resource(id: ChangeId) -> Result<ResourceName, Failure> {
 }
 
 /// Begins to implement, or takes over a change that has no runner. The lease is taken first and given back when the
-/// change refuses.
+/// change refuses; what else is written with the start may name the lease's token.
 ///
 /// # Errors
 /// When somebody else holds the lease, policy or the life of the change refuses, or the store fails.
@@ -48,7 +48,8 @@ pub(crate) async fn start(
     caller: &Caller,
     id: ChangeId,
     start: Start,
-) -> Result<(ChangeWork, LeaseGranted), Failure> {
+    extras: impl FnOnce(u64) -> Extras + Send + 'static,
+) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
         let resource = lease_resource(id)?;
@@ -60,13 +61,13 @@ pub(crate) async fn start(
         let ttl = Duration::from_secs(settings.seconds);
         let grace = Duration::from_secs(settings.grace_seconds);
         let lease = shared.store.lease_acquire(&resource, &start.holder, ttl, grace).await?;
-        let done = with_change(&shared, &caller, id, Extras::default(), |work, _, caller| {
+        let done = with_change(&shared, &caller, id, extras(lease.token), |work, _, caller| {
             work.guard(Guard::Lease { resource: resource.clone(), token: lease.token });
             begin(&shared, caller, &start, work, lease.token)
         })
         .await;
         match done {
-            Ok(work) => Ok((work, lease)),
+            Ok(work) => Ok(work),
             // Whether the start was recorded is not known: the lease ends by itself, and what began is interrupted then.
             Err(failure @ Failure::Append(AppendError::Store(StoreError::OutcomeUnknown(_)))) => Err(failure),
             Err(failure) => {
@@ -116,12 +117,13 @@ pub(crate) async fn progress(
     id: ChangeId,
     fencing_token: u64,
     observation: Observation,
+    extras: Extras,
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     let command = Command::Observe { observation: Box::new(observation), fencing_token };
     app.owned(async move {
         let resource = lease_resource(id)?;
-        with_change(&shared, &caller, id, Extras::default(), |work, _, caller| {
+        with_change(&shared, &caller, id, extras, |work, _, caller| {
             work.guard(Guard::Lease { resource: resource.clone(), token: fencing_token });
             work.command(&shared, caller, Action::Progress, Particulars::default(), &command)
         })
@@ -163,12 +165,13 @@ pub(crate) async fn finish(
     caller: &Caller,
     id: ChangeId,
     fencing_token: u64,
+    extras: Extras,
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
         let resource = lease_resource(id)?;
         let command = Command::Finish { fencing_token };
-        let done = with_change(&shared, &caller, id, Extras::default(), |work, _, caller| {
+        let done = with_change(&shared, &caller, id, extras, |work, _, caller| {
             work.guard(Guard::Lease { resource: resource.clone(), token: fencing_token });
             work.command(&shared, caller, Action::Finish, Particulars::default(), &command)
         })
@@ -189,6 +192,7 @@ pub(crate) async fn release(
     caller: &Caller,
     id: ChangeId,
     fencing_token: u64,
+    extras: Extras,
 ) -> Result<ChangeWork, Failure> {
     let work = ChangeWork::load(app, id).await?;
     work.permit(app, caller, Action::Interrupt)?;
@@ -199,7 +203,7 @@ pub(crate) async fn release(
         require_runner(&work, caller, fencing_token)?;
     }
     // Recorded first: a change whose lease is given back while it counts as under way would wait for ever.
-    let work = interrupt(app, id, fencing_token).await?;
+    let work = interrupt(app, id, fencing_token, extras).await?;
     let_go(app, &lease_resource(id)?, fencing_token).await;
     Ok(work)
 }
@@ -247,10 +251,11 @@ pub(crate) async fn interrupt(
     app: &SharedApp,
     id: ChangeId,
     fencing_token: u64,
+    extras: Extras,
 ) -> Result<ChangeWork, Failure> {
     let shared = app.clone();
     app.owned(async move {
-        with_change(&shared, &Caller::System, id, Extras::default(), |work, _, caller| {
+        with_change(&shared, &Caller::System, id, extras, |work, _, caller| {
             let is_held_by_it = work.change.execution().is_some_and(|execution| {
                 matches!(&execution.runner, Runner::Held { fencing_token: held, .. } if *held == fencing_token)
             });

@@ -3,7 +3,7 @@
 //! An entry that this version cannot read is shown all the same: by its type, as it was recorded.
 
 use api::audit::{LogEntry, TrailEntry};
-use domain::actor::ActorEvent;
+use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::change::{ChangeEvent, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::history::HistoryEvent;
@@ -55,6 +55,7 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("change") => read(stored, |event: &ChangeEvent| trail::entry(event).details),
         Some("incident") => read(stored, incident),
         Some("actor") => read(stored, actor),
+        Some("directory") => read(stored, directory),
         Some("ci") => read(stored, item),
         Some("cmdb") => read(stored, cmdb),
         Some("history") => read(stored, history),
@@ -100,6 +101,12 @@ fn actor(event: &ActorEvent) -> String {
             format!("Token {token_id} issued until {until}, scopes: {scopes}")
         }
         ActorEvent::TokenRevoked { token_id } => format!("Token {token_id} revoked"),
+    }
+}
+
+fn directory(event: &DirectoryEvent) -> String {
+    match event {
+        DirectoryEvent::ActorAdded { actor } => format!("{actor} joined the actors"),
     }
 }
 
@@ -204,6 +211,11 @@ mod tests {
             "cmdb",
             json!({ "type": "cmdb.edited", "data": { "source": "catalog", "described": 2, "withdrawn": 1 } }),
             "catalog described 2 items and withdrew 1",
+        );
+        check(
+            "directory",
+            json!({ "type": "directory.actor_added", "data": { "actor": "act_maya" } }),
+            "maya.okafor joined the actors",
         );
         check(
             "actor/act_maya",

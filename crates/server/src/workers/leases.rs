@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::id::ChangeId;
 
 use crate::app::SharedApp;
+use crate::commit::Extras;
 use crate::failure::Failure;
 use crate::use_cases::implementation;
 
@@ -20,7 +21,7 @@ pub(super) async fn turn(app: &SharedApp) -> Result<(), Failure> {
         let id = lease.resource.as_str().strip_prefix("change/").and_then(|id| id.parse::<ChangeId>().ok());
         // One change that cannot be read must not keep all others waiting for their runners.
         if let Some(id) = id
-            && let Err(failure) = implementation::interrupt(app, id, lease.token).await
+            && let Err(failure) = implementation::interrupt(app, id, lease.token, Extras::default()).await
         {
             tracing::error!(%id, error = %failure, "a lost runner could not be recorded");
             failed = Some(failure);

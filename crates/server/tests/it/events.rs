@@ -163,7 +163,8 @@ async fn only_auditors_see_actors_and_refused_attempts(database: Database) -> Re
     assert_eq!(kinds(&ann).await?, of_changes);
     assert_eq!(kinds(&reader).await?, of_changes, "the role alone is not enough: the token lacks the scope");
     let mut all = of_changes[..3].to_vec();
-    all.extend(["security.refused", "actor.registered", "actor.token_issued", "change.commented"]);
+    all.extend(["security.refused", "actor.registered", "directory.actor_added", "actor.token_issued"]);
+    all.push("change.commented");
     assert_eq!(kinds(&auditor).await?, all);
     app.stop().await
 }

@@ -6,6 +6,7 @@
     reason = "helpers of tests stop the test that calls them"
 )]
 
+mod actors;
 mod audit;
 mod authorization;
 mod bad_acts;
@@ -24,6 +25,7 @@ mod metrics;
 mod models;
 mod openapi;
 mod portal;
+mod repeated;
 mod runner;
 mod spec;
 mod story;

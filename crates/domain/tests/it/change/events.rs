@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::Path;
 
-use domain::actor::ActorEvent;
+use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::history::HistoryEvent;
@@ -75,6 +75,10 @@ kinds!(ActorEvent, ACTOR_KINDS, kind_of_actor_event, {
     Reactivated = "actor.reactivated",
     TokenIssued = "actor.token_issued",
     TokenRevoked = "actor.token_revoked",
+});
+
+kinds!(DirectoryEvent, DIRECTORY_KINDS, kind_of_directory_event, {
+    ActorAdded = "directory.actor_added",
 });
 
 kinds!(CiEvent, CI_KINDS, kind_of_ci_event, {
@@ -159,6 +163,7 @@ fn stored_events_of_incidents_read_back() {
 #[test]
 fn stored_events_of_actors_read_back() {
     check("actor", ACTOR_KINDS, kind_of_actor_event);
+    check("directory", DIRECTORY_KINDS, kind_of_directory_event);
 }
 
 #[test]
@@ -179,7 +184,7 @@ fn stored_events_of_refused_attempts_read_back() {
 
 #[test]
 fn every_fixture_belongs_to_a_stream() {
-    let streams = ["change", "incident", "actor", "ci", "cmdb", "history", "security"];
+    let streams = ["change", "incident", "actor", "directory", "ci", "cmdb", "history", "security"];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");
     }
