@@ -28,7 +28,9 @@ use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use extract::{method_not_allowed, not_found};
-pub(crate) use problem::{chain, identified, overloaded, panicked, problem, timed_out};
+pub(crate) use problem::{
+    Kind, REFUSED_RULES, Rule, chain, identified, make, overloaded, panicked, problem, timed_out,
+};
 
 use crate::app::SharedApp;
 

@@ -1,5 +1,7 @@
 //! The one place where a failure becomes a problem (RFC 9457) with its HTTP status.
 
+mod kind;
+
 use api::read::ReadError;
 use api::{ErrorItem, PROBLEM_MEDIA_TYPE, Problem};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,6 +11,8 @@ use domain::change::Refusal;
 use store::{AppendError, LeaseError, StoreError};
 
 use crate::failure::{Failure, Precondition, RequestError};
+
+pub(crate) use kind::{Kind, REFUSED_RULES, Rule};
 
 /// A failure on its way out.
 #[derive(Debug)]
@@ -82,50 +86,34 @@ pub(crate) fn identified(mut response: Response, request_id: Option<&str>) -> Re
 pub(crate) fn problem(failure: &Failure) -> Problem {
     match failure {
         Failure::Unauthenticated(detail) => make(
-            StatusCode::UNAUTHORIZED,
-            "unauthenticated",
+            Kind::Unauthenticated,
             detail,
             "get a token from an administrator, or with `cortex-change token issue`",
         ),
         Failure::Denied(violations) | Failure::Refused(Refusal::Policy { violations }) => denied(violations),
         Failure::Refused(refusal) => refused(refusal),
         Failure::Incident(refusal) => make(
-            StatusCode::CONFLICT,
-            "incident-refused",
+            Kind::IncidentRefused,
             &refusal.to_string(),
             "read the incident again, then ask for what its state admits",
         ),
-        Failure::Actor(refusal) => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "actor-refused", &refusal.to_string(), CORRECT)
-        }
-        Failure::Catalog(error) => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "catalog-refused", &error.to_string(), CORRECT)
-        }
-        Failure::Cmdb(error) => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "cmdb-refused", &error.to_string(), CORRECT)
-        }
+        Failure::Actor(refusal) => make(Kind::ActorRefused, &refusal.to_string(), CORRECT),
+        Failure::Catalog(error) => make(Kind::CatalogRefused, &error.to_string(), CORRECT),
+        Failure::Cmdb(error) => make(Kind::CmdbRefused, &error.to_string(), CORRECT),
         Failure::UnknownItem { suggestions, .. } => {
-            make(StatusCode::NOT_FOUND, "not-found", &failure.to_string(), &look_up_item(suggestions))
+            make(Kind::NotFound, &failure.to_string(), &look_up_item(suggestions))
         }
-        Failure::Field(error) => with_item(
-            make(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", &error.to_string(), CORRECT),
-            &error.field,
-            &error.message,
-        ),
+        Failure::Field(error) => {
+            with_item(make(Kind::InvalidField, &error.to_string(), CORRECT), &error.field, &error.message)
+        }
         Failure::Request(error) => request(error),
         Failure::Precondition(precondition) => unmet(*precondition),
-        Failure::NotFound { what, .. } => {
-            make(StatusCode::NOT_FOUND, "not-found", &failure.to_string(), &look_up(what))
+        Failure::NotFound { what, .. } => make(Kind::NotFound, &failure.to_string(), &look_up(what)),
+        Failure::Exists { .. } => {
+            make(Kind::Exists, &failure.to_string(), "choose another name, or change the existing one")
         }
-        Failure::Exists { .. } => make(
-            StatusCode::CONFLICT,
-            "exists",
-            &failure.to_string(),
-            "choose another name, or change the existing one",
-        ),
         Failure::TokenIssued { actor_id, token_id } => make(
-            StatusCode::CONFLICT,
-            "token-issued",
+            Kind::TokenIssued,
             &failure.to_string(),
             &format!(
                 "if the secret did not arrive, revoke the token with DELETE /api/v1/actors/{actor_id}/tokens/{token_id}, then issue another under a new key"
@@ -135,9 +123,7 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         Failure::Contended => contended(),
         Failure::Append(error) => append(error),
         Failure::Store(error) => store(error),
-        Failure::Overloaded(detail) => {
-            make(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail, "try again in a moment")
-        }
+        Failure::Overloaded(detail) => make(Kind::Overloaded, detail, "try again in a moment"),
         Failure::Unreadable(_)
         | Failure::CorruptChange(_)
         | Failure::CorruptIncident(_)
@@ -180,7 +166,7 @@ pub(crate) fn overloaded() -> Response {
 
 /// The answer to a request that took too long. Work that was begun still comes to its end.
 pub(crate) fn timed_out() -> Response {
-    let problem = make(StatusCode::GATEWAY_TIMEOUT, "timed-out", "the request took too long", LOOK_FIRST);
+    let problem = make(Kind::TimedOut, "the request took too long", LOOK_FIRST);
     respond(Outgoing { problem, cause: Some("the request took too long".to_owned()) })
 }
 
@@ -193,12 +179,12 @@ pub(crate) fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
 }
 
 /// A problem, entitled by its kind: `stale-version` is a "Stale version".
-fn make(status: StatusCode, kind: &str, detail: &str, next_step: &str) -> Problem {
-    let mut title = kind.replace('-', " ");
+pub(crate) fn make(kind: Kind, detail: &str, next_step: &str) -> Problem {
+    let mut title = kind.name().replace('-', " ");
     if let Some(first) = title.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    Problem::new(kind, status.as_u16(), &title, detail).with_next_step(next_step)
+    Problem::new(kind.name(), kind.status().as_u16(), &title, detail).with_next_step(next_step)
 }
 
 fn with_item(problem: Problem, at: &str, message: &str) -> Problem {
@@ -209,7 +195,7 @@ fn denied(violations: &[Violation]) -> Problem {
     let first = violations.first();
     let detail = first.map_or("refused by policy", |violation| violation.sentence.as_str());
     let next_step = first.map_or("ask somebody who may do it", |violation| violation.next_step.as_str());
-    let problem = make(StatusCode::FORBIDDEN, "refused-by-policy", detail, next_step);
+    let problem = make(Kind::RefusedByPolicy, detail, next_step);
     let problem = match first {
         Some(violation) => problem.with_rule(violation.rule.as_str()),
         None => problem,
@@ -223,16 +209,16 @@ fn denied(violations: &[Violation]) -> Problem {
 }
 
 fn refused(refusal: &Refusal) -> Problem {
-    let (status, kind) = match refusal {
+    let kind = match refusal {
         Refusal::Policy { .. }
         | Refusal::SegregationOfDuties
         | Refusal::HumanGate
-        | Refusal::RoleNotHeld { .. } => (StatusCode::FORBIDDEN, "refused-by-policy"),
+        | Refusal::RoleNotHeld { .. } => Kind::RefusedByPolicy,
         Refusal::InvalidContent(_) | Refusal::NothingValidated | Refusal::FollowUpMissing => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "invalid-content")
+            Kind::InvalidContent
         }
-        Refusal::ClockWentBack { .. } => (StatusCode::SERVICE_UNAVAILABLE, "clock"),
-        Refusal::NoSuchCondition { .. } => (StatusCode::NOT_FOUND, "not-found"),
+        Refusal::ClockWentBack { .. } => Kind::Clock,
+        Refusal::NoSuchCondition { .. } => Kind::NotFound,
         Refusal::IllegalTransition { .. }
         | Refusal::NotOutstanding { .. }
         | Refusal::AlreadyApproved
@@ -250,38 +236,28 @@ fn refused(refusal: &Refusal) -> Problem {
         | Refusal::NoDecisionAwaited { .. }
         | Refusal::PlanNotDone(_)
         | Refusal::OutcomeMismatch { .. }
-        | Refusal::NoRetrospectiveDue => (StatusCode::CONFLICT, "refused"),
+        | Refusal::NoRetrospectiveDue => Kind::Refused,
     };
-    make(status, kind, &refusal.to_string(), &refusal.next_step()).with_rule(refusal.rule())
+    make(kind, &refusal.to_string(), &refusal.next_step()).with_rule(refusal.rule())
 }
 
 fn request(error: &RequestError) -> Problem {
-    let (status, kind, next_step) = match error {
-        RequestError::MediaType { .. } => (
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media-type",
-            "send JSON with `Content-Type: application/json`",
-        ),
-        RequestError::Method { .. } => (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "see /api/v1/openapi.json for the methods of each address",
-        ),
-        RequestError::BrokenOff => (StatusCode::BAD_REQUEST, "broken-off", "send the whole request again"),
-        RequestError::Body(ReadError::TooLarge { .. }) => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "send less: shorten texts, or name services instead of single items",
-        ),
+    let (kind, next_step) = match error {
+        RequestError::MediaType { .. } => {
+            (Kind::MediaType, "send JSON with `Content-Type: application/json`")
+        }
+        RequestError::Method { .. } => {
+            (Kind::MethodNotAllowed, "see /api/v1/openapi.json for the methods of each address")
+        }
+        RequestError::BrokenOff => (Kind::BrokenOff, "send the whole request again"),
+        RequestError::Body(ReadError::TooLarge { .. }) => {
+            (Kind::TooLarge, "send less: shorten texts, or name services instead of single items")
+        }
         RequestError::Body(
             ReadError::Encoding { .. } | ReadError::TooDeep { .. } | ReadError::Form { .. },
-        ) => (
-            StatusCode::BAD_REQUEST,
-            "unreadable-body",
-            "send what /api/v1/openapi.json describes for this address",
-        ),
+        ) => (Kind::UnreadableBody, "send what /api/v1/openapi.json describes for this address"),
     };
-    let problem = make(status, kind, &error.to_string(), next_step);
+    let problem = make(kind, &error.to_string(), next_step);
     match error {
         RequestError::Body(ReadError::Form { field, message }) => with_item(problem, field, message),
         RequestError::Body(
@@ -294,35 +270,29 @@ fn request(error: &RequestError) -> Problem {
 }
 
 fn unmet(precondition: Precondition) -> Problem {
-    let (status, kind, next_step) = match precondition {
-        Precondition::StaleVersion { .. } => (
-            StatusCode::PRECONDITION_FAILED,
-            "stale-version",
-            "read the change again, apply the amendment to it, and send the new version",
-        ),
-        Precondition::VersionMissing => (
-            StatusCode::PRECONDITION_REQUIRED,
-            "version-missing",
-            "read the change and send its `ETag` as `If-Match`",
-        ),
+    let (kind, next_step) = match precondition {
+        Precondition::StaleVersion { .. } => {
+            (Kind::StaleVersion, "read the change again, apply the amendment to it, and send the new version")
+        }
+        Precondition::VersionMissing => {
+            (Kind::VersionMissing, "read the change and send its `ETag` as `If-Match`")
+        }
         Precondition::KeyReused => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency-key-reused",
+            Kind::IdempotencyKeyReused,
             "use a new key for a new request, or repeat the earlier request exactly",
         ),
     };
-    make(status, kind, &precondition.to_string(), next_step)
+    make(kind, &precondition.to_string(), next_step)
 }
 
 fn contended() -> Problem {
-    make(StatusCode::CONFLICT, "contended", "others keep changing the same thing", "try again")
+    make(Kind::Contended, "others keep changing the same thing", "try again")
 }
 
 fn lease(error: &LeaseError) -> Problem {
     match error {
         LeaseError::HeldBy { .. } => make(
-            StatusCode::CONFLICT,
-            "lease-held",
+            Kind::LeaseHeld,
             &error.to_string(),
             "wait until the lease can be taken over, then try again",
         )
@@ -335,19 +305,16 @@ fn lease(error: &LeaseError) -> Problem {
 
 fn lease_lost(detail: &str) -> Problem {
     let next_step = "stop: another runner may have taken over";
-    make(StatusCode::CONFLICT, "lease-lost", detail, next_step).with_rule("lease")
+    make(Kind::LeaseLost, detail, next_step).with_rule("lease")
 }
 
 fn append(error: &AppendError) -> Problem {
     match error {
         AppendError::VersionConflict { .. } | AppendError::TimerGone { .. } => contended(),
         AppendError::LeaseLost { .. } => lease_lost(&error.to_string()),
-        AppendError::ClockWentBack { .. } => {
-            make(StatusCode::SERVICE_UNAVAILABLE, "clock", &error.to_string(), "set the server's clock")
-        }
+        AppendError::ClockWentBack { .. } => make(Kind::Clock, &error.to_string(), "set the server's clock"),
         AppendError::InvalidEvent { source, .. } => make(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid-content",
+            Kind::InvalidContent,
             &format!("the request cannot be recorded: {}", chain(source)),
             "shorten it; names that begin with `$` are reserved",
         ),
@@ -359,32 +326,24 @@ fn append(error: &AppendError) -> Problem {
 fn store(error: &StoreError) -> Problem {
     match error {
         StoreError::StorageFull(_) => make(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "storage-full",
+            Kind::StorageFull,
             "the storage is full; nothing was written",
             "free space on the server's disk, then try again",
         ),
         StoreError::Unavailable(_) | StoreError::Closed => make(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "store-unavailable",
+            Kind::StoreUnavailable,
             "the database does not answer; nothing was written",
             "try again in a moment",
         ),
         StoreError::OutcomeUnknown(_) => make(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "outcome-unknown",
+            Kind::OutcomeUnknown,
             "the database was lost during the commit; whether it took place is not known",
             LOOK_FIRST,
         ),
-        StoreError::InvalidCursor => make(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid-cursor",
-            &error.to_string(),
-            "leave the cursor out to start at the beginning",
-        ),
-        StoreError::TooMuch { .. } => {
-            make(StatusCode::UNPROCESSABLE_ENTITY, "too-much", &error.to_string(), "ask for less at once")
+        StoreError::InvalidCursor => {
+            make(Kind::InvalidCursor, &error.to_string(), "leave the cursor out to start at the beginning")
         }
+        StoreError::TooMuch { .. } => make(Kind::TooMuch, &error.to_string(), "ask for less at once"),
         StoreError::Damaged { .. } | StoreError::Refused(_) => internal(),
     }
 }
@@ -393,8 +352,7 @@ const LOOK_FIRST: &str = "read what was written, then repeat the request with th
 
 fn internal() -> Problem {
     make(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
+        Kind::Internal,
         "something went wrong on the server",
         "read what was written before repeating it, and give the request id to whoever runs the server",
     )

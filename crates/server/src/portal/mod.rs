@@ -18,6 +18,7 @@ mod mark;
 mod missing;
 mod origin;
 mod problem;
+mod problems;
 mod respond;
 mod session;
 mod theme;
@@ -55,6 +56,7 @@ pub(crate) fn router() -> Router<SharedApp> {
         .route("/", get(start))
         .route("/changes", get(changes::show))
         .route("/changes/{id}", get(change::show))
+        .route("/docs/problems", get(problems::show))
         .route("/login", get(login::show).post(login::sign_in))
         .route("/logout", post(logout::sign_out))
         .route("/theme", post(theme::choose))

@@ -31,10 +31,8 @@ pub(super) fn page(visitor: &Visitor, failure: &Failure) -> Response {
 /// The page for a form that did not come from one of our own pages.
 pub(super) fn foreign_form(visitor: &Visitor) -> Response {
     let detail = "the form was not sent from a page of this server";
-    let problem = Problem::new("foreign-form", StatusCode::FORBIDDEN.as_u16(), "Forbidden", detail)
-        .with_rule("same-origin")
-        .with_next_step("open the page again and send its form from there");
-    of(visitor, problem)
+    let next_step = "open the page again and send its form from there";
+    of(visitor, http::make(http::Kind::ForeignForm, detail, next_step).with_rule("same-origin"))
 }
 
 fn of(visitor: &Visitor, problem: Problem) -> Response {
@@ -60,6 +58,7 @@ fn view(model: &Model) -> Markup {
             @if let Some(id) = problem.request_id.as_ref().filter(|_| problem.status >= 500) {
                 p.quiet { "Request: " code { (id) } }
             }
+            p { a href=(problem.kind) { "About this kind of problem" } }
             p { a.btn href="/changes" { "All changes" } }
         }
     };

@@ -1,4 +1,4 @@
-//! Both pages in a real browser: that they can be read, listened to, operated, at any width and in both colours.
+//! The pages in a real browser: that they can be read, listened to, operated, at any width and in both colours.
 
 use anyhow::{Context as _, Result};
 use api::change::{ApproveRequest, CommentRequest};
@@ -209,12 +209,14 @@ async fn look_at(browser: &Browser, address: &str, title: &str, name: &str) -> R
 }
 
 #[tokio::test]
-async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
+async fn pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     let app = TestApp::start().await?;
     let Seeded { waiting, running, rolled_back } = seed(&app).await?;
     let Some(browser) = Browser::start().await? else { return app.stop().await };
     let url = app.url();
     look_at(&browser, &format!("{url}/changes"), "Sign in", "sign-in").await?;
+    look_at(&browser, &format!("{url}/docs/problems"), "Problems", "problems-signed-out").await?;
+    browser.page.goto(format!("{url}/changes")).await?;
 
     let field = browser.page.find(By::Id("token")).await?;
     field.send_keys(app.admin_token.as_str()).await?;
@@ -230,6 +232,7 @@ async fn both_pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     look_at(&browser, &format!("{url}/changes/{rolled_back}"), &title, "change-rolled-back").await?;
     let title = "There is nothing here";
     look_at(&browser, &format!("{url}/changes/CHG-1999-000001"), title, "not-found").await?;
+    look_at(&browser, &format!("{url}/docs/problems#refused"), "Problems", "problems").await?;
 
     browser.page.goto(format!("{url}/changes")).await?;
     browser.page.find(By::Tag("body")).await?.send_keys(Key::Tab).await?;

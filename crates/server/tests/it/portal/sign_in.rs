@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::SignedDuration;
 
 use super::asking::{answer, form, own_form, page, session, sign_in};
-use crate::harness::TestApp;
+use crate::harness::{TestApp, text};
 use crate::http::{Answer, Ask};
 
 /// Whether the answer leads to where one signs in.
@@ -40,6 +40,40 @@ async fn a_visitor_is_led_through_the_sign_in_to_the_wanted_page() -> Result<()>
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert_eq!(list.header("cache-control"), Some("no-store"));
     assert!(!list.text().contains(&app.admin_token));
+    app.stop().await
+}
+
+/// Pages that say nothing of what the server holds. This list may only shrink.
+const OPEN: [&str; 2] = ["/login", "/docs/problems"];
+
+#[tokio::test]
+async fn pages_are_closed_to_whoever_is_not_signed_in() -> Result<()> {
+    let app = TestApp::start().await?;
+    for path in OPEN {
+        check(&answer(&app, Ask::get(path)).await?, 200, &["<main"]);
+    }
+    for path in ["/changes", "/changes?q=x", "/changes/CHG-2026-000001"] {
+        assert!(is_turned_away(&answer(&app, Ask::get(path)).await?), "{path}");
+    }
+    app.stop().await
+}
+
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_what_it_means() -> Result<()> {
+    let app = TestApp::start().await?;
+    // Whoever has no token can read what that means.
+    let refused = Ask::get("/api/v1/changes").send(app.address).await?.refused(401, "unauthenticated")?;
+    let (address, anchor) = text(&refused["type"]).split_once('#').unwrap();
+    let page = answer(&app, Ask::get(address)).await?;
+    check(&page, 200, &[&format!("id=\"{anchor}\""), "cortex-change token issue"]);
+    // So it is with everything that the documentation lists, and that requests of all other tests are refused with.
+    let documented = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/problems.md");
+    let documented = std::fs::read_to_string(documented)?;
+    let kinds: Vec<_> = documented.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert!(kinds.len() > 30, "{kinds:?}");
+    for kind in kinds {
+        check(&page, 200, &[&format!("id=\"{kind}\"")]);
+    }
     app.stop().await
 }
 
