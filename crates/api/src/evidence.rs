@@ -1,6 +1,7 @@
 //! Size, tests and author as they come with a request.
 
 use domain::change as d;
+use domain::change::files::FILES_LISTED_MAX;
 use domain::change::reported::{FINDINGS_MAX, POLICY_FINDINGS_MAX};
 use domain::number::Share;
 use domain::text::FreeText;
@@ -16,6 +17,12 @@ pub struct Evidence {
     /// How much is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub churn: Option<Churn>,
+    /// Files that are touched: at most 1,000, those with the most changed lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ChangedFile>,
+    /// How many files are touched in all; those that are listed when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_total: Option<u64>,
     /// Covered share, in per cent from 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage_percent: Option<f64>,
@@ -102,6 +109,17 @@ pub struct Churn {
     pub directories: u64,
 }
 
+/// A file that is touched.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedFile {
+    /// Its path in the repository, after the change; at most 512 bytes.
+    pub path: String,
+    /// Lines added plus lines deleted.
+    #[serde(default)]
+    pub lines: u64,
+}
+
 /// Counts of test cases by result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +159,7 @@ impl Evidence {
                 files: churn.files,
                 directories: churn.directories,
             }),
+            files: self.files()?,
             coverage: self.coverage()?,
             tests: self.tests.as_ref().map(|tests| d::TestResults {
                 passed: tests.passed,
@@ -169,6 +188,15 @@ impl Evidence {
         Ok(evidence)
     }
 
+    fn files(&self) -> Result<Option<d::ChangedFiles>, FieldError> {
+        if self.files.is_empty() && self.files_total.is_none() {
+            return Ok(None);
+        }
+        let files = each("files", &self.files, FILES_LISTED_MAX, ChangedFile::to_domain)?;
+        let total = self.files_total.unwrap_or(files.len() as u64);
+        d::ChangedFiles::new(&files, total).map(Some).map_err(|error| FieldError::new("files", error))
+    }
+
     fn coverage(&self) -> Result<Option<d::Coverage>, FieldError> {
         let basis = match self.coverage_basis.as_deref() {
             None | Some("declared") => d::CoverageBasis::Declared,
@@ -195,12 +223,17 @@ impl Evidence {
 
     /// The evidence as it came.
     pub fn from_domain(evidence: &d::Evidence) -> Self {
+        // A list that was erased is none.
+        let files = evidence.files.iter().flat_map(d::ChangedFiles::listed).map(ChangedFile::of);
+        let files: Vec<_> = files.collect();
         Self {
             churn: evidence.churn.map(|churn| Churn {
                 lines: churn.lines,
                 files: churn.files,
                 directories: churn.directories,
             }),
+            files_total: evidence.files.as_ref().map(d::ChangedFiles::total).filter(|_| !files.is_empty()),
+            files,
             coverage_percent: evidence.coverage.map(|coverage| f64::from(coverage.share.get()) / 100.0),
             coverage_basis: evidence.coverage.map(|coverage| {
                 match coverage.basis {
@@ -248,6 +281,16 @@ fn each<T, D>(
 
 fn title(field: &str, text: Option<&str>) -> Result<Option<FreeText>, FieldError> {
     text.map(|text| FreeText::title(text).map_err(|error| FieldError::new(field, error))).transpose()
+}
+
+impl ChangedFile {
+    fn of((path, lines): (&str, u64)) -> Self {
+        Self { path: path.to_owned(), lines }
+    }
+
+    fn to_domain(&self) -> Result<d::ChangedFile, FieldError> {
+        Ok(d::ChangedFile { path: parse("path", &self.path)?, lines: self.lines })
+    }
 }
 
 impl ReportedFinding {

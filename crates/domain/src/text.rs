@@ -63,7 +63,7 @@ impl FreeText {
     /// # Errors
     /// When the text is empty, too long or carries control characters.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidText> {
-        Self::bounded(text.into(), TEXT_BYTES_MAX)
+        Self::within(text.into(), TEXT_BYTES_MAX)
     }
 
     /// Checks and wraps a one-line title of at most [`TITLE_BYTES_MAX`] bytes.
@@ -75,7 +75,7 @@ impl FreeText {
         if text.contains('\n') {
             return Err(InvalidText::SeveralLines);
         }
-        Self::bounded(text, TITLE_BYTES_MAX)
+        Self::within(text, TITLE_BYTES_MAX)
     }
 
     /// Wraps output of a program: control characters are replaced, the middle is cut when it is longer than `limit` bytes.
@@ -93,7 +93,8 @@ impl FreeText {
         Self(Content::Present(text))
     }
 
-    fn bounded(text: String, limit: usize) -> Result<Self, InvalidText> {
+    /// Checks and wraps a text of at most `limit` bytes.
+    pub(crate) fn within(text: String, limit: usize) -> Result<Self, InvalidText> {
         let text = if text.contains("\r\n") { text.replace("\r\n", "\n") } else { text };
         if text.len() > limit {
             return Err(InvalidText::TooLong { bytes: text.len(), limit });

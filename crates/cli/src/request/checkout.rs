@@ -1,10 +1,13 @@
 //! What the git checkout says about the commit that is rolled out.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use adapters::git::{ChangedLines, CommitFacts, FileKind, GitError, Intent, Repository};
-use api::evidence::{Author, Churn, Evidence};
+use adapters::git::{ChangeSet, ChangedLines, CommitFacts, FileKind, GitError, Intent, Repository};
+use api::evidence::{Author, ChangedFile, Churn, Evidence};
 use api::request::{ChangeRequest, Source};
+use domain::change::files::{FILES_BYTES_MAX, FILES_LISTED_MAX};
+use domain::history::FilePath;
 use domain::text::{FreeText, TEXT_BYTES_MAX, TITLE_BYTES_MAX};
 
 use crate::failure::Failure;
@@ -16,6 +19,28 @@ const DESCRIPTION_ROOM_BYTES: usize = 1024;
 const SHORT_ID_DIGITS: usize = 12;
 /// Ends a title that was cut.
 const CUT: &str = "…";
+
+/// The files with the most changed lines, as many as a request lists. Paths that no request may name are only counted.
+fn listed(changes: &ChangeSet) -> Vec<ChangedFile> {
+    let file = |file: &adapters::git::ChangedFile| ChangedFile {
+        path: file.path.clone(),
+        lines: file.lines_added.saturating_add(file.lines_deleted),
+    };
+    let mut files: Vec<_> = changes.files().iter().map(file).collect();
+    files.retain(|file| FilePath::new(file.path.as_str()).is_ok());
+    files.sort_by(|one, other| other.lines.cmp(&one.lines).then_with(|| one.path.cmp(&other.path)));
+    // Bytes that are not UTF-8 are replaced, so that two paths may have become one.
+    let mut paths = BTreeSet::new();
+    files.retain(|file| paths.insert(file.path.clone()));
+    let mut bytes = 0;
+    let mut fits = |file: &ChangedFile| {
+        bytes += file.path.len();
+        bytes <= FILES_BYTES_MAX
+    };
+    let fitting = files.iter().take(FILES_LISTED_MAX).take_while(|file| fits(file)).count();
+    files.truncate(fitting);
+    files
+}
 
 /// A checkout and its facts about one commit.
 #[derive(Debug)]
@@ -86,11 +111,15 @@ impl Checkout {
     fn evidence(&self) -> Evidence {
         let facts = &self.facts;
         let touches = |kind| facts.changes.as_ref().map(|changes| changes.paths_of(kind).next().is_some());
+        let files = facts.changes.as_ref().map(listed).unwrap_or_default();
+        let count = facts.changes.as_ref().map_or(0, |changes| changes.churn().files);
         Evidence {
             churn: facts.changes.as_ref().map(|changes| {
                 let churn = changes.churn();
                 Churn { lines: churn.lines(), files: churn.files, directories: churn.directories }
             }),
+            files_total: Some(count).filter(|_| !files.is_empty()),
+            files,
             configuration_change: touches(FileKind::Configuration),
             schema_change: touches(FileKind::SchemaMigration),
             author: Some(Author {

@@ -289,6 +289,24 @@ fn a_reused_key_is_the_servers_refusal() {
 }
 
 #[test]
+fn the_files_with_the_most_lines_are_listed_and_all_are_counted() {
+    let api = api();
+    let place = Place::with_server(&api.url);
+    checkout(&place);
+    for number in 0..1_005 {
+        place.write(&format!("file-{number:04}"), &"line\n".repeat(1 + number % 3));
+    }
+    place.git(&["add", "."]);
+    place.git(&["commit", "--quiet", "--message=Add much"]);
+    place.run(&["create", "--type", "normal", "--category", "deployment"]).ended_with(0);
+    let evidence = &sent(&api)["evidence"];
+    let files = evidence["files"].as_array().unwrap();
+    assert_eq!((files.len(), &evidence["files_total"]), (1_000, &json!(1_005)));
+    assert_eq!(files[0], json!({"path": "file-0002", "lines": 3}));
+    assert_eq!(files[999], json!({"path": "file-0987", "lines": 1}));
+}
+
+#[test]
 fn findings_of_scanners_are_handed_in_the_worst_first() {
     let api = api();
     let place = Place::with_server(&api.url);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::files::ChangedFiles;
 use super::reported::{self, PolicyFinding, ReportedFinding, TooManyFindings};
 use crate::number::Share;
 
@@ -11,6 +12,9 @@ use crate::number::Share;
 pub struct Evidence {
     /// How much is changed.
     pub churn: Option<Churn>,
+    /// Which files are touched; absent in requests from before they were handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<ChangedFiles>,
     /// How much of it the tests cover.
     pub coverage: Option<Coverage>,
     /// How the tests ended.

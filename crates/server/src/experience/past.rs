@@ -2,8 +2,10 @@
 
 use domain::Timestamp;
 use domain::actor::{ActorKind, Directory};
-use domain::change::{Change, Outcome, State};
-use domain::history::{ChangedBy, ExternalId, HistoryEvent, PastChange, RequesterKey, SourceSystem};
+use domain::change::{Change, ChangedFiles, Evidence, Outcome, State};
+use domain::history::{
+    ChangedBy, ExternalId, FILES_MAX, HistoryEvent, PastChange, RequesterKey, SourceSystem,
+};
 use domain::risk::{Assessment, Factors};
 use prediction::{Known, Submission};
 
@@ -109,6 +111,7 @@ pub(crate) fn submission(
         requester: requester.to_string(),
         services: content.affected_services.iter().map(ToString::to_string).collect(),
         cis: content.affected_cis.iter().map(ToString::to_string).collect(),
+        files: files(evidence),
         tier: Some(assessment.blast_radius.highest_tier.number()),
         dependents: Some(u64::from(assessment.blast_radius.dependents_count)),
         lines_added: evidence.churn.map(|churn| churn.lines),
@@ -124,6 +127,12 @@ pub(crate) fn submission(
         description: content.description.as_ref().map_or_else(String::new, |text| text.as_str().to_owned()),
         ..Submission::default()
     }
+}
+
+/// As many files as imported changes name, so that what is learned from those holds for ours.
+fn files(evidence: &Evidence) -> Vec<(String, u64)> {
+    let listed = evidence.files.iter().flat_map(ChangedFiles::listed).take(FILES_MAX);
+    listed.map(|(path, lines)| (path.to_owned(), lines)).collect()
 }
 
 /// Whether it is carried out, taken back and checked without hands, as the assessment found.

@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 
 use crate::harness::{Database, on_both_databases, small, text};
 use crate::http::Ask;
-use crate::team::team;
+use crate::runner::Runner;
+use crate::team::{approved, in_steps, team, validate};
 
-on_both_databases!(findings_are_recorded_raise_the_risk_and_are_bound_to_the_approval,);
+on_both_databases!(
+    findings_are_recorded_raise_the_risk_and_are_bound_to_the_approval,
+    files_of_our_own_changes_are_learned_from,
+);
 
 fn with_evidence(fields: Value) -> Value {
     let mut request = small("greeter");
@@ -71,5 +75,48 @@ async fn findings_are_recorded_raise_the_risk_and_are_bound_to_the_approval(
     let amended = ann.send(ask.header("if-match", &format!("\"{version}\""))).await?.good()?;
     assert_eq!((text(&amended["risk"]["level"]), &amended["digest"]), ("low", &clean["digest"]));
     assert_eq!(app.verified().await?["valid"], json!(true));
+    app.stop().await
+}
+
+async fn files_of_our_own_changes_are_learned_from(database: Database) -> Result<()> {
+    let (mut app, ann, lead) = team(database).await?;
+    let touching = |files: Value, total: Value| {
+        let mut request = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
+        request["evidence"]["files"] = files;
+        request["evidence"]["files_total"] = total;
+        request
+    };
+    let files = json!([{"path": "src/payments/ledger.rs", "lines": 90}, {"path": "docs/a b.md", "lines": 2}]);
+    let first = touching(files.clone(), json!(5_000));
+    let id = approved(&ann, &lead, &first).await?;
+    let recorded = ann.change(&id).await?;
+    assert_eq!(
+        (&recorded["evidence"]["files"], &recorded["evidence"]["files_total"]),
+        (&files, &json!(5_000))
+    );
+    let mut runner = Runner::start(&ann, &id, true).await?;
+    runner.work(|_| false).await?;
+    runner.finish().await?;
+    validate(&ann, &id, true).await?;
+    ann.act(&id, "close", &json!({ "status": "success" })).await?;
+
+    let alike = |change: &Value| {
+        let similar = change["risk"]["similar"].as_array().cloned().unwrap_or_default();
+        let shared = similar.iter().find(|similar| similar["change"] == id.as_str());
+        shared.is_some_and(|similar| {
+            let shared = similar["shared"].as_array();
+            shared.is_some_and(|shared| shared.contains(&json!("src/payments/ledger.rs")))
+        })
+    };
+    let same = touching(json!([{"path": "src/payments/ledger.rs"}]), Value::Null);
+    let others = touching(json!([{"path": "src/elsewhere.rs"}]), Value::Null);
+    ensure!(alike(&ann.create(&same).await?), "the file is what the two share");
+    ensure!(!alike(&ann.create(&others).await?), "these share no file");
+    // What was learned is read from the log again.
+    app.halt().await?;
+    app.revive().await?;
+    let ann = app.token("ann", &["request", "read"]).await?;
+    ensure!(alike(&ann.create(&same).await?), "the file is known after a restart");
+    app.verified().await?;
     app.stop().await
 }
