@@ -16,6 +16,7 @@ pub mod field;
 pub mod history;
 pub mod incident;
 pub mod learning;
+pub mod performance;
 pub mod plan;
 pub mod problem;
 pub mod read;

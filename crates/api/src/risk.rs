@@ -58,6 +58,9 @@ pub struct WhatIfRequest {
     /// Whether a monitor judges the result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub monitored: bool,
+    /// Whether what scanners and policies found is resolved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub findings_resolved: bool,
 }
 
 /// What would be if facts of a change were different. Everything in it was assessed like a change that is handed in.
@@ -134,7 +137,7 @@ pub struct Lower {
     pub suggestions: Vec<Suggestion>,
     /// How many altered requests were assessed.
     pub assessed: usize,
-    /// Whether every set of up to four kinds of facts was tried.
+    /// Whether every small set of facts was tried.
     pub complete: bool,
     /// What keeps the level from being lower, and a person in it.
     pub held_by: Vec<String>,
@@ -188,6 +191,7 @@ impl WhatIfRequest {
             self.rollback_plan.as_deref().map(rollback).transpose()?.map(Alteration::Rollback),
             self.plan_automated.then_some(Alteration::PlanAutomated),
             self.monitored.then_some(Alteration::Monitored),
+            self.findings_resolved.then_some(Alteration::FindingsResolved),
         ];
         Ok(alterations.into_iter().flatten().collect())
     }

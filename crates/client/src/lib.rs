@@ -34,3 +34,4 @@ pub use cmdb::CiFilter;
 pub use error::ClientError;
 pub use events::{EVENTS_IDLE_MAX, Event, EventFilter};
 pub use incidents::IncidentFilter;
+pub use risk::KpiFilter;

@@ -80,6 +80,9 @@ pub struct TrainedModel {
     pub later: ModelFigures,
     /// What came of comparing it with the model asked so far.
     pub verdict: Verdict,
+    /// Digest of the kept counts of what it learned from; none for models of before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Digest>,
 }
 
 /// One fact in the stream `model`.

@@ -19,6 +19,7 @@ pub mod metrics;
 mod model;
 mod newton;
 mod number;
+mod profile;
 mod random;
 pub mod similar;
 mod split;
@@ -38,6 +39,10 @@ pub use learner::{
 };
 pub use model::{
     Doubt, Figures, MODEL_BYTES_MAX, MODEL_FORMAT, Model, ModelColumn, ModelError, Origin, Prediction,
+};
+pub use profile::{
+    HELD_ROWS_MIN, Held, MOVED_FROM, PROFILE_BYTES_MAX, PROFILE_FORMAT, Profile, ProfileError, Reading,
+    SHIFTED_FROM, Shift,
 };
 pub use split::{Slices, SplitRule};
 pub use table::{COLUMNS_MAX, Cell, Column, ColumnKind, LEVELS_MAX, ROWS_MAX, Row, Table, TableError};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::Method;
@@ -16,6 +16,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use prediction::metrics::{Counted, Performance};
 
 use crate::record::Recorded;
 
@@ -49,6 +51,7 @@ pub(crate) struct Metrics {
     changes: Family<InState, Gauge>,
     log_size: Gauge,
     cmdb: CmdbGauges,
+    predictions: PredictionGauges,
     listening: Gauge,
     subscribers: Arc<AtomicUsize>,
 }
@@ -90,6 +93,66 @@ impl CmdbGauges {
     }
 }
 
+/// How predictions compare to the outcomes known since.
+#[derive(Debug, Default)]
+struct PredictionGauges {
+    changes: Gauge,
+    failures: Gauge,
+    accuracy: Ratio,
+    false_positives: Ratio,
+    caught: Ratio,
+    brier: Ratio,
+    calibration_error: Ratio,
+}
+
+/// A figure that is no whole number; NaN of nothing.
+type Ratio = Gauge<f64, AtomicU64>;
+
+impl PredictionGauges {
+    fn register(registry: &mut Registry) -> Self {
+        let gauges = Self::default();
+        let mut count = |name: &str, help: &str, gauge: &Gauge| registry.register(name, help, gauge.clone());
+        count("prediction_changes", "Changes whose outcome was predicted and is known", &gauges.changes);
+        count("prediction_failures", "Failures among them", &gauges.failures);
+        let mut ratio = |name: &str, help: &str, gauge: &Ratio| registry.register(name, help, gauge.clone());
+        ratio("prediction_accuracy_ratio", "Share judged rightly at 10 % probability", &gauges.accuracy);
+        ratio(
+            "prediction_false_positive_ratio",
+            "Share of successes of 10 % probability and more",
+            &gauges.false_positives,
+        );
+        ratio(
+            "prediction_failures_caught_ratio",
+            "Share of failures of 10 % probability and more",
+            &gauges.caught,
+        );
+        ratio("prediction_brier_score", "Mean squared error of probabilities", &gauges.brier);
+        ratio(
+            "prediction_calibration_error",
+            "Mean difference between predicted and observed share of failures",
+            &gauges.calibration_error,
+        );
+        gauges
+    }
+
+    fn set(&self, told: &Performance) {
+        self.changes.set(gauge(told.rows));
+        self.failures.set(gauge(told.failures));
+        let share = |counted: &Option<Counted>| counted.map_or(f64::NAN, |counted| counted.share.value);
+        let of_any = |figure: f64| if told.rows > 0 { figure } else { f64::NAN };
+        let figures = [
+            (&self.accuracy, share(&told.accuracy)),
+            (&self.false_positives, share(&told.false_positives)),
+            (&self.caught, share(&told.caught)),
+            (&self.brier, of_any(told.brier)),
+            (&self.calibration_error, of_any(told.calibration_error)),
+        ];
+        for (place, figure) in figures {
+            place.set(figure);
+        }
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("cortex_change");
@@ -104,8 +167,19 @@ impl Default for Metrics {
         registry.register("log_size", "Entries of the log", log_size.clone());
         registry.register("event_subscribers", "Subscribers to the event stream", listening.clone());
         let cmdb = CmdbGauges::register(&mut registry);
-        let subscribers = Arc::default();
-        Self { registry, requests, durations, events, changes, log_size, cmdb, listening, subscribers }
+        let predictions = PredictionGauges::register(&mut registry);
+        Self {
+            registry,
+            requests,
+            durations,
+            events,
+            changes,
+            log_size,
+            cmdb,
+            predictions,
+            listening,
+            subscribers: Arc::default(),
+        }
     }
 }
 
@@ -122,6 +196,11 @@ impl Metrics {
         for recorded in events.iter().filter(|recorded| indexes.contains(&recorded.index)) {
             self.events.get_or_create(&Event { action: trail::action(&recorded.event) }).inc();
         }
+    }
+
+    /// Takes note of how predictions did.
+    pub(crate) fn predicted(&self, told: &Performance) {
+        self.predictions.set(told);
     }
 
     /// Number of subscribers to the event stream.

@@ -11,7 +11,7 @@ pub const RESAMPLES: usize = 500;
 /// Share of the draws that lie below an interval, and above it.
 const BEYOND: f64 = 0.025;
 
-/// A figure and where it lies in 95 % of the draws.
+/// A figure and its interval; of figures measured on draws, 95 % of the draws lie in it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {

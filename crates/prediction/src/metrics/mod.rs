@@ -3,6 +3,8 @@
 mod bootstrap;
 mod calibration;
 mod drift;
+mod performance;
+mod proportion;
 mod ranking;
 mod threshold;
 
@@ -11,5 +13,7 @@ pub use calibration::{
     CALIBRATION_BINS, CalibrationBin, brier, calibration_error, calibration_table, log_loss,
 };
 pub use drift::{Drift, SHIFTED_FROM, drift};
+pub use performance::{Bin, Counted, Performance, performance};
+pub use proportion::proportion;
 pub use ranking::Ranking;
 pub use threshold::{AtThreshold, at_threshold, most_accurate, riskiest};

@@ -10,6 +10,7 @@ mod features;
 mod learners;
 mod metrics;
 mod model;
+mod profile;
 mod replacement;
 mod table;
 mod world;

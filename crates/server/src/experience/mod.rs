@@ -6,9 +6,11 @@
 //! Invariant: what is predicted for a change rests on what could be known when it was handed in, and nothing later.
 
 mod advice;
+mod background;
 mod past;
+mod said;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use domain::Timestamp;
@@ -16,11 +18,15 @@ use domain::change::Outcome;
 use domain::learning::{ModelEvent, Models};
 use jiff::SignedDuration;
 use prediction::similar::{Fingerprint, SimilarIndex, Subject};
-use prediction::{History, Known, Model, Submission};
-use tokio::sync::watch;
+use prediction::{History, Known, Model, Stretch, Submission};
+use tokio::sync::{Semaphore, watch};
+
+use said::SAID_MAX;
 
 pub(crate) use advice::{Advice, probability};
-pub(crate) use past::{Past, submission};
+pub(crate) use background::{Background, Progress};
+pub(crate) use past::{Past, WAITING_SECONDS, submission};
+pub(crate) use said::Said;
 
 /// Most past changes that a model is trained on, the latest ones. Rates and similar changes know older ones too.
 const TRAINED_ON_MAX: usize = 200_000;
@@ -31,16 +37,24 @@ pub(crate) struct Experience {
     inner: Mutex<Inner>,
     champion: RwLock<Option<Arc<Champion>>>,
     is_read: watch::Sender<bool>,
-    training: Mutex<Training>,
+    training: Background<()>,
+    /// How models would have done on the past.
+    pub backtests: Background<Backtest>,
+    /// Whoever works through all of the past holds it, so that only one does at a time.
+    pub whole_past: Semaphore,
 }
 
-/// Whether a model is being trained, and how the last training ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Training {
-    /// Whether one is under way.
-    pub is_under_way: bool,
-    /// Why no model came of the last one.
-    pub last_failure: Option<String>,
+/// How models would have done on the past, had they been trained again and again as time went on.
+#[derive(Debug, Clone)]
+pub(crate) struct Backtest {
+    /// When it was begun.
+    pub at: Timestamp,
+    /// Past changes whose outcome was known then.
+    pub changes: u64,
+    /// Failures among them.
+    pub failures: u64,
+    /// Stretches of time, each with the share of failures that was known before it.
+    pub stretches: Vec<(Stretch, f64)>,
 }
 
 /// The model that is asked.
@@ -56,6 +70,7 @@ pub(crate) struct Champion {
 struct Inner {
     /// The latest past changes, by reference, so that one that is told twice counts once.
     past: Vec<(Submission, Known)>,
+    said: VecDeque<Said>,
     told: BTreeSet<String>,
     history: History,
     similar: SimilarIndex,
@@ -70,7 +85,9 @@ impl Default for Experience {
             inner: Mutex::default(),
             champion: RwLock::default(),
             is_read: watch::Sender::new(false),
-            training: Mutex::default(),
+            training: Background::default(),
+            backtests: Background::default(),
+            whole_past: Semaphore::new(1),
         }
     }
 }
@@ -158,22 +175,22 @@ impl Experience {
 
     /// Whether a training may begin; then one is under way until it is told to have ended.
     pub(crate) fn begin_training(&self) -> bool {
-        let mut training = self.training_mut();
-        !std::mem::replace(&mut training.is_under_way, true)
+        self.training.begin()
     }
 
     /// A training has ended, with a model or with the reason why there is none.
     pub(crate) fn end_training(&self, failure: Option<String>) {
-        *self.training_mut() = Training { is_under_way: false, last_failure: failure };
+        self.training.end(failure.map_or(Ok(()), Err));
     }
 
     /// Whether a model is being trained, and how the last training ended.
-    pub(crate) fn training(&self) -> Training {
-        self.training_mut().clone()
+    pub(crate) fn training(&self) -> Progress<()> {
+        self.training.progress()
     }
 
-    fn training_mut(&self) -> MutexGuard<'_, Training> {
-        self.training.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was said of changes, in the order in which they ended.
+    pub(crate) fn said(&self, is_asked: impl Fn(&Said) -> bool) -> Vec<Said> {
+        self.lock().said.iter().filter(|said| is_asked(said)).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -183,7 +200,7 @@ impl Experience {
 
 impl Inner {
     fn add(&mut self, past: Past) {
-        let Past { reference, submission, known, outcome } = past;
+        let Past { reference, submission, known, outcome, said } = past;
         if !self.told.insert(reference.clone()) {
             return;
         }
@@ -192,6 +209,10 @@ impl Inner {
             self.endings.push((reference, outcome));
         }
         self.history.learn(&submission, known);
+        self.said.extend(said);
+        if self.said.len() > SAID_MAX {
+            self.said.pop_front();
+        }
         self.past.push((submission, known));
     }
 }

@@ -9,10 +9,11 @@ use domain::history::{
 use domain::risk::{Assessment, Factors};
 use prediction::{Known, Submission};
 
+use super::Said;
 use crate::known::has_failed;
 
 /// For so many seconds after a change was closed, a failure may still show. Only then its outcome teaches.
-const WAITING_SECONDS: i64 = 86_400;
+pub(crate) const WAITING_SECONDS: i64 = 86_400;
 /// Tenths of the automation factor that each of its parts adds.
 const AUTOMATION_PARTS: [&str; 3] = ["implementation", "rollback", "validation"];
 
@@ -27,6 +28,8 @@ pub(crate) struct Past {
     pub known: Known,
     /// How it ended.
     pub outcome: Outcome,
+    /// What was said of it; nothing of a change of another system.
+    pub said: Option<Said>,
 }
 
 impl Past {
@@ -35,11 +38,13 @@ impl Past {
         let State::Closed(closed) = &change.state else { return None };
         let assessment = change.assessment()?;
         let known_at = closed.at.as_second().saturating_add(WAITING_SECONDS);
+        let failed = has_failed(closed.outcome);
         Some(Self {
             reference: change.id.to_string(),
             submission: submission(change, assessment, directory, change.created_at),
-            known: Known { known_at, failed: has_failed(closed.outcome) },
+            known: Known { known_at, failed },
             outcome: closed.outcome,
+            said: Some(Said::of(&assessment.failure, change.created_at, known_at, failed)),
         })
     }
 
@@ -89,6 +94,7 @@ impl Past {
             submission,
             known: Known { known_at: change.outcome_known_at.as_second(), failed },
             outcome: change.outcome,
+            said: None,
         })
     }
 }

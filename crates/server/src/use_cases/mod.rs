@@ -5,14 +5,17 @@
 
 pub(crate) mod actors;
 pub(crate) mod approval;
+pub(crate) mod backtest;
 pub(crate) mod catalog;
 pub(crate) mod closing;
 pub(crate) mod cmdb;
 pub(crate) mod create;
 pub(crate) mod deadlines;
+pub(crate) mod drift;
 pub(crate) mod history;
 pub(crate) mod implementation;
 pub(crate) mod incident;
+pub(crate) mod kpis;
 pub(crate) mod models;
 pub(crate) mod refusal;
 pub(crate) mod request;

@@ -7,8 +7,8 @@ use policy::{Action, Resource};
 use prediction::metrics::brier;
 use prediction::{
     COMPARED_FAILURES_MIN, COMPARED_ROWS_MIN, FAILURES_MIN, Figures, History, Known, LearnError, Model,
-    ROWS_MIN, SplitRule, Submission, Surroundings, TableError, candidates, compare, figures, outcomes,
-    train as learn_best,
+    Profile, ROWS_MIN, Slices, SplitRule, Submission, Surroundings, TableError, candidates, compare, figures,
+    outcomes, train as learn_best,
 };
 use store::{StreamAppend, StreamName};
 
@@ -48,6 +48,9 @@ pub(crate) enum TrainingError {
     /// The model cannot be kept.
     #[error(transparent)]
     Model(#[from] prediction::ModelError),
+    /// What it learned from cannot be kept.
+    #[error(transparent)]
+    Profile(#[from] prediction::ProfileError),
     /// The server refuses or fails.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -57,6 +60,8 @@ pub(crate) enum TrainingError {
 struct Learned {
     model: Model,
     bytes: Vec<u8>,
+    /// What it learned from, in counts.
+    profile: Vec<u8>,
     later: ModelFigures,
     verdict: Verdict,
 }
@@ -66,6 +71,7 @@ struct Trained {
     at: Timestamp,
     known: usize,
     artifact: Digest,
+    profile: Digest,
     version: u32,
 }
 
@@ -112,8 +118,9 @@ async fn trained(app: &SharedApp, caller: &Caller) -> Result<(), TrainingError> 
     let learned = tokio::task::spawn_blocking(learning).await;
     let learned = learned.map_err(|error| Failure::Internal(error.to_string()))??;
     let artifact = app.store.put_artifact(learned.bytes).await.map_err(Failure::from)?;
+    let profile = app.store.put_artifact(learned.profile).await.map_err(Failure::from)?;
     let (models, version) = app.experience.models();
-    let known = Trained { at: now, known, artifact, version: models.next_version() };
+    let known = Trained { at: now, known, artifact, profile, version: models.next_version() };
     let model = described(&learned.model, known, learned.later, learned.verdict)?;
     let mut events = vec![ModelEvent::Trained { model: Box::new(model.clone()) }];
     if models.yields_to(model.verdict) {
@@ -213,7 +220,8 @@ fn learn(past: &[(Submission, Known)], champion: Option<&Champion>) -> Result<Le
     let bytes = model.to_bytes()?;
     // What could not be read back must not be kept.
     let model = Model::from_bytes(&bytes)?;
-    let later = SPLIT.split(&table).test;
+    let Slices { train, validation, test: later } = SPLIT.split(&table);
+    let profile = Profile::of(&model, &table, &[train, validation].concat(), &later).to_bytes()?;
     let failed = outcomes(&table, &later);
     let probabilities: Vec<f64> = later
         .iter()
@@ -243,7 +251,7 @@ fn learn(past: &[(Submission, Known)], champion: Option<&Champion>) -> Result<Le
         brier_of_base_rate: probability(brier_of_base_rate),
         calibration_error: probability(told.calibration_error),
     };
-    Ok(Learned { model, bytes, later, verdict })
+    Ok(Learned { model, bytes, profile, later, verdict })
 }
 
 fn require_calibrated(model: &Model) -> Result<(), TrainingError> {
@@ -278,6 +286,7 @@ fn described(
         until: at(origin.until),
         later,
         verdict,
+        profile: Some(trained.profile),
     })
 }
 
@@ -313,6 +322,7 @@ mod tests {
                     title: format!("Release {service} {number}"),
                     ..Submission::default()
                 },
+                said: None,
                 known: Known { known_at: number * DAY / 10 + DAY, failed },
                 outcome: if failed {
                     domain::change::Outcome::RolledBack

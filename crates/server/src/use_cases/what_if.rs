@@ -123,7 +123,8 @@ fn check(app: &App, alteration: &Alteration, now: Timestamp) -> Result<(), Failu
         | Alteration::HandedIn(_)
         | Alteration::Rollback(_)
         | Alteration::PlanAutomated
-        | Alteration::Monitored => Ok(()),
+        | Alteration::Monitored
+        | Alteration::FindingsResolved => Ok(()),
     }
 }
 

@@ -205,6 +205,7 @@ fn option(content: &Content, alteration: &Alteration) -> Option<String> {
         Alteration::Rollback(SupposedRollback::None) => "--rollback-plan none".to_owned(),
         Alteration::PlanAutomated => "--plan automated".to_owned(),
         Alteration::Monitored => "--monitored".to_owned(),
+        Alteration::FindingsResolved => "--findings none".to_owned(),
     })
 }
 

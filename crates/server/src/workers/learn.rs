@@ -13,7 +13,7 @@ use crate::caller::Caller;
 use crate::experience::Past;
 use crate::failure::Failure;
 use crate::record::decode;
-use crate::use_cases::models;
+use crate::use_cases::{kpis, models};
 use crate::work;
 
 /// A model is trained anew when so many more outcomes are known than it learned from, in per cent of those.
@@ -27,6 +27,7 @@ pub(super) async fn turn(app: &SharedApp) -> Result<(), Failure> {
         read(app).await?;
     }
     models::refresh(app).await?;
+    kpis::publish(app).await?;
     // A training that failed would fail again: the next one is a person's, or comes after a restart.
     let has_failed = app.experience.training().last_failure.is_some();
     if !has_failed && app.experience.is_due(app.clock.now(), PAUSE, GROWTH_PERCENT) {

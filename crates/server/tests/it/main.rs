@@ -24,6 +24,7 @@ mod lists;
 mod metrics;
 mod models;
 mod openapi;
+mod performance;
 mod portal;
 mod repeated;
 mod runner;

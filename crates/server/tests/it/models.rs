@@ -10,11 +10,11 @@ on_both_databases!(what_failed_before_is_predicted_explained_and_kept,);
 on_sqlite!(without_a_past_nothing_is_learned_and_that_is_said,);
 
 const MODELS: &str = "/api/v1/risk/models";
-const IMPORTED: u32 = 3_000;
-const PAGE: u32 = 500;
+pub(crate) const IMPORTED: u32 = 3_000;
+pub(crate) const PAGE: u32 = 500;
 
 /// Changes of two services in the year and a half before: of `greeter` about a third failed, of `mailer` one in fifty.
-fn past(number: u32) -> Value {
+pub(crate) fn past(number: u32) -> Value {
     let is_shaky = number.is_multiple_of(2);
     let chance = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let failed = chance % 100 < if is_shaky { 33 } else { 2 };
@@ -33,7 +33,7 @@ fn past(number: u32) -> Value {
 }
 
 /// Trains a model and waits until it is there, or there is a reason why not.
-async fn trained(root: &Person) -> Result<Value> {
+pub(crate) async fn trained(root: &Person) -> Result<Value> {
     let begun = root.send(crate::http::Ask::new("POST", MODELS)).await?;
     assert_eq!(begun.status, 202, "{:?}", begun.json());
     eventually("the end of a training", async || {

@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod models;
+mod performance;
 mod what_if;
 
 use clap::Subcommand;
@@ -38,6 +39,13 @@ enum RiskCommand {
     Models,
     /// Choose the model that is asked from now on
     Pin(models::PinArgs),
+    /// Measure how models would have done on the server's own past
+    Backtest(performance::BacktestArgs),
+    /// Show how recorded predictions compare to the outcomes known since
+    Kpis(performance::KpisArgs),
+    /// Show how changes since the training of the model compare to those that it was trained on
+    #[command(after_help = "Examples:\n  cortex-change risk drift\n  cortex-change risk drift --output json")]
+    Drift,
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,6 +63,9 @@ pub(crate) fn run(Args { id, command }: Args, shell: &Shell) -> Outcome {
         (Some(RiskCommand::Train(args)), _) => shell.block_on(models::train(args, shell)),
         (Some(RiskCommand::Models), _) => shell.block_on(models::list(shell)),
         (Some(RiskCommand::Pin(args)), _) => shell.block_on(models::pin(args, shell)),
+        (Some(RiskCommand::Backtest(args)), _) => shell.block_on(performance::backtest(args, shell)),
+        (Some(RiskCommand::Kpis(args)), _) => shell.block_on(performance::kpis(args, shell)),
+        (Some(RiskCommand::Drift), _) => shell.block_on(performance::drift(shell)),
         (None, Some(id)) => shell.block_on(explain(id, shell)),
         (None, None) => Err(Failure::usage("which change?").next("`cortex-change risk CHG-2026-000123`")),
     }

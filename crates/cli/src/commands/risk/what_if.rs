@@ -65,6 +65,9 @@ pub(crate) struct Args {
     /// A monitor judges the result
     #[arg(long)]
     monitored: bool,
+    /// What scanners and policies found
+    #[arg(long, value_name = "WHAT", value_parser = ["none"])]
+    findings: Option<String>,
 }
 
 impl Args {
@@ -85,6 +88,7 @@ impl Args {
             rollback_plan: self.rollback_plan.clone(),
             plan_automated: self.plan.is_some(),
             monitored: self.monitored,
+            findings_resolved: self.findings.is_some(),
         }
     }
 }
@@ -93,7 +97,7 @@ fn texts<T: ToString>(names: &[T]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.trim_end_matches('%').trim_end().parse::<f64>().ok();
     let inside = number.filter(|number| (0.0..=100.0).contains(number));
     inside.ok_or_else(|| "expected a percentage from 0 to 100, for example 85 or 92.5".to_owned())
@@ -103,7 +107,7 @@ fn count(text: &str) -> Result<u64, String> {
     u64::from_str(text).map_err(|_| "expected a whole number from 0 on, for example 120".to_owned())
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "expected an instant, for example 2026-03-03T10:00:00Z".to_owned())
 }
 

@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Coverage,
     Rollback,
     Plan,
+    Findings,
     Scope,
     Size,
 }
@@ -63,6 +64,9 @@ pub(super) fn levers(content: &Content, later: &[Timestamp]) -> Vec<Lever> {
     }));
     levers.push(one(Kind::Rollback, 3, Alteration::Rollback(SupposedRollback::Automated)));
     levers.push(one(Kind::Plan, 4, Alteration::PlanAutomated));
+    if !evidence.findings.is_empty() || !evidence.policy_findings.is_empty() {
+        levers.push(one(Kind::Findings, 4, Alteration::FindingsResolved));
+    }
     levers.extend(scope(content));
     let lines = evidence.churn.map_or(0, |churn| churn.lines);
     levers.extend(

@@ -61,6 +61,8 @@ pub enum Alteration {
     PlanAutomated,
     /// A monitor judges the result.
     Monitored,
+    /// What scanners and policies found is resolved.
+    FindingsResolved,
 }
 
 /// How a change is supposed to be taken back.
@@ -142,6 +144,11 @@ impl Alteration {
             Self::Rollback(SupposedRollback::None) => content.rollback_plan = None,
             Self::PlanAutomated => run_implementation(content),
             Self::Monitored => run_monitor(content),
+            Self::FindingsResolved => {
+                evidence.findings.clear();
+                evidence.findings_unlisted = 0;
+                evidence.policy_findings.clear();
+            }
         }
     }
 
@@ -171,6 +178,7 @@ impl Alteration {
             Self::Rollback(SupposedRollback::None) => "there is no rollback plan".to_owned(),
             Self::PlanAutomated => "its plan runs without a person".to_owned(),
             Self::Monitored => "a monitor judges the result".to_owned(),
+            Self::FindingsResolved => "what scanners and policies found is resolved".to_owned(),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What would lower the demands on a change: every small set of facts that a requester can alter is assessed in turn,
 //! the least effort first, and told only when the assessment shows that it does.
+//!
+//! A change that lacks much needs more than a small set. So everything is altered at once as well, and taken back fact
+//! by fact, the greatest effort first, for as long as no more is demanded.
 
 use jiff::Timestamp;
 
@@ -11,8 +14,10 @@ use crate::risk::Level;
 
 /// Most facts that one suggestion alters.
 pub const ALTERATIONS_MAX: usize = 4;
+/// Most altered requests that are assessed as small sets of facts.
+const SMALL_ASSESSED_MAX: usize = 250;
 /// Most altered requests that are assessed.
-pub const ASSESSED_MAX: usize = 300;
+pub const ASSESSED_MAX: usize = 400;
 /// Most suggestions.
 pub const SUGGESTIONS_MAX: usize = 6;
 
@@ -74,39 +79,125 @@ pub fn lower(
     content: &Content,
     now: Standing,
     later: &[Timestamp],
-    mut assess: impl FnMut(&Supposed) -> Standing,
+    assess: impl FnMut(&Supposed) -> Standing,
 ) -> Found {
-    let levers = levers(content, later);
-    let mut found: Vec<(Vec<Kind>, Suggestion)> = Vec::new();
-    let mut assessed = 0;
-    let least = (Level::Low, false);
-    let is_least = |standing: &Standing| (standing.level, standing.needs_people) == least;
-    let mut is_complete = true;
-    let sets = if is_least(&now) { Vec::new() } else { sets(&levers) };
-    for Set { effort, places } in sets {
-        let chosen: Vec<&Lever> = places.iter().filter_map(|place| levers.get(*place)).collect();
-        let kinds: Vec<Kind> = chosen.iter().map(|lever| lever.kind).collect();
-        let mut smaller = found.iter().filter(|(of, _)| of.iter().all(|kind| kinds.contains(kind)));
-        if smaller.clone().any(|(_, suggestion)| is_least(&suggestion.standing)) {
-            continue;
+    let mut search =
+        Search { content, now, levers: levers(content, later), assess, assessed: 0, found: Vec::new() };
+    if is_least(now) {
+        return Found { suggestions: Vec::new(), assessed: 0, is_complete: true };
+    }
+    let is_complete = search.try_small_sets();
+    if !search.found.iter().any(|(_, suggestion)| is_least(suggestion.standing)) {
+        search.take_back_from_everything();
+    }
+    let Search { mut found, assessed, .. } = search;
+    found.sort_by_key(|(_, suggestion)| suggestion.effort);
+    Found {
+        suggestions: found.into_iter().map(|(_, suggestion)| suggestion).collect(),
+        assessed,
+        is_complete,
+    }
+}
+
+/// Whether nothing can demand less.
+fn is_least(standing: Standing) -> bool {
+    (standing.level, standing.needs_people) == (Level::Low, false)
+}
+
+/// A search under way.
+struct Search<'a, A> {
+    content: &'a Content,
+    now: Standing,
+    levers: Vec<Lever>,
+    assess: A,
+    assessed: usize,
+    found: Vec<(Vec<Kind>, Suggestion)>,
+}
+
+impl<A: FnMut(&Supposed) -> Standing> Search<'_, A> {
+    /// Tries small sets; whether all of them were.
+    fn try_small_sets(&mut self) -> bool {
+        for set in sets(&self.levers) {
+            let kinds = self.kinds(&set.places);
+            if self.smaller(&kinds).any(|suggestion| is_least(suggestion.standing)) {
+                continue;
+            }
+            // One place is kept for what everything leads to.
+            if self.found.len() + 1 >= SUGGESTIONS_MAX {
+                return false;
+            }
+            let Some(suggestion) = self.altered(&set.places, SMALL_ASSESSED_MAX) else { return false };
+            self.keep(kinds, suggestion);
         }
+        true
+    }
+
+    /// Alters everything, takes back what is not needed, and weakens what is more than needed.
+    fn take_back_from_everything(&mut self) {
+        // The last lever of a kind is the strongest.
+        let mut chosen: Vec<usize> = (0..self.levers.len())
+            .filter(|place| self.levers.get(place + 1).map(|next| next.kind) != self.kind(*place))
+            .collect();
+        let Some(mut best) = self.altered(&chosen, ASSESSED_MAX) else { return };
+        let goal = best.standing;
+        let mut by_effort = chosen.clone();
+        by_effort.sort_by_key(|place| std::cmp::Reverse(self.levers.get(*place).map(|lever| lever.effort)));
+        for place in by_effort {
+            let alternatives = (0..place).filter(|other| self.kind(*other) == self.kind(place)).map(Some);
+            let alternatives: Vec<Option<usize>> = std::iter::once(None).chain(alternatives).collect();
+            let without: Vec<usize> = chosen.iter().copied().filter(|other| *other != place).collect();
+            for alternative in alternatives {
+                let fewer: Vec<usize> = without.iter().copied().chain(alternative).collect();
+                let Some(suggestion) = self.altered(&fewer, ASSESSED_MAX) else { return };
+                if !goal.demands_less_than(&suggestion.standing) {
+                    (chosen, best) = (fewer, suggestion);
+                    break;
+                }
+            }
+        }
+        let kinds = self.kinds(&chosen);
+        self.keep(kinds, best);
+    }
+
+    /// What altering these facts leads to; nothing when more than `assessed_max` requests would have been assessed.
+    fn altered(&mut self, places: &[usize], assessed_max: usize) -> Option<Suggestion> {
+        let mut chosen: Vec<&Lever> = places.iter().filter_map(|place| self.levers.get(*place)).collect();
+        chosen.sort_by_key(|lever| lever.kind);
         let alterations: Vec<_> = chosen.iter().flat_map(|lever| lever.alterations.clone()).collect();
-        let supposed = suppose(content, &alterations);
-        if assessed + supposed.len() > ASSESSED_MAX || found.len() >= SUGGESTIONS_MAX {
-            is_complete = false;
-            break;
+        let effort = chosen.iter().map(|lever| lever.effort).sum();
+        let supposed = suppose(self.content, &alterations);
+        if self.assessed + supposed.len() > assessed_max {
+            return None;
         }
-        assessed += supposed.len();
-        let Some(standing) = supposed.iter().map(&mut assess).reduce(Standing::worse) else { continue };
-        let demands_less = standing.demands_less_than(&now)
-            && smaller.all(|(_, suggestion)| standing.demands_less_than(&suggestion.standing));
+        self.assessed += supposed.len();
+        let standing = supposed.iter().map(&mut self.assess).reduce(Standing::worse)?;
+        let changes = changes(&alterations, supposed.len());
+        Some(Suggestion { alterations, effort, standing, changes })
+    }
+
+    /// Keeps what demands less than the change does now and than everything smaller does.
+    fn keep(&mut self, kinds: Vec<Kind>, suggestion: Suggestion) {
+        let standing = suggestion.standing;
+        let demands_less = standing.demands_less_than(&self.now)
+            && self.smaller(&kinds).all(|smaller| standing.demands_less_than(&smaller.standing));
         if demands_less {
-            let changes = changes(&alterations, supposed.len());
-            found.push((kinds, Suggestion { alterations, effort, standing, changes }));
+            self.found.push((kinds, suggestion));
         }
     }
-    let suggestions = found.into_iter().map(|(_, suggestion)| suggestion).collect();
-    Found { suggestions, assessed, is_complete }
+
+    /// What was found so far with these kinds of facts or fewer.
+    fn smaller(&self, kinds: &[Kind]) -> impl Iterator<Item = &Suggestion> {
+        let found = self.found.iter().filter(|(of, _)| of.iter().all(|kind| kinds.contains(kind)));
+        found.map(|(_, suggestion)| suggestion)
+    }
+
+    fn kind(&self, place: usize) -> Option<Kind> {
+        self.levers.get(place).map(|lever| lever.kind)
+    }
+
+    fn kinds(&self, places: &[usize]) -> Vec<Kind> {
+        places.iter().filter_map(|place| self.kind(*place)).collect()
+    }
 }
 
 /// How many changes one becomes.

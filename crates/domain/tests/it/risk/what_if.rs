@@ -1,6 +1,6 @@
 //! What would be if facts were different: only what an assessment shows is told.
 
-use domain::change::{Category, ChangeType, Content, TestResults};
+use domain::change::{Category, ChangeType, Content, PolicyFinding, TestResults};
 use domain::cmdb::Cmdb;
 use domain::number::Share;
 use domain::risk::Level;
@@ -10,7 +10,7 @@ use domain::risk::what_if::{
 };
 
 use super::fixture::{
-    assess_new, empty, manual_kind, name, plan, rollback_plan, services, small_tested_change, step,
+    assess_new, churn, empty, manual_kind, name, plan, rollback_plan, services, small_tested_change, step,
 };
 use crate::cmdb::services::{landscape, service};
 
@@ -70,7 +70,6 @@ fn nothing_is_claimed_that_assessing_the_altered_request_does_not_show() {
             let worst = again.max_by_key(|one| (one.level, one.needs_people, one.score)).unwrap();
             assert_eq!(worst, suggestion.standing, "{:?}", suggestion.alterations);
             assert!(worst.demands_less_than(&before));
-            assert!(suggestion.alterations.len() <= ALTERATIONS_MAX + 1, "facts come in pairs");
             efforts.push(suggestion.effort);
         }
         assert!(efforts.is_sorted(), "{efforts:?}");
@@ -89,6 +88,44 @@ fn missing_facts_and_wide_scope_are_lifted_together() {
         found.suggestions.iter().map(|one| (&one.alterations, one.standing.level)).collect();
     assert!(!lowered.is_empty() && lowered.iter().all(|(_, level)| *level < Level::High), "{lowered:?}");
     assert!(split.is_none_or(|one| one.changes == 2), "{split:?}");
+}
+
+#[test]
+fn a_change_that_lacks_everything_learns_the_whole_way_and_no_step_too_many() {
+    let bare = Content {
+        affected_services: services(&["cart", "mail"]),
+        ..empty(ChangeType::Normal, Category::Deployment)
+    };
+    let mut sized = bare.clone();
+    sized.evidence.churn = Some(churn(900));
+    let (cmdb, found) = (shop(), search(&sized));
+    let whole = found.suggestions.iter().find(|one| !one.standing.needs_people).unwrap();
+    assert!(whole.alterations.len() > ALTERATIONS_MAX, "{whole:?}");
+    let worst = |alterations: &[Alteration]| {
+        let parts = suppose(&sized, alterations);
+        let assessed = parts.iter().map(|part| standing(&part.content, &cmdb));
+        assessed.max_by_key(|one| (one.level, one.needs_people)).unwrap()
+    };
+    for left_out in 0..whole.alterations.len() {
+        let mut fewer = whole.alterations.clone();
+        fewer.remove(left_out);
+        let standing = worst(&fewer);
+        assert!(whole.standing.demands_less_than(&standing), "without {:?}", whole.alterations[left_out]);
+    }
+}
+
+#[test]
+fn findings_are_resolved_where_nothing_less_will_do() {
+    let mut content = small_tested_change("mail");
+    assert_eq!(search(&content).suggestions, []);
+    content.evidence.policy_findings = vec![PolicyFinding {
+        rule: "no-latest-tag".parse().unwrap(),
+        field: None,
+        value: None,
+        control: None,
+    }];
+    let found = search(&content);
+    assert_eq!(found.suggestions[0].alterations, [Alteration::FindingsResolved], "{found:?}");
 }
 
 #[test]
