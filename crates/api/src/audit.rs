@@ -1,6 +1,9 @@
 //! The audit log as it is read.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 /// One entry of a change's audit trail, in the specification's shape.
@@ -28,7 +31,48 @@ pub struct TrailEntry {
     #[serde(rename = "type")]
     pub event_type: String,
     /// The event's payload.
-    pub data: serde_json::Value,
+    #[schema(value_type = serde_json::Value)]
+    pub data: Payload,
+}
+
+/// An event's payload: JSON as it was written, which is taken apart only where somebody wants to.
+#[derive(Debug, Clone)]
+pub struct Payload(Box<RawValue>);
+
+impl Payload {
+    /// Takes JSON.
+    ///
+    /// # Errors
+    /// When the text is not JSON.
+    pub fn from_json(json: impl Into<String>) -> serde_json::Result<Self> {
+        RawValue::from_string(json.into()).map(Self)
+    }
+
+    /// The payload taken apart.
+    pub fn to_value(&self) -> Value {
+        // It was checked where it was made.
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_value() == other.to_value()
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    /// By way of a value, because parts of an object that is put together of several are not read from a text.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::from_json(value.to_string()).map_err(D::Error::custom)
+    }
 }
 
 /// An entry of the whole log.

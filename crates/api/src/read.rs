@@ -47,15 +47,16 @@ pub enum ReadError {
 pub fn json<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, ReadError> {
     let text = checked_text(bytes, limit)?;
     check_depth(text)?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ReadError::Form {
-        field: error.path().to_string(),
-        message: error.inner().to_string(),
-    })?;
-    deserializer
-        .end()
-        .map_err(|error| ReadError::Form { field: ".".to_owned(), message: error.to_string() })?;
-    Ok(value)
+    // Keeping track of where one is costs as much as reading: that is done once more, where something is wrong.
+    serde_json::from_str(text).map_err(|error| {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Ok(_) => ReadError::Form { field: ".".to_owned(), message: error.to_string() },
+            Err(error) => {
+                ReadError::Form { field: error.path().to_string(), message: error.inner().to_string() }
+            }
+        }
+    })
 }
 
 /// Reads YAML.

@@ -139,29 +139,60 @@ pub fn is_reserved_key(key: &str) -> bool {
     Reserved::parse(key).is_some()
 }
 
+/// Takes the free texts of one entry, whoever walks over it, and says what stands in their place.
+#[derive(Debug)]
+pub struct Sealer<S> {
+    salts: S,
+    private: Vec<PrivateText>,
+}
+
+impl<S: FnMut() -> [u8; SALT_BYTES]> Sealer<S> {
+    /// Begins an entry. `salts` gives a fresh random salt for each text.
+    pub fn new(salts: S) -> Self {
+        Self { salts, private: Vec::new() }
+    }
+
+    /// Takes the text of an object whose only key is a reserved one, and gives the commitment that takes its place under
+    /// [`COMMITMENT_KEY`]. `pointer` is the object's place under RFC 6901.
+    ///
+    /// # Errors
+    /// When the key is reserved for something else than a text, or the entry has too many texts.
+    pub fn take(&mut self, key: &str, text: String, pointer: String) -> Result<Hash, SealError> {
+        match Reserved::parse(key) {
+            Some(Reserved::Text) => {}
+            Some(other) => return Err(SealError::ReservedKey { pointer, key: other.name() }),
+            None => return Err(SealError::NotAText { pointer }),
+        }
+        if self.private.len() >= TEXTS_MAX {
+            return Err(SealError::TooManyTexts);
+        }
+        let salt = (self.salts)();
+        let commitment = commit(&salt, &text);
+        self.private.push(PrivateText { pointer, salt, text });
+        Ok(commitment)
+    }
+
+    /// The texts, in the order in which they were taken.
+    pub fn into_private(self) -> Vec<PrivateText> {
+        self.private
+    }
+}
+
 /// Takes the free texts out of an entry. `salts` gives a fresh random salt for each.
 ///
 /// # Errors
 /// When the entry uses a reserved key, is nested too deeply or has too many texts.
-pub fn seal(value: Value, mut salts: impl FnMut() -> [u8; SALT_BYTES]) -> Result<Sealed, SealError> {
-    let mut private = Vec::new();
-    let public = replace_marked(value, &mut |key, map, place| match key {
-        Reserved::Text => {
-            let text =
-                take_only_string(map).ok_or_else(|| SealError::NotAText { pointer: place.pointer() })?;
-            if private.len() >= TEXTS_MAX {
-                return Err(SealError::TooManyTexts);
-            }
-            let salt = salts();
-            let marker = marker(COMMITMENT_KEY, &commit(&salt, &text));
-            private.push(PrivateText { pointer: place.pointer(), salt, text });
-            Ok(marker)
-        }
-        Reserved::Commitment | Reserved::Erased => {
-            Err(SealError::ReservedKey { pointer: place.pointer(), key: key.name() })
-        }
+pub fn seal(value: Value, salts: impl FnMut() -> [u8; SALT_BYTES]) -> Result<Sealed, SealError> {
+    let mut sealer = Sealer::new(salts);
+    let public = replace_marked(value, &mut |key, map, place| {
+        let text = match key {
+            Reserved::Text => take_only_string(map),
+            Reserved::Commitment | Reserved::Erased => Some(String::new()),
+        };
+        let text = text.ok_or_else(|| SealError::NotAText { pointer: place.pointer() })?;
+        sealer.take(key.name(), text, place.pointer()).map(|hash| marker(COMMITMENT_KEY, &hash))
     })?;
-    Ok(Sealed { public, private })
+    Ok(Sealed { public, private: sealer.into_private() })
 }
 
 /// Puts the texts back into a sealed entry. A commitment without text is one whose text was erased.

@@ -31,8 +31,8 @@ pub use bundle::{
 };
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use commitment::{
-    COMMITMENT_KEY, DEPTH_MAX, ERASED_KEY, PrivateText, SALT_BYTES, SealError, Sealed, TEXT_KEY, TEXTS_MAX,
-    TooDeep, UnsealError, commit, is_reserved_key, seal, unseal,
+    COMMITMENT_KEY, DEPTH_MAX, ERASED_KEY, PrivateText, SALT_BYTES, SealError, Sealed, Sealer, TEXT_KEY,
+    TEXTS_MAX, TooDeep, UnsealError, commit, is_reserved_key, seal, unseal,
 };
 pub use entries::{ENTRY_BYTES_MAX, EntriesError, decode_entries, encode_entries};
 pub use frontier::{Frontier, FrontierError};

@@ -93,7 +93,7 @@ impl Replica {
     /// When the store fails.
     pub async fn lay_base(&self, store: &Store) -> Result<()> {
         for (stream, events) in &self.base {
-            let events = events.iter().map(|body| NewEvent { body: body.clone() }).collect();
+            let events = events.iter().map(NewEvent::of).collect();
             let stream = StreamAppend { stream: stream.clone(), expected_version: 0, events };
             store.append(Append { streams: vec![stream], ..Append::default() }).await?;
         }
@@ -174,7 +174,7 @@ impl Pattern {
     fn append(&self, number: u32) -> Result<Append> {
         let id = ChangeId::new(self.row.change_id.year(), number + 1)?;
         let stream = StreamName::change(id);
-        let events = self.events.iter().map(|body| NewEvent { body: body.clone() }).collect();
+        let events = self.events.iter().map(NewEvent::of).collect();
         let timers = self.timers.iter().map(|timer| {
             let renamed = timer.id.as_str().replace(&self.row.change_id.to_string(), &id.to_string());
             Ok(TimerOp::Set(Timer { id: TimerId::new(renamed)?, stream: stream.clone(), ..timer.clone() }))

@@ -16,8 +16,12 @@ pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Longest accepted title, in bytes.
 pub const TITLE_BYTES_MAX: usize = 256;
 
-const TEXT_KEY: &str = "$text";
-const ERASED_KEY: &str = "$erased";
+/// The only key of an object that stands for a free text in an event.
+pub const TEXT_KEY: &str = "$text";
+/// The only key of an object that stands for an erased text in an event that was read.
+pub const ERASED_KEY: &str = "$erased";
+/// What readers find where a text was erased.
+pub const ERASED: &str = "[erased]";
 
 /// A text that is too long, empty where it may not be, or carries characters that no reader should meet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +125,7 @@ impl FreeText {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Content::Present(text) => text,
-            Content::Erased(_) => "[erased]",
+            Content::Erased(_) => ERASED,
         }
     }
 

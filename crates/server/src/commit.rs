@@ -68,7 +68,7 @@ pub(crate) async fn with_change(
 pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> Result<(), Failure> {
     let effects = std::mem::take(&mut work.effects);
     let incident = apply_incident(app, work, &effects).await?;
-    let mut append = work.append()?;
+    let mut append = work.append();
     let (timers, outbox) = (timers(work.change.id, &effects)?, outbox(app, work, &effects)?);
     append.timers = timers;
     append.outbox = outbox;
@@ -188,7 +188,7 @@ fn incident_part(
     let mut encoded = Vec::with_capacity(events.len());
     for event in events {
         folded = Some(incident::evolve(folded, id, now, &by, event)?);
-        encoded.push(encode(&envelope, event).map_err(|error| Failure::Internal(error.to_string()))?);
+        encoded.push(encode(&envelope, event));
     }
     let incident = folded.ok_or_else(|| Failure::Internal("an incident without events".to_owned()))?;
     let stream = StreamAppend { stream: StreamName::incident(id), expected_version, events: encoded };

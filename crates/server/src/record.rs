@@ -67,15 +67,19 @@ pub struct UnreadableEvent {
     source: serde_json::Error,
 }
 
+/// An event as it is stored.
+#[derive(Serialize)]
+struct Enveloped<'a, E> {
+    #[serde(flatten)]
+    event: &'a E,
+    #[serde(flatten)]
+    envelope: &'a Envelope,
+    v: u64,
+}
+
 /// Wraps an event for the store.
-///
-/// # Errors
-/// When the event has no JSON form.
-pub(crate) fn encode<E: Recordable>(envelope: &Envelope, event: &E) -> Result<NewEvent, serde_json::Error> {
-    let mut body = object(serde_json::to_value(event)?)?;
-    body.extend(object(serde_json::to_value(envelope)?)?);
-    body.insert("v".to_owned(), Value::from(ENVELOPE_VERSION));
-    Ok(NewEvent { body: Value::Object(body) })
+pub(crate) fn encode<E: Recordable>(envelope: &Envelope, event: &E) -> NewEvent {
+    NewEvent::of(&Enveloped { event, envelope, v: ENVELOPE_VERSION })
 }
 
 /// Reads a stored event back.
@@ -95,6 +99,12 @@ pub(crate) fn decode<E: Recordable>(stored: StoredEvent) -> Result<Recorded<E>, 
     let envelope = serde_json::from_value(Value::Object(body)).map_err(unreadable)?;
     let event = serde_json::from_value(Value::Object(event)).map_err(unreadable)?;
     Ok(Recorded { envelope, event, version, index })
+}
+
+/// What is read back of an event once it is stored.
+#[cfg(test)]
+pub(crate) fn read_back<E: Recordable>(envelope: &Envelope, event: &E) -> Value {
+    serde_json::to_value(Enveloped { event, envelope, v: ENVELOPE_VERSION }).unwrap()
 }
 
 fn object(value: Value) -> Result<Map<String, Value>, serde_json::Error> {

@@ -10,7 +10,7 @@ use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
 use domain::id::{ActorId, ChangeId};
 use policy::{Action, Context, Resource};
-use store::{Append, Guard, NewEvent, StreamAppend, StreamName};
+use store::{Append, Guard, StreamAppend, StreamName};
 
 use crate::app::App;
 use crate::ask::{self, Particulars};
@@ -199,21 +199,16 @@ impl ChangeWork {
     }
 
     /// The events that the commands led to, as one part of an append.
-    ///
-    /// # Errors
-    /// When an event has no JSON form.
-    pub(crate) fn append(&self) -> Result<Append, Failure> {
+    pub(crate) fn append(&self) -> Append {
         let new = self.trail.iter().filter(|recorded| recorded.version > self.stored_version);
-        let events: Result<Vec<NewEvent>, serde_json::Error> =
-            new.map(|recorded| encode(&recorded.envelope, &recorded.event)).collect();
-        let events = events.map_err(|error| Failure::Internal(error.to_string()))?;
+        let events = new.map(|recorded| encode(&recorded.envelope, &recorded.event)).collect();
         let stream = StreamName::change(self.change.id);
-        Ok(Append {
+        Append {
             streams: vec![StreamAppend { stream, expected_version: self.stored_version, events }],
             guards: self.guards.clone(),
             projections: vec![project::change(&self.change)],
             ..Append::default()
-        })
+        }
     }
 
     /// Gives the new events the log indexes that the commit assigned.

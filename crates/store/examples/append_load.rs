@@ -86,7 +86,7 @@ fn append(id: ChangeId, stream: &StreamName, expected_version: u64) -> anyhow::R
             "n": n,
         });
         let body = json!({"type": "change.created", "at": at.to_string(), "actor": "act_1", "policies": [], "data": data});
-        NewEvent { body }
+        NewEvent::of(&body)
     });
     let streams = vec![StreamAppend { stream: stream.clone(), expected_version, events: events.collect() }];
     let version = expected_version + EVENTS_PER_APPEND;

@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use domain::Timestamp;
-use domain::canonical::Digest;
+use domain::canonical::{Digest, NotCanonical};
 use domain::id::ActorId;
 use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::name::{IdempotencyKey, MessageId, ResourceName, StreamName, TimerId};
+use crate::new_event::NewEvent;
 use crate::projection::ProjectionRow;
 
 /// Most events in one append.
@@ -52,14 +53,6 @@ pub struct StreamAppend {
     pub expected_version: u64,
     /// The events, in order. The first one gets version `expected_version + 1`.
     pub events: Vec<NewEvent>,
-}
-
-/// One event.
-#[derive(Debug, Clone)]
-pub struct NewEvent {
-    /// The event's envelope: an object with an RFC 3339 `at` and whatever else the caller records, free texts as
-    /// `{"$text": "…"}`. The store adds `stream` and `version`, which the body must not have.
-    pub body: Value,
 }
 
 /// A condition that is checked in the transaction.
@@ -227,7 +220,7 @@ pub enum AppendError {
 }
 
 /// A body that the log does not accept.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// Not a JSON object.
     #[error("body is not an object")]
@@ -242,8 +235,8 @@ pub enum EventError {
     #[error(transparent)]
     Seal(#[from] audit::SealError),
     /// No canonical form, for example because of a number that is not finite.
-    #[error("body has no canonical JSON form")]
-    NotCanonical(#[source] serde_json::Error),
+    #[error(transparent)]
+    NotCanonical(NotCanonical),
     /// Too many or too long free texts.
     #[error("event has {bytes} bytes of free texts: at most {EVENT_TEXT_BYTES_MAX} are accepted")]
     TextTooLarge {

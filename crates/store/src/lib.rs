@@ -28,6 +28,7 @@ mod listener;
 mod log;
 mod migrate;
 mod name;
+mod new_event;
 mod open;
 mod outbox;
 mod prepare;
@@ -47,8 +48,8 @@ mod writer;
 
 pub use append::{
     Append, AppendError, Appended, EVENT_BYTES_MAX, EVENT_TEXT_BYTES_MAX, EVENTS_MAX, EventError, Guard,
-    NewEvent, NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX,
-    StoredResponse, StreamAppend, Timer, TimerOp,
+    NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, StoredResponse,
+    StreamAppend, Timer, TimerOp,
 };
 pub use artifact::ARTIFACT_BYTES_MAX;
 pub use backup::{BackupError, BackupReport, backup};
@@ -64,6 +65,7 @@ pub use name::{
     HolderName, IdempotencyKey, InvalidName, MessageId, NAME_BYTES_MAX, ResourceName, STREAM_NAME_BYTES_MAX,
     StreamName, TimerId,
 };
+pub use new_event::NewEvent;
 pub use open::{Config, DATABASE_FILE, LOCK_FILE, Location, OpenError, READERS_DEFAULT, READERS_MAX};
 pub use outbox::{DELIVERY_ATTEMPTS_MAX, OUTBOX_PAGE_MAX, OutboxEntry};
 pub use projection::{

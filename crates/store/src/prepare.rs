@@ -1,28 +1,21 @@
-//! What an append needs before it reaches the writer thread: limits checked, free texts sealed, leaves written as
-//! canonical JSON and hashed. All of it runs on the caller's side, so that the one writer only assigns indexes and
-//! talks to the database.
-//!
-//! Budget: 6 ns per byte of an event, most of it taking the caller's value apart; one call for random bytes per 32
-//! texts.
+//! What an append needs before it reaches the writer thread: limits checked, leaves completed and hashed. All of it runs
+//! on the caller's side, so that the one writer only assigns indexes and talks to the database.
 
-use audit::{Hash, PrivateText, SALT_BYTES};
+use audit::{Hash, PrivateText};
 use domain::Timestamp;
-use domain::canonical;
 use domain::id::ActorId;
 use serde_json::Value;
 
 use crate::append::{
-    Append, AppendError, EVENT_BYTES_MAX, EVENT_TEXT_BYTES_MAX, EVENTS_MAX, EventError, Guard, NewEvent,
-    NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, StreamAppend, Timer,
-    TimerOp,
+    Append, AppendError, EVENT_BYTES_MAX, EVENTS_MAX, EventError, Guard, NewIdempotency, OutboxMessage,
+    PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, StreamAppend, Timer, TimerOp,
 };
 use crate::error::StoreError;
 use crate::name::{IdempotencyKey, StreamName, TimerId};
+use crate::new_event::{NewEvent, NotSealed, SealedEvent};
 use crate::projection::ProjectionRow;
 use crate::sql::micros;
 
-/// Number of salts fetched from the operating system at once.
-const SALTS_PER_FETCH: usize = 32;
 /// Highest version that a caller may expect of a stream.
 const VERSION_MAX: usize = 1 << 31;
 
@@ -81,17 +74,16 @@ pub(crate) struct PreparedIdempotency {
 }
 
 impl PreparedAppend {
-    /// Checks, seals and hashes.
+    /// Checks and hashes.
     pub(crate) fn new(append: Append) -> Result<Self, AppendError> {
         check_limits(&append)?;
-        let mut salts = Salts::default();
         let mut size_bytes = append.projections.len() * size_of::<ProjectionRow>();
         let mut streams = Vec::with_capacity(append.streams.len());
         for stream in append.streams {
             if streams.iter().any(|earlier: &PreparedStream| earlier.stream == stream.stream) {
                 return Err(AppendError::StreamTwice { stream: stream.stream });
             }
-            streams.push(PreparedStream::new(stream, &mut salts)?);
+            streams.push(PreparedStream::new(stream)?);
         }
         let events = streams.iter().flat_map(|stream| &stream.events);
         size_bytes += events.map(PreparedEvent::size_bytes).sum::<usize>();
@@ -117,11 +109,11 @@ impl PreparedAppend {
 }
 
 impl PreparedStream {
-    fn new(append: StreamAppend, salts: &mut Salts) -> Result<Self, AppendError> {
+    fn new(append: StreamAppend) -> Result<Self, AppendError> {
         let StreamAppend { stream, expected_version, events } = append;
         let mut prepared: Vec<PreparedEvent> = Vec::with_capacity(events.len());
         for (version, event) in (expected_version + 1..).zip(events) {
-            let event = PreparedEvent::new(event, &stream, version, salts)?;
+            let event = PreparedEvent::new(event, &stream, version)?;
             if let Some(last) = prepared.last()
                 && micros(event.at) < micros(last.at)
             {
@@ -139,36 +131,17 @@ impl PreparedStream {
 }
 
 impl PreparedEvent {
-    fn new(
-        event: NewEvent,
-        stream: &StreamName,
-        version: u64,
-        salts: &mut Salts,
-    ) -> Result<Self, AppendError> {
+    fn new(event: NewEvent, stream: &StreamName, version: u64) -> Result<Self, AppendError> {
         let invalid = |source| AppendError::InvalidEvent { stream: stream.clone(), version, source };
-        let Value::Object(mut body) = event.body else {
-            return Err(invalid(EventError::NotAnObject));
-        };
-        let at = body.get("at").and_then(Value::as_str).and_then(|at| at.parse().ok());
-        let at = at.ok_or_else(|| invalid(EventError::At))?;
-        for (key, value) in [("stream", Value::from(stream.as_str())), ("version", Value::from(version))] {
-            if body.insert(key.to_owned(), value).is_some() {
-                return Err(invalid(EventError::ReservedKey(key)));
-            }
-        }
-        let sealed =
-            audit::seal(Value::Object(body), || salts.next()).map_err(|error| invalid(error.into()))?;
-        salts.check()?;
-        let leaf =
-            canonical::to_vec(&sealed.public).map_err(|error| invalid(EventError::NotCanonical(error)))?;
+        let SealedEvent { at, mut public, private } = event.into_sealed().map_err(|error| match error {
+            NotSealed::Invalid(source) => invalid(source),
+            NotSealed::NoSalt(error) => StoreError::unavailable(error).into(),
+        })?;
+        public.insert("stream", stream.as_str()).map_err(|_| invalid(EventError::ReservedKey("stream")))?;
+        public.insert("version", &version).map_err(|_| invalid(EventError::ReservedKey("version")))?;
+        let leaf = public.into_vec();
         if leaf.len() > EVENT_BYTES_MAX {
             return Err(invalid(EventError::TooLarge { bytes: leaf.len() }));
-        }
-        let private =
-            encode_private(&sealed.private).map_err(|error| invalid(EventError::NotCanonical(error)))?;
-        let text_bytes = private.as_ref().map_or(0, Vec::len);
-        if text_bytes > EVENT_TEXT_BYTES_MAX {
-            return Err(invalid(EventError::TextTooLarge { bytes: text_bytes }));
         }
         Ok(Self { version, at, leaf_hash: Hash::leaf(&leaf), leaf, private })
     }
@@ -231,30 +204,5 @@ fn check(counts: &[(&'static str, usize, usize)]) -> Result<(), StoreError> {
     match counts.iter().find(|(_, found, limit)| found > limit) {
         None => Ok(()),
         Some((what, _, limit)) => Err(StoreError::TooMuch { what, limit: *limit }),
-    }
-}
-
-/// Fresh random salts, fetched from the operating system a handful at a time.
-#[derive(Debug, Default)]
-struct Salts {
-    pool: Vec<[u8; SALT_BYTES]>,
-    failed: Option<getrandom::Error>,
-}
-
-impl Salts {
-    fn next(&mut self) -> [u8; SALT_BYTES] {
-        if self.pool.is_empty() {
-            let mut bytes = [[0; SALT_BYTES]; SALTS_PER_FETCH];
-            if let Err(error) = getrandom::fill(bytes.as_flattened_mut()) {
-                self.failed = Some(error);
-            }
-            self.pool.extend(bytes);
-        }
-        self.pool.pop().unwrap_or_default()
-    }
-
-    /// Whether every salt given out was random. Sealing cannot stop half-way, so it is asked afterwards.
-    fn check(&self) -> Result<(), StoreError> {
-        self.failed.map_or(Ok(()), |error| Err(StoreError::unavailable(error)))
     }
 }

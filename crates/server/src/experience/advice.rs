@@ -29,6 +29,9 @@ impl Experience {
     /// What the past says of a change that is handed in now.
     pub(crate) fn advise(&self, submission: &Submission) -> Advice {
         let champion = self.champion();
+        if champion.is_none() && self.len() == 0 {
+            return Advice::default();
+        }
         let asked = fingerprint(submission);
         let mut inner = self.lock();
         let similar = inner.similar.nearest(&asked, SIMILAR_MAX);

@@ -274,7 +274,6 @@ enum Directory {
 
 async fn append(app: &App, by: &By<'_>, entry: Entry<'_>) -> Result<(), Failure> {
     let Entry { id, after, events, directory, kept } = entry;
-    let internal = |error: serde_json::Error| Failure::Internal(error.to_string());
     let at = {
         let known = app.known();
         let last = known.directory.get(id).map_or(known.directory_at, |actor| actor.updated_at);
@@ -283,15 +282,11 @@ async fn append(app: &App, by: &By<'_>, entry: Entry<'_>) -> Result<(), Failure>
     let envelope = Envelope { at, actor: by.caller.id(), on_behalf_of: None, policies: by.policies.clone() };
     // Whoever changes its own record is guarded by the expected version.
     let guard = actor_guard(by.caller)?.filter(|_| by.caller.id() != *id);
-    let encoded = events.iter().map(|event| encode(&envelope, event)).collect::<Result<_, _>>();
-    let part = StreamAppend {
-        stream: actor_stream(id)?,
-        expected_version: after,
-        events: encoded.map_err(internal)?,
-    };
+    let encoded = events.iter().map(|event| encode(&envelope, event)).collect();
+    let part = StreamAppend { stream: actor_stream(id)?, expected_version: after, events: encoded };
     let mut append = Append { idempotency: kept, ..single(part, guard.into_iter().collect()) };
     if let Directory::Joined { after } = directory {
-        let added = encode(&envelope, &DirectoryEvent::ActorAdded { actor: id.clone() }).map_err(internal)?;
+        let added = encode(&envelope, &DirectoryEvent::ActorAdded { actor: id.clone() });
         let (stream, events) = (load::directory_stream()?, vec![added]);
         append.streams.push(StreamAppend { stream, expected_version: after, events });
     }

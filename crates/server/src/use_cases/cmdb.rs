@@ -202,7 +202,6 @@ fn name_item(error: AppendError) -> Failure {
 impl Edited {
     /// The append that makes it so after `version` of the CMDB, and what it comes to.
     fn append(&self, envelope: &Envelope, version: u64) -> Result<(Append, RecordedEdit), Failure> {
-        let internal = |error: serde_json::Error| Failure::Internal(error.to_string());
         let withdrawn = self.count(Difference::Withdrawn);
         let described = self.items.len() - withdrawn;
         let edited = CmdbEvent::Edited {
@@ -210,7 +209,7 @@ impl Edited {
             described: u32::try_from(described).unwrap_or(u32::MAX),
             withdrawn: u32::try_from(withdrawn).unwrap_or(u32::MAX),
         };
-        let edited = encode(envelope, &edited).map_err(internal)?;
+        let edited = encode(envelope, &edited);
         // It stands before the events of the items, so that whoever reads it finds them behind it.
         let mut append = Append {
             streams: vec![StreamAppend {
@@ -229,7 +228,7 @@ impl Edited {
                 version: before.version + 1,
                 index: 0,
             };
-            let events = vec![encode(envelope, event).map_err(internal)?];
+            let events = vec![encode(envelope, event)];
             let stream = StreamName::ci(name);
             append.streams.push(StreamAppend { stream, expected_version: before.version, events });
             append.projections.extend(project::ci(name, &before.followed_by(&recorded)));

@@ -78,7 +78,7 @@ async fn attempt(
     }
     let policies = allowed_by(&answer);
     let envelope = Envelope { at: now, actor: caller.id(), on_behalf_of: None, policies };
-    let mut append = plan.append(&envelope)?;
+    let mut append = plan.append(&envelope);
     append.guards.extend(actor_guard(caller)?);
     app.append(append).await?;
     let imported = &mut app.known_mut().imported;
@@ -164,11 +164,12 @@ impl Plan {
         Ok(salt)
     }
 
-    fn append(&self, envelope: &Envelope) -> Result<Append, Failure> {
-        let streams = self.events.iter().map(|Planned { stream, version, event }| {
-            let event = encode(envelope, event).map_err(|error| Failure::Internal(error.to_string()))?;
-            Ok(StreamAppend { stream: stream.clone(), expected_version: *version, events: vec![event] })
+    fn append(&self, envelope: &Envelope) -> Append {
+        let streams = self.events.iter().map(|Planned { stream, version, event }| StreamAppend {
+            stream: stream.clone(),
+            expected_version: *version,
+            events: vec![encode(envelope, event)],
         });
-        Ok(Append { streams: streams.collect::<Result<_, Failure>>()?, ..Append::default() })
+        Append { streams: streams.collect(), ..Append::default() }
     }
 }

@@ -56,7 +56,7 @@ async fn attempt(
     let (mut incident, mut events) = (before.clone(), Vec::new());
     for command in commands {
         for event in incident::decide(&incident, command)? {
-            events.push(encode(&envelope, &event).map_err(|error| Failure::Internal(error.to_string()))?);
+            events.push(encode(&envelope, &event));
             incident = incident::evolve(Some(incident), id, at, &envelope.actor, &event)?;
         }
     }

@@ -197,8 +197,7 @@ async fn record(app: &App, caller: &Caller, version: u64, events: &[ModelEvent])
         on_behalf_of: None,
         policies: allowed_by(&answer),
     };
-    let encoded: Result<Vec<_>, _> = events.iter().map(|event| encode(&envelope, event)).collect();
-    let encoded = encoded.map_err(|error| Failure::Internal(error.to_string()))?;
+    let encoded = events.iter().map(|event| encode(&envelope, event)).collect();
     let part = StreamAppend { stream: stream()?, expected_version: version, events: encoded };
     app.append(single(part, actor_guard(caller)?.into_iter().collect())).await?;
     for (at, event) in (version.saturating_add(1)..).zip(events) {

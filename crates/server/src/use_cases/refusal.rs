@@ -40,7 +40,7 @@ async fn append(
     let stream = StreamName::new(format!("security/{}", caller.id())).map_err(|error| internal(&error))?;
     for _ in 0..3 {
         let expected_version = app.store.stream_version(&stream).await?;
-        let events = vec![encode(envelope, event).map_err(|error| internal(&error))?];
+        let events = vec![encode(envelope, event)];
         let part = StreamAppend { stream: stream.clone(), expected_version, events };
         match app.append(single(part, Vec::new())).await {
             Err(store::AppendError::VersionConflict { .. }) => {}

@@ -31,7 +31,7 @@ pub(crate) fn log_entry(known: &Known, stored: StoredEvent, leaf_hash: Option<St
     let policies = texts(policies.filter_map(Value::as_str));
     let timestamp = text("at").map_or_else(|| time(recorded_at), ToOwned::to_owned);
     let (by, on_behalf_of) = (actor("actor"), actor("on_behalf_of"));
-    let (event_type, data) = typed(body);
+    let (event_type, data) = typed(&body);
     let action = event_type.rsplit('.').next().unwrap_or_default().to_owned();
     let entry = TrailEntry {
         timestamp,
@@ -161,7 +161,7 @@ mod tests {
     use store::StreamName;
 
     use super::*;
-    use crate::record::encode;
+    use crate::record::read_back;
     use crate::view::fixture::{self, NOW, Story, at};
 
     fn stored(stream: &str, body: Value) -> StoredEvent {
@@ -176,7 +176,7 @@ mod tests {
     fn a_changes_entry_is_the_one_of_its_trail() {
         let story = Story::started();
         for recorded in &story.trail {
-            let body = encode(&recorded.envelope, &recorded.event).unwrap().body;
+            let body = read_back(&recorded.envelope, &recorded.event);
             let told = entry("change/CHG-2025-001234", body).entry;
             let expected = crate::view::trail_entry(&fixture::known(), recorded);
             assert_eq!(TrailEntry { version: 3, log_index: 7, ..expected }, told);

@@ -1,22 +1,18 @@
 //! The audit trail of a change, in the specification's shape.
 
-use api::audit::TrailEntry;
+use api::audit::{Payload, TrailEntry};
+use domain::canonical::{Object, Plain};
 use domain::change::ChangeEvent;
 use domain::change::trail::{Entry, entry};
 use domain::id::ActorId;
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use super::{texts, time};
 use crate::known::Known;
-use crate::record::{Recordable, Recorded};
+use crate::record::Recorded;
 
 /// The name under which assessments appear in a trail. The product makes them; the specification names the part.
 const RISK_ENGINE: &str = "ai-risk-engine";
-/// Keys that mark free text, and text that was erased, in a stored event.
-const TEXT_KEY: &str = "$text";
-const ERASED_KEY: &str = "$erased";
-/// What stands where a text was erased.
-const ERASED: &str = "[erased]";
 /// How every actor's identifier begins.
 const ACTOR_PREFIX: &str = "act_";
 
@@ -24,7 +20,7 @@ const ACTOR_PREFIX: &str = "act_";
 pub(crate) fn trail_entry(known: &Known, recorded: &Recorded<ChangeEvent>) -> TrailEntry {
     let Recorded { envelope, event, version, index } = recorded;
     let Entry { action, details } = entry(event);
-    let (event_type, data) = payload(event);
+    let (event_type, data) = typed(event);
     TrailEntry {
         timestamp: time(envelope.at),
         action: action.to_owned(),
@@ -49,38 +45,13 @@ pub(crate) fn actor_name(known: &Known, actor: &ActorId, action: &str) -> String
 }
 
 /// An event's type and its payload as callers read it.
-fn payload<E: Recordable>(event: &E) -> (String, Value) {
-    let body = serde_json::to_value(event)
-        .unwrap_or_else(|error| unreachable!("an event that was read from JSON has a JSON form: {error}"));
-    typed(body)
-}
-
-/// Takes type and payload out of a body.
-pub(super) fn typed(mut body: Value) -> (String, Value) {
-    let event_type = body.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut data = body.get_mut("data").map(Value::take).unwrap_or_default();
-    make_plain(&mut data);
-    (event_type, data)
-}
-
-/// Turns the marked texts in a stored value into plain strings.
-fn make_plain(value: &mut Value) {
-    match value {
-        Value::Object(map) => match marked_text(map) {
-            Some(text) => *value = text,
-            None => map.values_mut().for_each(make_plain),
-        },
-        Value::Array(items) => items.iter_mut().for_each(make_plain),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn marked_text(map: &mut Map<String, Value>) -> Option<Value> {
-    if map.len() != 1 {
-        return None;
-    }
-    let text = map.get_mut(TEXT_KEY).filter(|text| text.is_string()).map(Value::take);
-    text.or_else(|| map.contains_key(ERASED_KEY).then(|| Value::from(ERASED)))
+pub(super) fn typed<T: Serialize>(body: &T) -> (String, Payload) {
+    let read = || -> Option<(String, Payload)> {
+        let body = Object::of(body, &mut Plain).ok()?;
+        let event_type = body.get("type").map(serde_json::from_str).transpose().ok()?;
+        Some((event_type.unwrap_or_default(), Payload::from_json(body.get("data").unwrap_or("null")).ok()?))
+    };
+    read().unwrap_or_else(|| unreachable!("an event that is stored or about to be has a canonical form"))
 }
 
 /// `text` with identifiers of known actors replaced by their readable names.
@@ -109,7 +80,7 @@ mod tests {
     use domain::change::{Outcome as Ending, Validation, ValidationCheck};
     use domain::plan::{Outcome, Part};
     use domain::risk::Level;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::view::fixture::{self, Story, at, deployer, lead, text};
@@ -190,15 +161,16 @@ mod tests {
         );
         let entry = trail_entry(&known, story.trail.last().unwrap());
         assert_eq!(entry.event_type, "change.approved");
-        assert_eq!(entry.data["grounds"]["conditions"], json!(["tests"]));
-        assert_eq!(entry.data["grounds"]["approval"]["by"], "act_lead");
-        let (event_type, data) = typed(json!({
+        let data = entry.data.to_value();
+        assert_eq!(data["grounds"]["conditions"], json!(["tests"]));
+        assert_eq!(data["grounds"]["approval"]["by"], "act_lead");
+        let (event_type, data) = typed(&json!({
             "type": "change.commented",
-            "data": { "text": { "$erased": "00ff" }, "list": [{ "$text": "kept" }, { "$text": 1 }] },
+            "data": { "text": { "$erased": "00ff" }, "list": [{ "$text": "kept" }, 1] },
         }));
         assert_eq!(event_type, "change.commented");
-        assert_eq!(data, json!({ "text": "[erased]", "list": ["kept", { "$text": 1 }] }));
-        assert_eq!(typed(json!({ "type": "change.submitted" })).1, Value::Null);
+        assert_eq!(data.to_value(), json!({ "text": "[erased]", "list": ["kept", 1] }));
+        assert_eq!(typed(&json!({ "type": "change.submitted" })).1.to_value(), Value::Null);
     }
 
     #[test]

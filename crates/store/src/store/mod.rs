@@ -186,14 +186,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::append::{NewEvent, StreamAppend};
+    use crate::append::StreamAppend;
     use crate::name::StreamName;
+    use crate::new_event::NewEvent;
     use crate::open::Location;
 
     fn large_event(version: u64) -> Append {
         let stream = StreamName::new("change/a").unwrap();
         let body = json!({"at": "2026-01-01T00:00:00Z", "data": "x".repeat(20_000)});
-        let events = vec![NewEvent { body }];
+        let events = vec![NewEvent::of(&body)];
         Append {
             streams: vec![StreamAppend { stream, expected_version: version, events }],
             ..Append::default()

@@ -6,8 +6,8 @@ use store::{
 };
 
 use crate::harness::{
-    TestDatabase, actor, answer, append_one, append_to, at, change_row, event, eventually, on_both_databases,
-    stream, to,
+    TestDatabase, actor, answer, append_one, append_to, at, body, change_row, event, eventually,
+    on_both_databases, stream, to,
 };
 
 on_both_databases!(
@@ -29,7 +29,7 @@ async fn events_read_back_as_they_were_written(database: TestDatabase) {
     let store = database.open().await;
     let mut log_size = store.subscribe();
     let events = vec![event(1, "first"), event(2, "second")];
-    let streams = vec![to("change/a", 0, events.clone()), to("change/b", 0, vec![event(1, "other")])];
+    let streams = vec![to("change/a", 0, events), to("change/b", 0, vec![event(1, "other")])];
     let appended = store.append(Append { streams, ..Append::default() }).await.unwrap();
     assert_eq!(appended.indexes, 0..3);
     assert_eq!(appended.versions, [(stream("change/a"), 2), (stream("change/b"), 1)]);
@@ -37,8 +37,8 @@ async fn events_read_back_as_they_were_written(database: TestDatabase) {
     assert_eq!(*log_size.borrow(), 3);
 
     let read = store.read_stream(&stream("change/a"), 0).await.unwrap();
-    let bodies: Vec<_> = read.iter().map(|event| NewEvent { body: event.body.clone() }.body).collect();
-    assert_eq!(bodies, events.into_iter().map(|event| event.body).collect::<Vec<_>>());
+    let bodies: Vec<_> = read.iter().map(|event| event.body.clone()).collect();
+    assert_eq!(bodies, [body(1, "first"), body(2, "second")]);
     assert_eq!(read.iter().map(|event| (event.index, event.version)).collect::<Vec<_>>(), [(0, 1), (1, 2)]);
     assert!(read.iter().all(|event| event.recorded_at == appended.at && event.stream == stream("change/a")));
     assert_eq!(store.read_stream(&stream("change/a"), 2).await.unwrap(), read[1..]);
@@ -144,15 +144,15 @@ async fn what_cannot_be_recorded_is_refused_and_named(database: TestDatabase) {
         (json!({"at": when, "x": "y".repeat(70_000)}), "70"),
     ];
     for (body, expected) in bodies {
-        let refused = store.append(append_to("change/a", 0, vec![NewEvent { body }])).await.unwrap_err();
+        let refused = store.append(append_to("change/a", 0, vec![NewEvent::of(&body)])).await.unwrap_err();
         let AppendError::InvalidEvent { version: 1, source, .. } = &refused else { panic!("{refused:?}") };
         assert!(source.to_string().contains(expected), "{source}");
     }
-    let huge = NewEvent { body: json!({"at": when, "x": "y".repeat(70_000)}) };
+    let huge = NewEvent::of(&json!({"at": when, "x": "y".repeat(70_000)}));
     let refused = store.append(append_to("change/a", 0, vec![huge])).await;
     assert!(matches!(refused, Err(AppendError::InvalidEvent { source: EventError::TooLarge { .. }, .. })));
     let texts = json!({"at": when, "x": {"$text": "y".repeat(5_000_000)}});
-    let refused = store.append(append_to("change/a", 0, vec![NewEvent { body: texts }])).await;
+    let refused = store.append(append_to("change/a", 0, vec![NewEvent::of(&texts)])).await;
     assert!(matches!(
         refused,
         Err(AppendError::InvalidEvent { source: EventError::TextTooLarge { .. }, .. })
@@ -255,7 +255,7 @@ async fn erased_text_is_gone_and_the_log_still_verifies(database: TestDatabase) 
     let two = json!({"at": at(1).to_string(), "a": {"$text": "one"}, "b": {"$text": "two"}});
     let first = Append {
         projections: vec![ProjectionRow::Change(Box::new(change_row(1)))],
-        ..append_to("change/a", 0, vec![NewEvent { body: two }])
+        ..append_to("change/a", 0, vec![NewEvent::of(&two)])
     };
     store.append(first).await.unwrap();
     let name = stream("change/a");

@@ -13,7 +13,7 @@ use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
 use domain::priority::Priority;
 use domain::risk::Level;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
     Append, AppendError, Appended, ChangeRow, CiFacts, CiRow, Config, DATABASE_FILE, IdempotencyKey,
     IncidentRow, Location, NewEvent, NewIdempotency, RiskRow, Store, StreamAppend, StreamName,
@@ -141,14 +141,17 @@ pub(crate) fn stream(name: &str) -> StreamName {
 
 /// An event with a free text.
 pub(crate) fn event(seconds: i64, text: &str) -> NewEvent {
-    NewEvent {
-        body: json!({
-            "type": "test.happened",
-            "at": at(seconds).to_string(),
-            "actor": "act_1",
-            "data": {"text": {"$text": text}, "number": seconds},
-        }),
-    }
+    NewEvent::of(&body(seconds, text))
+}
+
+/// What such an event says.
+pub(crate) fn body(seconds: i64, text: &str) -> Value {
+    json!({
+        "type": "test.happened",
+        "at": at(seconds).to_string(),
+        "actor": "act_1",
+        "data": {"text": {"$text": text}, "number": seconds},
+    })
 }
 
 /// Events for one stream.

@@ -55,7 +55,7 @@ async fn happen(store: &Store, name: &str, version: u64, number: u32, state: Sta
     };
     events.push(new);
     let projections = project(&name, events).unwrap();
-    let append = Append { projections, ..append_to(name.as_str(), version, vec![NewEvent { body }]) };
+    let append = Append { projections, ..append_to(name.as_str(), version, vec![NewEvent::of(&body)]) };
     store.append(append).await.unwrap();
 }
 

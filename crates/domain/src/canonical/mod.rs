@@ -1,23 +1,29 @@
 //! RFC 8785 canonical JSON, and domain-separated SHA-256 over it.
 //!
-//! Written here because every event and every digest passes through it: text that needs no escape is copied whole, and
-//! members are sorted where they are. Rejected: a serialiser that buffers and sorts every member, at five times the
-//! cost; it is what the tests compare with, and it writes fractions, which we do not record.
-//!
-//! Budget: 2 ns per byte, one allocation that grows.
+//! Written here because every event and every digest passes through it: values are written as they are serialised, text
+//! that needs no escape is copied whole, and members are moved into order where they lie. Rejected: a serialiser that
+//! buffers and sorts every member, at five times the cost; it is what the tests compare with, and it writes fractions,
+//! which we do not record.
 
-use std::cmp::Ordering;
+mod form;
+mod marks;
+mod object;
+mod writer;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
-/// Room made at first. Most events have between one and eight kilobytes.
-const CAPACITY_BYTES: usize = 2048;
-/// The largest number up to which every whole number is a double: canonical JSON knows no others.
-const WHOLE_MAX: u64 = 1 << 53;
+pub use marks::{Marks, Plain, Replacement};
+pub use object::Object;
+
+use marks::NoMarks;
+use writer::Writer;
+
+/// Deepest nesting of arrays and objects. Below what JSON parsers accept, so that what was written always reads back.
+pub const DEPTH_MAX: usize = 64;
 
 /// A SHA-256 digest, written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,18 +36,49 @@ pub struct Digest([u8; 32]);
 pub struct InvalidDigest(String);
 
 /// A value that has no canonical form.
-#[derive(Debug, thiserror::Error)]
-#[error("value has no canonical JSON form")]
-pub struct NotCanonical(#[source] serde_json::Error);
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotCanonical {
+    /// A number that is not finite, a key that is not a text, or what the value itself says.
+    #[error("value has no canonical JSON form: {0}")]
+    Value(String),
+    /// The same key twice.
+    #[error("key `{key}` occurs twice in one object")]
+    KeyTwice {
+        /// The key.
+        key: String,
+    },
+    /// Nested too deeply.
+    #[error("value is nested more than {DEPTH_MAX} levels deep: flatten it")]
+    TooDeep,
+    /// A marked object with another member or with something that is not a text.
+    #[error("object at `{pointer}` is marked as a text and is none")]
+    NotAText {
+        /// Where the object is, as an RFC 6901 pointer.
+        pointer: String,
+    },
+    /// A marked object that is not accepted, for a reason that whoever refused it knows.
+    #[error("a marked object is not accepted")]
+    Refused,
+    /// Something else where an object was expected.
+    #[error("value is not an object")]
+    NotAnObject,
+}
+
+impl serde::ser::Error for NotCanonical {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::Value(message.to_string())
+    }
+}
 
 /// Writes a value as canonical JSON: one value, one text, whatever the order of its members in memory.
 ///
 /// # Errors
 /// When a number has no such form; one that was read from JSON always has.
-pub fn to_vec(value: &Value) -> serde_json::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(CAPACITY_BYTES);
-    write_value(value, &mut out)?;
-    Ok(out)
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
+    let mut no_marks = NoMarks;
+    let mut writer = Writer::new(&mut no_marks);
+    value.serialize(&mut writer)?;
+    Ok(writer.into_bytes())
 }
 
 impl Digest {
@@ -51,7 +88,7 @@ impl Digest {
     /// # Errors
     /// When the value cannot be written as JSON, for example because of a map whose keys are not texts.
     pub fn of<T: Serialize>(label: &str, value: &T) -> Result<Self, NotCanonical> {
-        let json = serde_json::to_value(value).and_then(|value| to_vec(&value)).map_err(NotCanonical)?;
+        let json = to_vec(value)?;
         let mut hasher = Sha256::new();
         hasher.update(label.as_bytes());
         hasher.update([0]);
@@ -110,123 +147,14 @@ impl From<Digest> for String {
     }
 }
 
-fn write_value(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => write_number(number, out)?,
-        Value::String(text) => write_text(text, out),
-        Value::Array(items) => {
-            out.push(b'[');
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_value(item, out)?;
-            }
-            out.push(b']');
-        }
-        Value::Object(members) => write_object(members, out)?,
-    }
-    Ok(())
-}
-
-fn write_object(members: &Map<String, Value>, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    if members.keys().is_sorted_by(|a, b| utf16_order(a, b).is_lt()) {
-        return write_members(members, out);
-    }
-    let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
-    sorted.sort_unstable_by(|(a, _), (b, _)| utf16_order(a, b));
-    write_members(sorted, out)
-}
-
-fn write_members<'a>(
-    members: impl IntoIterator<Item = (&'a String, &'a Value)>,
-    out: &mut Vec<u8>,
-) -> serde_json::Result<()> {
-    out.push(b'{');
-    for (at, (key, value)) in members.into_iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_text(key, out);
-        out.push(b':');
-        write_value(value, out)?;
-    }
-    out.push(b'}');
-    Ok(())
-}
-
-/// Order by UTF-16 code units. It is the order of the UTF-8 bytes but for one thing: what lies beyond U+FFFF, with first
-/// bytes from F0, is written as surrogates there, which come before U+E000 to U+FFFF, with first bytes EE and EF.
-fn utf16_order(a: &str, b: &str) -> Ordering {
-    let rank = |byte: u8| if matches!(byte, 0xee | 0xef) { byte + 0x10 } else { byte };
-    a.bytes().map(rank).cmp(b.bytes().map(rank))
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    // Without a way out of the loop the compiler looks at many bytes at once.
-    if text.bytes().fold(false, |found, byte| found | is_escaped(byte)) {
-        text.bytes().for_each(|byte| write_escaped(byte, out));
-    } else {
-        out.extend_from_slice(text.as_bytes());
-    }
-    out.push(b'"');
-}
-
-fn is_escaped(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
-}
-
-fn write_escaped(byte: u8, out: &mut Vec<u8>) {
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\x08' => b'b',
-        b'\t' => b't',
-        b'\n' => b'n',
-        b'\x0c' => b'f',
-        b'\r' => b'r',
-        0..b' ' => return out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-        _ => return out.push(byte),
-    };
-    out.extend_from_slice(&[b'\\', short]);
-}
-
-fn write_number(number: &Number, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    match number.as_i64() {
-        Some(whole) if whole.unsigned_abs() <= WHOLE_MAX => {
-            if whole < 0 {
-                out.push(b'-');
-            }
-            write_digits(whole.unsigned_abs(), out);
-            Ok(())
-        }
-        // Nothing of ours has such numbers. What they look like is not worth knowing twice.
-        _ => serde_json_canonicalizer::to_writer(number, out),
-    }
-}
-
-fn write_digits(mut number: u64, out: &mut Vec<u8>) {
-    let begin = out.len();
-    loop {
-        out.push(b'0' + (number % 10) as u8);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    if let Some(digits) = out.get_mut(begin..) {
-        digits.reverse();
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
+    use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::form::{WHOLE_MAX, utf16_order};
     use super::*;
 
     fn check(value: &Value) {
@@ -278,6 +206,121 @@ mod tests {
         fn members_come_in_the_order_of_utf16(a in text(), b in text()) {
             prop_assert_eq!(utf16_order(&a, &b), a.encode_utf16().cmp(b.encode_utf16()));
         }
+    }
+
+    /// One of every form in which serde tells a value.
+    #[derive(Debug, Serialize)]
+    struct Everything {
+        z: Option<u8>,
+        empty: (),
+        pair: (i8, char),
+        unit: Unit,
+        newtype: Newtype,
+        tuple: Tuple,
+        variants: Vec<Variant>,
+        by_number: BTreeMap<i16, bool>,
+        by_truth: BTreeMap<bool, &'static str>,
+        by_text: BTreeMap<String, u64>,
+        #[serde(flatten)]
+        tagged: Tagged,
+        single: f32,
+        shown: Shown,
+        a: Option<Box<Everything>>,
+    }
+
+    #[derive(Debug, Serialize)]
+    struct Unit;
+
+    #[derive(Debug, Serialize)]
+    struct Newtype(&'static str);
+
+    #[derive(Debug, Serialize)]
+    struct Tuple(u32, i64);
+
+    #[derive(Debug, Serialize)]
+    enum Variant {
+        Unit,
+        Newtype(Vec<u16>),
+        Tuple(u8, u8),
+        Struct { second: u8, first: u8 },
+    }
+
+    #[derive(Debug, Serialize)]
+    #[serde(tag = "type", content = "data")]
+    enum Tagged {
+        Here { y: i32, x: i32 },
+    }
+
+    #[derive(Debug)]
+    struct Shown;
+
+    impl Serialize for Shown {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(&format_args!("\"{}\"", 1))
+        }
+    }
+
+    fn everything(a: Option<Box<Everything>>) -> Everything {
+        Everything {
+            z: a.is_some().then_some(7),
+            empty: (),
+            pair: (-3, '\n'),
+            unit: Unit,
+            newtype: Newtype("\u{1}"),
+            tuple: Tuple(u32::MAX, i64::MIN),
+            variants: vec![
+                Variant::Unit,
+                Variant::Newtype(vec![2, 1]),
+                Variant::Tuple(1, 2),
+                Variant::Struct { second: 2, first: 1 },
+            ],
+            by_number: BTreeMap::from([(-1, true), (10, false), (9, true)]),
+            by_truth: BTreeMap::from([(true, "t"), (false, "f")]),
+            by_text: BTreeMap::from([("\"".to_owned(), u64::MAX), (String::new(), 0)]),
+            tagged: Tagged::Here { y: 2, x: 1 },
+            single: 0.5,
+            shown: Shown,
+            a,
+        }
+    }
+
+    #[test]
+    fn every_form_of_value_is_written_as_another_implementation_writes_it() {
+        let whole = everything(Some(Box::new(everything(None))));
+        let expected = serde_json_canonicalizer::to_string(&whole).unwrap();
+        assert_eq!(String::from_utf8(to_vec(&whole).unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_has_no_canonical_form_is_refused() {
+        let refused = |value: &dyn Fn() -> Result<Vec<u8>, NotCanonical>| value().unwrap_err().to_string();
+        assert!(refused(&|| to_vec(&f64::NAN)).contains("NaN is not a number"));
+        assert!(refused(&|| to_vec(&BTreeMap::from([([1], 1)]))).contains("a key must be a text"));
+        let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        assert_eq!(to_vec(&nested(DEPTH_MAX + 1)), Err(NotCanonical::TooDeep));
+        assert_eq!(to_vec(&nested(DEPTH_MAX)).unwrap(), nested(DEPTH_MAX).to_string().into_bytes());
+
+        #[derive(Serialize)]
+        struct Twice {
+            b: u8,
+            a: u8,
+            #[serde(rename = "b")]
+            again: u8,
+        }
+        let twice = to_vec(&Twice { b: 1, a: 2, again: 3 });
+        assert_eq!(twice, Err(NotCanonical::KeyTwice { key: "b".to_owned() }));
+    }
+
+    #[test]
+    fn marked_texts_are_written_plainly_where_that_is_asked_for() {
+        let plain = |value: Value| {
+            Object::of(&value, &mut Plain).map(|object| String::from_utf8(object.into_vec()).unwrap())
+        };
+        let marked = json!({ "b": [{ "$text": "a \"b\"" }, { "$erased": "00ff" }], "a": { "text": 1 } });
+        assert_eq!(plain(marked).unwrap(), r#"{"a":{"text":1},"b":["a \"b\"","[erased]"]}"#);
+        let not_a_text = |pointer: &str| Err(NotCanonical::NotAText { pointer: pointer.to_owned() });
+        assert_eq!(plain(json!({ "a/b": [0, { "$text": 1 }] })), not_a_text("/a~1b/1"));
+        assert_eq!(plain(json!({ "~": { "$text": "x", "y": 1 } })), not_a_text("/~0"));
     }
 
     #[test]
