@@ -27,7 +27,7 @@ pub use figures::{Table, median, milliseconds, permille, rate, shown, spread};
 pub use load::{Load, Measured};
 pub use options::Options;
 pub use place::{Kind, Place, Places};
-pub use processor::own_processor_time;
+pub use processor::{own_processor_time, thread_time};
 pub use replica::{Replica, append_all};
 pub use requests::{LARGE, SMALL, mixed};
 pub use server::{Server, Staff};

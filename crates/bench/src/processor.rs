@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::time::{ClockId, clock_gettime};
 
 /// The clock in which Linux shows processor time, whatever the kernel ticks in.
 const TICKS_PER_SECOND: u32 = 100;
@@ -14,6 +15,14 @@ const TICKS_PER_SECOND: u32 = 100;
 /// When the system does not tell.
 pub fn own_processor_time() -> Result<Duration> {
     time_of("self")
+}
+
+/// Processor time of this thread so far, in user and kernel mode.
+///
+/// # Errors
+/// When the system's clock goes backwards.
+pub fn thread_time() -> Result<Duration> {
+    Ok(Duration::try_from(clock_gettime(ClockId::ThreadCPUTime))?)
 }
 
 /// The same of the process with this number.

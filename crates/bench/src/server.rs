@@ -106,6 +106,15 @@ impl Server {
         counts.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<u64>()?)).sum()
     }
 
+    /// Its first administrator. For a server on an empty database.
+    ///
+    /// # Errors
+    /// When the server was set up before.
+    pub fn administrator(&self) -> Result<Client> {
+        let token = self.bootstrap_token.as_deref().context("the server was set up before")?;
+        Ok(Client::new(&self.url(), token)?)
+    }
+
     /// Kills it, as a crash would.
     ///
     /// # Errors
@@ -122,8 +131,7 @@ impl Server {
     /// # Errors
     /// When the server refuses something.
     pub async fn furnish(&self) -> Result<Staff> {
-        let token = self.bootstrap_token.as_deref().context("the server was set up before")?;
-        let admin = Client::new(&self.url(), token)?;
+        let admin = self.administrator()?;
         admin.apply_catalog(&catalogue(), false).await?;
         let actor = |name: &str, kind: &str, owner: Option<&str>| RegisterActor {
             name: name.to_owned(),

@@ -65,12 +65,20 @@ impl Count {
         Self { changes: self.changes * left, failures: self.failures * left, as_of: self.as_of.max(at) }
     }
 
-    fn with(self, failed: bool) -> Self {
+    /// With one more, which counts in part when it was known some time ago.
+    fn with(self, failed: bool, counted: f64) -> Self {
         Self {
-            changes: self.changes + 1.0,
-            failures: self.failures + crate::number::indicator(failed),
+            changes: self.changes + counted,
+            failures: self.failures + counted * crate::number::indicator(failed),
             ..self
         }
+    }
+
+    /// With one that was known at `known_at`. One that is told late has faded since.
+    fn with_known(self, known_at: i64, failed: bool, half_life_seconds: f64) -> Self {
+        let faded = self.faded(known_at, half_life_seconds);
+        let passed = faded.as_of.saturating_sub(known_at).max(0) as f64;
+        faded.with(failed, (-passed / half_life_seconds).exp2())
     }
 }
 
@@ -113,8 +121,8 @@ impl Rates {
             self.waiting.pop();
             let half_life = self.settings.half_life_seconds;
             let count = self.counts.entry(name).or_default();
-            *count = count.faded(known_at, half_life).with(failed);
-            self.all = self.all.with(failed);
+            *count = count.with_known(known_at, failed, half_life);
+            self.all = self.all.with(failed, 1.0);
         }
         if self.counts.len() > NAMES_MAX {
             self.forget();

@@ -14,7 +14,7 @@ use domain::change::{Category, Content, Outcome};
 use domain::history::{ExternalId, HistoryEvent, PastChange, RecordDigest, SourceSystem};
 use domain::id::ServiceName;
 use domain::risk::{Age, History, Record};
-use store::{EventPlace, LOG_PAGE_EVENTS_MAX, Store, StoredEvent, StreamName, StreamSet};
+use store::{StoredEvent, StreamName};
 
 use crate::failure::Failure;
 use crate::record::decode;
@@ -22,9 +22,10 @@ use crate::record::decode;
 /// Most changes that are imported from all systems together.
 pub(crate) const IMPORTED_MAX: usize = 2_000_000;
 
-/// Streams of systems, and of their changes.
-const SYSTEM_PREFIX: &str = "history/";
-const CHANGE_PREFIX: &str = "imported/";
+/// Streams of systems.
+pub(crate) const SYSTEM_PREFIX: &str = "history/";
+/// Streams of their changes.
+pub(crate) const CHANGE_PREFIX: &str = "imported/";
 /// Stands in a stream's name before the digest of an id that would not fit there.
 const DIGEST_MARK: &str = "sha256:";
 const DAY_SECONDS: i64 = 86_400;
@@ -32,6 +33,8 @@ const DAY_SECONDS: i64 = 86_400;
 /// Changes of other systems.
 #[derive(Debug, Default)]
 pub(crate) struct Imported {
+    /// Whether the log has been read to its end.
+    is_read: bool,
     records: HashMap<Key, Entry>,
     systems: BTreeMap<SourceSystem, System>,
     services: Services,
@@ -119,25 +122,6 @@ pub(crate) fn is_history(stream: &StreamName) -> bool {
     stream.as_str().starts_with(SYSTEM_PREFIX) || stream.as_str().starts_with(CHANGE_PREFIX)
 }
 
-/// Folds all imported history, a page of events at a time.
-///
-/// # Errors
-/// When the store or the log fails.
-pub(crate) async fn load(store: &Store) -> Result<Imported, Failure> {
-    let mut imported = Imported::default();
-    for prefix in [SYSTEM_PREFIX, CHANGE_PREFIX] {
-        let streams = StreamSet::WithPrefix(prefix.to_owned());
-        let mut after = None;
-        loop {
-            let page = store.read_streams(&streams, after.as_ref(), LOG_PAGE_EVENTS_MAX).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(EventPlace::of(last));
-            page.into_iter().try_for_each(|stored| imported.apply(stored))?;
-        }
-    }
-    Ok(imported)
-}
-
 impl Imported {
     /// Takes an event in, unless it or a later one of its stream is known.
     ///
@@ -183,6 +167,11 @@ impl Imported {
         Some(Known { version: entry.version, digest: entry.digest })
     }
 
+    /// The log has been read to its end.
+    pub(crate) fn read(&mut self) {
+        self.is_read = true;
+    }
+
     /// How many changes have been imported.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
@@ -198,8 +187,10 @@ impl Imported {
         self.systems.iter().map(|(source, system)| (source, &system.summary))
     }
 
-    /// Adds how changes of other systems ended to the records that bear on a change, as of `at`.
+    /// Adds how changes of other systems ended to the records that bear on a change, as of `at`; says so when not all of
+    /// them have been read yet.
     pub(crate) fn add_to(&self, history: &mut History, content: &Content, at: Timestamp) {
+        history.is_incomplete |= !self.is_read;
         if let Some(days) = self.by_category.get(&content.category) {
             days.add_to(&mut history.category, at);
         }
@@ -375,6 +366,18 @@ mod tests {
         let stream = change_stream(&"shop.git".parse().unwrap(), &"1".parse().unwrap()).unwrap();
         let known = imported.find(&stream).unwrap();
         assert_eq!((known.version, known.digest), (2, change(Outcome::RolledBack, 11, 12).digest()));
+    }
+
+    #[test]
+    fn until_the_log_is_read_to_its_end_the_records_are_called_incomplete() {
+        let mut imported = Imported::default();
+        let content = fixture::Story::awaiting(domain::risk::Level::Medium, |_| {}).change().content.clone();
+        for is_incomplete in [true, false] {
+            let mut history = History::default();
+            imported.add_to(&mut history, &content, at(0));
+            assert_eq!(history.is_incomplete, is_incomplete);
+            imported.read();
+        }
     }
 
     #[test]

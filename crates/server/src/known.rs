@@ -208,6 +208,7 @@ impl Endings {
             category: of(self.by_category.get(&content.category)),
             services: services.map(|name| (name.clone(), of(self.by_service.get(name)))).collect(),
             requester: of(self.by_requester.get(requester)),
+            is_incomplete: false,
         }
     }
 }

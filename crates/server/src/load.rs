@@ -44,7 +44,7 @@ pub(crate) fn fold_incident(
     Ok(incident)
 }
 
-/// Folds everything that is kept in memory from the log.
+/// Folds everything that is kept in memory from the log, but for imported history, which is read later.
 ///
 /// # Errors
 /// When the store or the log fails.
@@ -71,7 +71,6 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
         registered.fold_into(&mut known)?;
     }
     cmdb(store, &mut known).await?;
-    known.imported = imported::load(store).await?;
     for closed in store.closed_changes().await? {
         known.endings.add(&Ending::of_row(closed));
     }

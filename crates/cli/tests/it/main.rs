@@ -11,6 +11,7 @@ mod approve;
 mod cmdb;
 mod create;
 mod demo;
+mod evaluate;
 mod failures;
 mod files;
 mod help;

@@ -94,7 +94,8 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let scope = Scope::of(content, facts.cmdb);
     let blast_radius = BlastRadius::of(&scope, content.evidence.churn, facts.cmdb);
     let estimate = estimate(routed_as, content, facts.history, facts.prediction);
-    let (factors, missing) = Factors::weigh(content, &scope, &blast_radius, &estimate);
+    let (factors, mut missing) = Factors::weigh(content, &scope, &blast_radius, &estimate);
+    missing.extend(facts.history.missing());
     let waterfall = waterfall(&factors);
     let raw_thousandths = waterfall.iter().map(|step| step.thousandths).sum();
     let score = clamp(raw_thousandths);

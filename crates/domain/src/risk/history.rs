@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::missing::{Fact, MissingFact};
 use crate::change::kind::words;
 use crate::id::ServiceName;
 
@@ -137,4 +138,14 @@ pub struct History {
     pub services: BTreeMap<ServiceName, Record>,
     /// All changes of its requester.
     pub requester: Record,
+    /// Whether some past changes are not read yet, so that they are in no record.
+    pub is_incomplete: bool,
+}
+
+impl History {
+    /// That some of the past is not in the records, when it is not.
+    pub(super) fn missing(&self) -> Option<MissingFact> {
+        let sentence = "past changes are not yet read: only what is read so far counts; have it assessed again in a moment";
+        self.is_incomplete.then(|| MissingFact::of_request(Fact::PastChanges, sentence))
+    }
 }

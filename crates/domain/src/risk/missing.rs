@@ -28,6 +28,8 @@ words!(
         Coverage = "coverage",
         /// How the tests ended.
         Tests = "tests",
+        /// The past, as far as it is not read yet.
+        PastChanges = "past_changes",
     }
 );
 

@@ -19,8 +19,8 @@ use domain::risk::{
 use crate::cmdb::fixture::{ci, day, described, said};
 use crate::cmdb::services::{landscape, service};
 use fixture::{
-    assess_new, churn, cis, coverage, empty, manual_kind, name, plan, rollback_plan, run, run_kind, services,
-    small_tested_change, specification_example, step,
+    assess_new, assess_with, churn, cis, coverage, empty, manual_kind, name, plan, rollback_plan, run,
+    run_kind, services, small_tested_change, specification_example, step,
 };
 
 /// One service of each tier, without dependencies.
@@ -146,6 +146,20 @@ fn bands_of_score_and_probability() {
 }
 
 #[test]
+fn as_long_as_the_past_is_not_read_nothing_is_low() {
+    let cmdb = one_of_each_tier();
+    let assessed = |is_incomplete| {
+        let history = History { is_incomplete, ..History::default() };
+        assess_with(&small_tested_change("t2"), &cmdb, &history)
+    };
+    assert_eq!(assessed(false).level, Level::Low);
+    let unread = assessed(true);
+    assert_eq!(unread.level, Level::Medium);
+    assert_eq!(facts(&unread), ["past_changes"]);
+    assert!(unread.missing[0].sentence.starts_with("past changes are not yet read"));
+}
+
+#[test]
 fn a_small_tested_automated_change_is_low_unless_it_reaches_tier_0() {
     let cmdb = one_of_each_tier();
     for service in ["t1", "t2", "t3"] {
@@ -215,7 +229,11 @@ fn each_missing_fact_is_named_and_forbids_low_risk() {
         (Fact::Coverage, |content| content.evidence.coverage = None),
         (Fact::Tests, |content| content.evidence.tests = None),
     ];
-    assert_eq!(edits.len(), Fact::ALL.len(), "every fact has its case");
+    assert_eq!(
+        edits.len() + 1,
+        Fact::ALL.len(),
+        "every fact has its case, and the past has a test of its own"
+    );
     for (fact, edit) in edits {
         let mut content = small_tested_change("t3");
         edit(&mut content);

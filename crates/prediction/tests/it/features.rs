@@ -82,6 +82,29 @@ prop_compose! {
     }
 }
 
+#[test]
+fn what_is_told_late_counts_as_if_it_had_been_told_in_time() {
+    let rate = |late: bool| {
+        let mut history = History::default();
+        let outcomes = [(0, true), (20, false)];
+        let tell = |history: &mut History, (day, failed)| {
+            history.learn(&submission(day, "ann", "cart"), Known { known_at: day * DAY_SECONDS, failed });
+        };
+        if late {
+            tell(&mut history, outcomes[1]);
+            cell(&mut history, &submission(40, "ann", "cart"), "requester_failure_rate");
+            tell(&mut history, outcomes[0]);
+        } else {
+            outcomes.into_iter().for_each(|outcome| tell(&mut history, outcome));
+        }
+        cell(&mut history, &submission(50, "ann", "cart"), "requester_failure_rate")
+    };
+    let (Cell::Number(late), Cell::Number(in_time)) = (rate(true), rate(false)) else {
+        panic!("a rate is a number")
+    };
+    assert!((late - in_time).abs() < 1e-12, "{late} is not {in_time}");
+}
+
 proptest! {
     #[test]
     fn later_changes_never_alter_earlier_rows(past in any_past(), cut in 0_usize..60) {

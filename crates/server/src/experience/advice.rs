@@ -26,8 +26,11 @@ pub(crate) struct Advice {
 }
 
 impl Experience {
-    /// What the past says of a change that is handed in now.
+    /// What the past says of a change that is handed in now; nothing before it has been read.
     pub(crate) fn advise(&self, submission: &Submission) -> Advice {
+        if !self.is_ready() {
+            return Advice::default();
+        }
         let champion = self.champion();
         if champion.is_none() && self.len() == 0 {
             return Advice::default();
@@ -45,7 +48,7 @@ impl Experience {
     /// What the model says of a change that is only supposed to be handed in, at a moment that may lie ahead of `now`.
     /// What will be known of the past by then nobody knows: the rates are those of now.
     pub(crate) fn foresee(&self, submission: &Submission, now: Timestamp) -> Option<Prediction> {
-        let champion = self.champion()?;
+        let champion = self.champion().filter(|_| self.is_ready())?;
         let mut cells = self.lock().cells(&Submission { at: now.as_second(), ..submission.clone() });
         for (name, ahead) in calendar(submission.at) {
             cells.iter_mut().filter(|(known, _)| known == name).for_each(|(_, cell)| *cell = ahead.clone());

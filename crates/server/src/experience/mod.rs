@@ -1,13 +1,15 @@
 //! What past changes teach: their rates, the ones that are alike, and the model that was trained on them.
 //!
-//! Read from the log when the server starts, in the background; an assessment waits for it. After that, every change
-//! that is closed and every one that is imported is taken in once it is written.
+//! Read from the log when the server starts, in the background. An assessment waits for it a moment; what cannot wait
+//! longer is assessed without the past, and says so. After that, every change that is closed and every one that is
+//! imported is taken in once it is written.
 //!
 //! Invariant: what is predicted for a change rests on what could be known when it was handed in, and nothing later.
 
 mod advice;
 mod background;
 mod past;
+mod reading;
 mod said;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -20,16 +22,20 @@ use jiff::SignedDuration;
 use prediction::similar::{Fingerprint, SimilarIndex, Subject};
 use prediction::{History, Known, Model, Stretch, Submission};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::{Duration, Instant};
 
 use said::SAID_MAX;
 
 pub(crate) use advice::{Advice, probability};
 pub(crate) use background::{Background, Progress};
 pub(crate) use past::{Past, WAITING_SECONDS, submission};
+pub(crate) use reading::read;
 pub(crate) use said::Said;
 
 /// Most past changes that a model is trained on, the latest ones. Rates and similar changes know older ones too.
 const TRAINED_ON_MAX: usize = 200_000;
+/// So long after the start of the server, assessments wait for the past.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What past changes teach.
 #[derive(Debug)]
@@ -37,6 +43,7 @@ pub(crate) struct Experience {
     inner: Mutex<Inner>,
     champion: RwLock<Option<Arc<Champion>>>,
     is_read: watch::Sender<bool>,
+    patient_until: Instant,
     training: Background<()>,
     /// How models would have done on the past.
     pub backtests: Background<Backtest>,
@@ -85,6 +92,7 @@ impl Default for Experience {
             inner: Mutex::default(),
             champion: RwLock::default(),
             is_read: watch::Sender::new(false),
+            patient_until: Instant::now() + PATIENCE,
             training: Background::default(),
             backtests: Background::default(),
             whole_past: Semaphore::new(1),
@@ -93,11 +101,16 @@ impl Default for Experience {
 }
 
 impl Experience {
-    /// Waits until the past has been read.
-    pub(crate) async fn ready(&self) {
+    /// Waits until the past has been read, however long it is.
+    pub(crate) async fn whole(&self) {
         // The sender lives as long as this.
         let mut is_read = self.is_read.subscribe();
         let _read = is_read.wait_for(|is_read| *is_read).await;
+    }
+
+    /// Waits until the past has been read, or the server has been up for a moment.
+    pub(crate) async fn ready(&self) {
+        let _late = tokio::time::timeout_at(self.patient_until, self.whole()).await;
     }
 
     /// Whether the past has been read.

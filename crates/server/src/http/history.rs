@@ -28,6 +28,7 @@ async fn show_history(
     Authenticated(caller): Authenticated,
 ) -> Result<Json<HistorySummary>, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    app.experience.ready().await;
     Ok(Json(view::history(&app.known().imported)))
 }
 

@@ -79,7 +79,7 @@ pub(crate) async fn begin(app: &SharedApp, caller: &Caller, origins: Option<u32>
 }
 
 async fn tested(app: &SharedApp, origins: usize) -> Result<Backtest, BacktestError> {
-    app.experience.ready().await;
+    app.experience.whole().await;
     let at = app.clock.now();
     let past = app.experience.past();
     let known: Vec<_> = past.into_iter().filter(|(_, known)| known.known_at <= at.as_second()).collect();

@@ -46,7 +46,7 @@ pub(crate) enum NothingToSay {
 /// When policy refuses, or the store fails.
 pub(crate) async fn drift(app: &SharedApp, caller: &Caller) -> Result<Drift, Failure> {
     ask::about(app, caller, Action::Read, &Resource::System)?;
-    app.experience.ready().await;
+    app.experience.whole().await;
     let (models, _) = app.experience.models();
     let Some(model) = models.champion() else {
         return Ok(Drift { model: None, held: Err(NothingToSay::NoModel) });

@@ -47,6 +47,10 @@ pub(crate) async fn import(
 ) -> Result<Counts, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
+        shared.experience.ready().await;
+        if !shared.experience.is_ready() {
+            return Err(Failure::Overloaded("past changes are still being read: import more in a moment"));
+        }
         let mut caller = caller;
         for _ in 0..ATTEMPTS_MAX {
             match attempt(&shared, &caller, &import, dry_run).await {

@@ -59,7 +59,7 @@ pub(crate) async fn kpis(app: &SharedApp, caller: &Caller, query: KpiQuery) -> R
             FieldError::new("until", "the end is not after the start: expected a later instant").into()
         );
     }
-    app.experience.ready().await;
+    app.experience.whole().await;
     let shared = app.clone();
     let counting = tokio::task::spawn_blocking(move || counted(&shared, &query));
     counting.await.map_err(|error| Failure::Internal(error.to_string()))

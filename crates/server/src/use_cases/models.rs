@@ -108,7 +108,7 @@ pub(crate) async fn train(app: &SharedApp, caller: &Caller) -> Result<(), Failur
 }
 
 async fn trained(app: &SharedApp, caller: &Caller) -> Result<(), TrainingError> {
-    app.experience.ready().await;
+    app.experience.whole().await;
     let now = app.clock.now();
     let past: Vec<_> =
         app.experience.past().into_iter().filter(|(_, known)| known.known_at <= now.as_second()).collect();
@@ -347,6 +347,9 @@ mod tests {
         experience.add(past(3_000));
         experience.add(past(3_000));
         assert_eq!(experience.len(), 3_000, "what is told twice counts once");
+        let early = asked(&experience, "cart").1;
+        assert_eq!(early, [], "what is not read to its end says nothing");
+        experience.read();
         assert_eq!(asked(&experience, "cart").0, None, "no model is asked yet");
         let learned = learn(&experience.past(), None).unwrap();
         assert_eq!(learned.verdict, Verdict::First);

@@ -116,6 +116,7 @@ fn contributions_name_each_record() {
         category: recent(100, 5),
         services: [(name("shop"), recent(4, 2))].into(),
         requester: recent(7, 0),
+        is_incomplete: false,
     };
     let lines: Vec<_> = assessed(&history)
         .factors

@@ -112,6 +112,7 @@ fn any_history() -> impl Strategy<Value = History> {
             category,
             services: [(name("s0"), service)].into(),
             requester,
+            is_incomplete: false,
         },
     )
 }
