@@ -86,7 +86,7 @@ pub struct History {
 }
 
 /// What rates are kept of.
-const RATED: [&str; 6] = ["requester", "service", "ci", "file", "category", "requester_on_service"];
+const RATED: [&str; 5] = ["requester", "service", "ci", "file", "category"];
 
 /// Changes must be handed in by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -207,18 +207,8 @@ impl History {
     fn names(&mut self, change: &Submission) -> [Vec<usize>; RATED.len()] {
         let one = std::slice::from_ref;
         let files: Vec<String> = change.files.iter().map(|(path, _)| path.clone()).collect();
-        let on_service = |service: &String| format!("{} on {service}", change.requester);
-        let is_asked_by_name = !change.requester.is_empty();
-        let on_services: Vec<String> =
-            change.services.iter().filter(|_| is_asked_by_name).map(on_service).collect();
-        let named: [&[String]; RATED.len()] = [
-            one(&change.requester),
-            &change.services,
-            &change.cis,
-            &files,
-            one(&change.category),
-            &on_services,
-        ];
+        let named: [&[String]; RATED.len()] =
+            [one(&change.requester), &change.services, &change.cis, &files, one(&change.category)];
         let mut kind = 0;
         named.map(|names| {
             kind += 1;

@@ -42,9 +42,6 @@ fn facts_are_those_computed_by_hand() {
         assert_eq!(cell(&mut history, &change, name), Cell::Number(expected), "{name}");
     }
     assert_eq!(cell(&mut history, &change, "tests_passed"), Cell::Missing);
-    assert_eq!(cell(&mut history, &change, "requester_on_service_failure_rate"), Cell::Number(0.02));
-    let by_nobody = Submission { requester: String::new(), ..change.clone() };
-    assert_eq!(cell(&mut history, &by_nobody, "requester_on_service_failure_rate"), Cell::Missing);
     assert_eq!(cell(&mut history, &change, "ci_failure_rate"), Cell::Missing);
 }
 
