@@ -10,6 +10,7 @@ have_package() {
     git) command -v git ;;
     libc6-dev) compgen -G '/usr/include/stdlib.h' ;;
     postgresql) command -v postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' ;;
+    prometheus) command -v prometheus ;;
     shellcheck) command -v shellcheck ;;
     *) echo "unknown package \`$1\`: add it to scripts/lib/packages.sh" >&2 && exit 2 ;;
   esac >/dev/null

@@ -153,6 +153,7 @@ impl Landscape {
                 history: &history,
                 prediction: None,
                 similar: &[],
+                circumstances: &domain::risk::Circumstances::default(),
                 covered_by_model: false,
             };
             let began = Instant::now();

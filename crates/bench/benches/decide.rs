@@ -81,6 +81,7 @@ impl Subject {
             history: &History::default(),
             prediction: None,
             similar: &[],
+            circumstances: &domain::risk::Circumstances::default(),
             covered_by_model: false,
         };
         let resource = Resource::Change(Box::new(change(&content, &assess(&facts))?));
@@ -105,6 +106,7 @@ impl Subject {
             history: &history,
             prediction: None,
             similar: &[],
+            circumstances: &domain::risk::Circumstances::default(),
             covered_by_model: false,
         })
     }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::around::Health;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::experience::Experience;
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub tasks: TaskTracker,
     /// How far what other servers write is known.
     pub followed: Followed,
+    /// How healthy the system is.
+    pub health: Health,
     /// What past changes teach.
     pub experience: Experience,
     /// Held by the one registration that is under way: all of them write to one stream, and need not race for it here.
@@ -84,12 +87,14 @@ pub(crate) struct Parts {
     pub followed: Followed,
     /// Where notifications go.
     pub sender: Option<adapters::notify::Webhook>,
+    /// How healthy the system is.
+    pub health: Health,
 }
 
 impl App {
     /// Puts the parts together.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, policies, verifier_key, known, followed, sender } = parts;
+        let Parts { config, clock, store, policies, verifier_key, known, followed, sender, health } = parts;
         let seats = Semaphore::new(config.limits.concurrent_requests);
         Self {
             config,
@@ -104,6 +109,7 @@ impl App {
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
             followed,
+            health,
             experience: Experience::default(),
             known: RwLock::new(known),
             change_numbers: Numbers::default(),

@@ -5,12 +5,15 @@ use domain::change::Change;
 use domain::risk::{Assessment, AssessmentFacts, assess};
 use prediction::Submission;
 
+use crate::app::App;
+use crate::around::circumstances;
 use crate::experience::{Advice, submission};
 use crate::known::Known;
 
 /// Assesses a change that is handed in at `at`, with what past changes say of it. They are asked about what a first
 /// assessment found out of the change's reach.
 pub(crate) fn assess_change(
+    app: &App,
     known: &Known,
     change: &Change,
     at: Timestamp,
@@ -18,12 +21,14 @@ pub(crate) fn assess_change(
 ) -> Assessment {
     let mut history = known.endings.history(change, at);
     known.imported.add_to(&mut history, &change.content, at);
+    let circumstances = circumstances(app, known, &change.content, at);
     let facts = AssessmentFacts {
         content: &change.content,
         cmdb: &known.cmdb,
         history: &history,
         prediction: None,
         similar: &[],
+        circumstances: &circumstances,
         covered_by_model: false,
     };
     let assessment = assess(&facts);

@@ -74,11 +74,15 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     append.outbox = outbox;
     append.idempotency = extras.idempotency;
     append.consume_timer = extras.consume_timer;
+    let told = incident.as_ref().map(|part| part.incident.clone());
     if let Some(part) = incident {
         append.streams.push(part.stream);
         append.projections.push(project::incident(&part.incident));
     }
     let appended = app.append(append).await?;
+    if let Some(incident) = &told {
+        app.known_mut().incidents.put(incident, &work.change.content);
+    }
     work.committed_at(appended.indexes.start);
     app.metrics.committed(&work.trail, appended.indexes);
     let has_closed = work.trail.last().is_some_and(|last| matches!(last.event, ChangeEvent::Closed { .. }));

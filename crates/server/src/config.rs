@@ -38,6 +38,8 @@ pub struct Config {
     pub approvals: ApprovalSettings,
     /// Where notifications are sent.
     pub notify: Notify,
+    /// How healthy the system is, as assessments see it.
+    pub health: Health,
     /// Leases of runners.
     pub lease: Lease,
     /// Bounds on what one server takes on.
@@ -74,6 +76,52 @@ pub struct Notify {
     pub allow_private_network: bool,
 }
 
+/// How healthy the system is: queries that are asked in the background. An assessment takes the last answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// Address of a Prometheus; none when absent.
+    pub prometheus: Option<String>,
+    /// Whether it may lie in a private network.
+    pub allow_private_network: bool,
+    /// Time from one round of queries to the next, in seconds, 5 to 3600. An answer older than three of them is none.
+    #[serde(deserialize_with = "between::<_, _, 5, 3_600>")]
+    pub interval_seconds: u64,
+    /// Longest time for one answer, in seconds, 1 to 30.
+    #[serde(deserialize_with = "between::<_, _, 1, 30>")]
+    pub timeout_seconds: u64,
+    /// What is asked.
+    pub signals: Vec<Signal>,
+}
+
+/// A query, and which values of it are healthy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signal {
+    /// What it is called in assessments.
+    pub name: String,
+    /// The query, of one number.
+    pub query: String,
+    /// The greatest healthy value. Exactly one of the two is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_at_most: Option<f64>,
+    /// The least healthy value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_at_least: Option<f64>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            prometheus: None,
+            allow_private_network: false,
+            interval_seconds: 30,
+            timeout_seconds: 5,
+            signals: Vec::new(),
+        }
+    }
+}
+
 /// Bounds on what one server takes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -106,6 +154,7 @@ impl Default for Config {
             policies: None,
             approvals: ApprovalSettings::default(),
             notify: Notify::default(),
+            health: Health::default(),
             lease: Lease::default(),
             limits: Limits::default(),
         }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::history::HistoryEvent;
-use domain::id::ChangeId;
+use domain::id::{ChangeId, IncidentId};
 use store::StoredEvent;
 
 use crate::app::App;
@@ -109,6 +109,14 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
         "history" | "imported" => {
             app.known_mut().imported.apply(event.clone())?;
             app.experience.add(Past::told_by(&decode::<HistoryEvent>(event.clone())?.event));
+            Ok(())
+        }
+        "incident" => {
+            let id: IncidentId =
+                name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
+            let incident = load::incident(app, id).await?;
+            let (change, _) = work::load(app, incident.change).await?;
+            app.known_mut().incidents.put(&incident, &change.content);
             Ok(())
         }
         "change" if is_end => {

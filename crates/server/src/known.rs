@@ -14,6 +14,7 @@ use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::risk::{Age, History, Record};
 use store::ClosedChange;
 
+use crate::around::Incidents;
 use crate::failure::Failure;
 use crate::imported::Imported;
 use crate::record::Recorded;
@@ -37,6 +38,8 @@ pub(crate) struct Known {
     pub endings: Endings,
     /// How changes of other systems have ended.
     pub imported: Imported,
+    /// Incidents of the last days.
+    pub incidents: Incidents,
 }
 
 impl Known {

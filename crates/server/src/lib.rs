@@ -7,6 +7,7 @@
 //! one append; a handler or loop writes nothing by itself.
 
 mod app;
+mod around;
 mod ask;
 mod assessing;
 mod caller;
@@ -34,7 +35,7 @@ mod work;
 mod workers;
 
 pub use clock::Clock;
-pub use config::{Config, LISTEN_DEFAULT, Lease, Limits, Notify};
+pub use config::{Config, Health, LISTEN_DEFAULT, Lease, Limits, Notify, Signal};
 pub use failure::Failure;
 pub use http::openapi;
 pub use serve::{Running, StartError, start, start_with_clock, store_config};

@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::actor::{ActorEvent, DirectoryEvent};
+use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::id::{ActorId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
-use store::{EventPlace, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX, Store, StoredEvent, StreamName, StreamSet};
+use store::{
+    EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX, Store, StoredEvent, StreamName,
+    StreamSet,
+};
 
 use crate::app::App;
+use crate::around::INCIDENTS_LOADED_MAX;
 use crate::failure::Failure;
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
-use crate::record::{Recorded, decode};
-use crate::work::{actor_stream, cmdb_stream};
+use crate::record::{Recordable, Recorded, decode};
+use crate::work::{self, actor_stream, cmdb_stream};
 
 /// Edits of the CMDB read at once.
 const EDITS_PAGE: usize = 64;
@@ -74,7 +79,38 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
     for closed in store.closed_changes().await? {
         known.endings.add(&Ending::of_row(closed));
     }
+    incidents(store, &mut known).await?;
     Ok(known)
+}
+
+/// The latest incidents, the newest first, so that one beyond the last few days changes nothing.
+async fn incidents(store: &Store, known: &mut Known) -> Result<(), Failure> {
+    let mut after = None;
+    let mut read = 0;
+    while read < INCIDENTS_LOADED_MAX {
+        let page = store.list_incidents(IncidentQuery { after, ..IncidentQuery::default() }).await?;
+        for row in &page.rows {
+            let trail = stored_trail::<IncidentEvent>(store, &StreamName::incident(row.incident_id)).await?;
+            let incident = fold_incident(row.incident_id, &trail)?;
+            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await?;
+            let change = work::fold(row.change_id, &trail)?;
+            if let Some((incident, change)) = incident.zip(change) {
+                known.incidents.put(&incident, &change.content);
+            }
+        }
+        read += page.rows.len();
+        let Some(next) = page.next else { break };
+        after = Some(next);
+    }
+    Ok(())
+}
+
+async fn stored_trail<E: Recordable>(
+    store: &Store,
+    stream: &StreamName,
+) -> Result<Vec<Recorded<E>>, Failure> {
+    let stored = store.read_stream(stream, 1).await?;
+    Ok(stored.into_iter().map(decode).collect::<Result<_, _>>()?)
 }
 
 /// A registration, as the log has it.

@@ -22,6 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::app::{App, Parts, SharedApp};
+use crate::around::Health;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -58,6 +59,9 @@ pub enum StartError {
     /// The webhook.
     #[error("`notify.webhook`: {0}")]
     Webhook(String),
+    /// The queries of the system's health.
+    #[error("{0}")]
+    Health(String),
     /// The address.
     #[error("cannot listen on {address}: choose another with `--listen`")]
     Listen {
@@ -142,6 +146,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, StartError> {
     let policies = policies(config.policies.as_deref())?;
     let sender = crate::notify::channel(&config.notify).map_err(StartError::Webhook)?;
+    let health = Health::new(&config.health).map_err(StartError::Health)?;
     let store_config = store_config(&config)?;
     let verifier_key = verifier_key(&store_config.signing_key);
     let listener = TcpListener::bind(config.listen).await;
@@ -156,7 +161,7 @@ pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, S
         Location::Folder(_) => Followed::default(),
         Location::Url(_) => Followed::from(size),
     };
-    let parts = Parts { config, clock, store, policies, verifier_key, known, followed, sender };
+    let parts = Parts { config, clock, store, policies, verifier_key, known, followed, sender, health };
     let app = Arc::new(App::new(parts));
     let bootstrap = actors::bootstrap(&app).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
     let serving = app.clone();

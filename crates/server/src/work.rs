@@ -167,7 +167,7 @@ impl ChangeWork {
     /// When policy or the life of the change refuses.
     pub(crate) fn assess_and_route(&mut self, app: &App, known: &Known) -> Result<(), Failure> {
         let assessment =
-            assess_change(known, &self.change, self.now, |submission| app.experience.advise(submission));
+            assess_change(app, known, &self.change, self.now, |submission| app.experience.advise(submission));
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;
         // All the questions are about the same facts: recording the assessment, which they are told, changes none.

@@ -3,6 +3,8 @@
 //! To add a source: its file here, its arm in [`probe`], its variant in `domain::plan::Probe`, its rows in the table
 //! below and in `tests/it/metrics.rs`. Nothing is ever `pass` without an answer.
 //!
+//! [`Prometheus`] gives a number, which whoever asks compares with a threshold.
+//!
 //! | source | what happened | verdict |
 //! | --- | --- | --- |
 //! | http | an answer with an expected status, in time | pass |
@@ -17,6 +19,7 @@
 
 mod command;
 mod http;
+mod prometheus;
 
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +27,8 @@ use std::time::Duration;
 use domain::plan::Probe;
 use domain::rollback::Verdict;
 use tokio_util::sync::CancellationToken;
+
+pub use prometheus::{Prometheus, PrometheusError, QUERY_BYTES_MAX};
 
 use crate::execute::ExecutionContext;
 

@@ -116,6 +116,26 @@ const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "health",
+        keys: &[
+            optional(
+                "prometheus",
+                "Address of a Prometheus that is asked how healthy the system is.",
+                "http://prometheus:9090",
+            ),
+            key("allow_private_network", "Whether it may lie in a private network."),
+            key(
+                "interval_seconds",
+                "Time from one round of queries to the next, in seconds. An answer older than three of them is none.",
+            ),
+            key("timeout_seconds", "Longest time for one answer, in seconds."),
+            key(
+                "signals",
+                "What is asked: a list of { name, query, healthy_at_most or healthy_at_least }, at most 20.",
+            ),
+        ],
+    },
+    Section {
         name: "lease",
         keys: &[
             key("seconds", "How long a runner's lease lives without a heartbeat, in seconds."),
@@ -231,6 +251,13 @@ mod tests {
             ..Config::default()
         };
         config.notify.webhook = Some("https://chat.example".to_owned());
+        config.health.prometheus = Some("http://prometheus:9090".to_owned());
+        config.health.signals = vec![server::Signal {
+            name: "errors".to_owned(),
+            query: "sum(rate(errors_total[5m]))".to_owned(),
+            healthy_at_most: Some(0.5),
+            healthy_at_least: None,
+        }];
         config
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::blast_radius::BlastRadius;
+use super::circumstances::Circumstances;
 use super::counted;
 use super::factors::{Factors, worst};
 use super::finding::{Finding, findings};
@@ -34,6 +35,8 @@ pub struct AssessmentFacts<'a> {
     pub prediction: Option<&'a Prediction>,
     /// Past changes like it, the most alike first.
     pub similar: &'a [SimilarChange],
+    /// What is wrong around the change.
+    pub circumstances: &'a Circumstances,
     /// Whether a standard change model covers the request. A standard change that none covers is a normal one.
     pub covered_by_model: bool,
 }
@@ -70,6 +73,9 @@ pub struct Assessment {
     /// Past changes like it, the most alike first; at most [`SIMILAR_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub similar: Vec<SimilarChange>,
+    /// What was wrong around the change when it was assessed.
+    #[serde(default, skip_serializing_if = "Circumstances::is_none")]
+    pub circumstances: Circumstances,
     /// Facts that are missing, and the cautious values that took their places.
     pub missing: Vec<MissingFact>,
     /// The tests that must have passed.
@@ -94,7 +100,8 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let scope = Scope::of(content, facts.cmdb);
     let blast_radius = BlastRadius::of(&scope, content.evidence.churn, facts.cmdb);
     let estimate = estimate(routed_as, content, facts.history, facts.prediction);
-    let (factors, mut missing) = Factors::weigh(content, &scope, &blast_radius, &estimate);
+    let (factors, mut missing) =
+        Factors::weigh(content, &scope, &blast_radius, &estimate, facts.circumstances);
     missing.extend(facts.history.missing());
     let waterfall = waterfall(&factors);
     let raw_thousandths = waterfall.iter().map(|step| step.thousandths).sum();
@@ -126,6 +133,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
         compliance: scope.reach.compliance().cloned().collect(),
         failure: estimate.failure,
         similar: facts.similar.iter().take(SIMILAR_MAX).cloned().collect(),
+        circumstances: facts.circumstances.clone(),
         missing,
         testing,
         rollback,

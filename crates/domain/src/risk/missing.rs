@@ -30,6 +30,8 @@ words!(
         Tests = "tests",
         /// The past, as far as it is not read yet.
         PastChanges = "past_changes",
+        /// How healthy the system is.
+        SystemHealth = "system_health",
     }
 );
 

@@ -10,6 +10,7 @@
 mod assessment;
 mod beta;
 mod blast_radius;
+mod circumstances;
 mod factors;
 mod finding;
 mod history;
@@ -26,6 +27,10 @@ pub mod what_if;
 
 pub use assessment::{Assessment, AssessmentFacts, assess};
 pub use blast_radius::{BlastClass, BlastRadius, Hop, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
+pub use circumstances::{
+    ActiveAlert, ActiveAlerts, CIRCUMSTANCES_NAMED_MAX, Circumstances, HealthReading, HealthState,
+    INCIDENT_WINDOW_DAYS, RecentIncidents,
+};
 pub use factors::{Contribution, FactorValue, Factors, has_way_back};
 pub use finding::{Finding, FindingRule};
 pub use history::{Age, Count, History, Record};

@@ -6,7 +6,7 @@ use domain::change::{Change, ChangedFiles, Evidence, Outcome, State};
 use domain::history::{
     ChangedBy, ExternalId, FILES_MAX, HistoryEvent, PastChange, RequesterKey, SourceSystem,
 };
-use domain::risk::{Assessment, Factors};
+use domain::risk::{Assessment, Circumstances, Factors, HealthState};
 use prediction::{Known, Submission};
 
 use super::Said;
@@ -129,10 +129,19 @@ pub(crate) fn submission(
         by_agent: kind == Some(ActorKind::Agent),
         is_fix: evidence.is_fix,
         is_revert: evidence.is_revert,
+        system_health_permille: health(&assessment.circumstances),
+        recent_incidents: Some(assessment.circumstances.incidents.anywhere),
         title: content.title.as_str().to_owned(),
         description: content.description.as_ref().map_or_else(String::new, |text| text.as_str().to_owned()),
         ..Submission::default()
     }
+}
+
+/// The share of queries that say that the system is healthy; nothing where none is asked.
+fn health(circumstances: &Circumstances) -> Option<u16> {
+    let readings = &circumstances.health;
+    let healthy = readings.iter().filter(|reading| reading.state == HealthState::Healthy).count();
+    u16::try_from((healthy * 1_000).checked_div(readings.len())?).ok()
 }
 
 /// As many files as imported changes name, so that what is learned from those holds for ours.

@@ -64,5 +64,6 @@ async fn attempt(
     let mut append = single(part, actor_guard(caller)?.into_iter().collect());
     append.projections.push(project::incident(&incident));
     app.append(append).await?;
+    app.known_mut().incidents.moved(&incident);
     Ok(incident)
 }

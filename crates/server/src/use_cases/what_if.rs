@@ -201,7 +201,7 @@ impl View<'_> {
             similar: Vec::new(),
         };
         // Held for this assessment only, so that nobody waits for the whole search.
-        let assessment = assess_change(&self.app.known(), &change, at, foresee);
+        let assessment = assess_change(self.app, &self.app.known(), &change, at, foresee);
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let case = ask::case(self.app, &Caller::System, &change, &self.parties, particulars, at);
         let permitted = matches!(case.decide(Action::PreApprove, Context::default()), Answer::Allowed { .. });

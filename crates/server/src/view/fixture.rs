@@ -278,6 +278,7 @@ fn assessed(content: &Content, level: Level) -> Assessment {
         history: &history,
         prediction: None,
         similar: &[],
+        circumstances: &domain::risk::Circumstances::default(),
         covered_by_model: false,
     };
     let score = match level {

@@ -3,6 +3,7 @@
 //! To add one: a file here with an `async fn turn(&SharedApp) -> Result<(), Failure>`, and its line in [`ALL`].
 
 mod follow;
+mod health;
 mod housekeeping;
 mod learn;
 mod leases;
@@ -57,6 +58,7 @@ const ALL: &[Worker] = &[
         tick: HOUR,
         turn: |app| Box::pin(housekeeping::turn(app)),
     },
+    Worker { name: "health", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(health::turn(app)) },
     Worker { name: "learn", wake: Wake::Nothing, tick: MINUTE, turn: |app| Box::pin(learn::turn(app)) },
     Worker {
         name: "follow",

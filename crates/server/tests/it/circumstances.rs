@@ -1,14 +1,19 @@
 //! What is known to be wrong when a change is handed in, and how it raises the assessment.
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use server::Signal;
+use testkit::PrivatePrometheus;
 
-use crate::harness::{Database, on_both_databases, small, text};
+use crate::harness::{Database, TestApp, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::runner::Runner;
-use crate::team::{approved, in_steps, team, validate};
+use crate::team::{approved, in_steps, team, team_with, validate};
 
+on_sqlite!(the_health_of_the_system_is_known_as_of_submission,);
 on_both_databases!(
+    recent_incidents_of_what_is_changed_count,
     findings_are_recorded_raise_the_risk_and_are_bound_to_the_approval,
     files_of_our_own_changes_are_learned_from,
 );
@@ -117,6 +122,108 @@ async fn files_of_our_own_changes_are_learned_from(database: Database) -> Result
     app.revive().await?;
     let ann = app.token("ann", &["request", "read"]).await?;
     ensure!(alike(&ann.create(&same).await?), "the file is known after a restart");
+    app.verified().await?;
+    app.stop().await
+}
+
+async fn recent_incidents_of_what_is_changed_count(database: Database) -> Result<()> {
+    let (mut app, ann, lead) = team(database).await?;
+    let one = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
+    assert_eq!(parts(&ann.create(&small("greeter")).await?, "incidents_elsewhere").len(), 0);
+    let id = approved(&ann, &lead, &one).await?;
+    let mut runner = Runner::start(&ann, &id, true).await?;
+    runner.work(|_| false).await?;
+    runner.finish().await?;
+    let failed = validate(&ann, &id, false).await?;
+    let incident = text(&failed["incidents"][0]).to_owned();
+
+    let said = |change: &Value, source: &str| -> Vec<String> {
+        parts(change, source).into_iter().map(|part| text(&part["sentence"]).to_owned()).collect()
+    };
+    let open = format!("incidents of what is changed in the last 30 days: 1, not resolved: 1 ({incident})");
+    let here = ann.create(&one).await?;
+    assert_eq!(said(&here, "recent_incidents"), std::slice::from_ref(&open));
+    assert_eq!(parts(&here, "recent_incidents")[0]["value"], json!(1.0));
+    let elsewhere = ann.create(&small("greeter")).await?;
+    assert_eq!(said(&elsewhere, "recent_incidents"), Vec::<String>::new());
+    assert_eq!(
+        said(&elsewhere, "incidents_elsewhere"),
+        ["incidents of anything else in the last 30 days: 1"]
+    );
+    // The same is read from the log.
+    app.halt().await?;
+    app.revive().await?;
+    let ann = app.token("ann", &["request", "read"]).await?;
+    assert_eq!(said(&ann.create(&one).await?, "recent_incidents"), [open]);
+    let resolve = Ask::new("PATCH", &format!("/api/v1/incidents/{incident}"));
+    let lead = app.token("lead", &["implement"]).await?;
+    lead.send(resolve.json(&json!({ "state": "resolved" }))).await?.good()?;
+    let resolved = ann.create(&one).await?;
+    ensure!(said(&resolved, "recent_incidents")[0].contains("1, not resolved: 0"), "{resolved}");
+    app.verified().await?;
+    app.stop().await
+}
+
+/// The change as it is assessed once the health of the system says so.
+async fn once_health_says(app: &TestApp, words: &str) -> Result<Value> {
+    let ann = app.token("ann", &["request", "read"]).await?;
+    eventually(&format!("health that says `{words}`"), async || {
+        let change = ann.create(&small("greeter")).await?;
+        let says = parts(&change, "system_health").iter().any(|part| text(&part["sentence"]).contains(words));
+        Ok(says.then_some(change))
+    })
+    .await
+}
+
+async fn the_health_of_the_system_is_known_as_of_submission(database: Database) -> Result<()> {
+    let prometheus = PrivatePrometheus::start()?;
+    let signal = |name: &str, query: &str, most: Option<f64>, least: Option<f64>| Signal {
+        name: name.to_owned(),
+        query: query.to_owned(),
+        healthy_at_most: most,
+        healthy_at_least: least,
+    };
+    let url = prometheus.url();
+    let (app, _, _) = team_with(database, move |config| {
+        config.health.prometheus = Some(url);
+        config.health.allow_private_network = true;
+        config.health.interval_seconds = 5;
+        config.health.signals = vec![
+            signal("errors", "vector(0.25)", Some(0.5), None),
+            signal("replicas", "scalar(vector(2))", None, Some(3.0)),
+            signal("lost", "up", Some(1.0), None),
+            signal("nan", "vector(0) / 0", Some(1.0), None),
+            signal("infinite", "vector(1) / 0", Some(1.0), None),
+            signal(
+                "several",
+                "vector(1) or label_replace(vector(2), \"a\", \"b\", \"\", \"\")",
+                Some(1.0),
+                None,
+            ),
+            signal("broken", "sum(", Some(1.0), None),
+        ];
+    })
+    .await?;
+    let change = once_health_says(&app, "`errors` is healthy").await?;
+    let readings: Vec<_> = parts(&change, "system_health")
+        .into_iter()
+        .map(|part| {
+            let sentence = text(&part["sentence"]);
+            let (sentence, _) = sentence.split_once(", read at 2026-").unwrap_or((sentence, ""));
+            format!("{} {sentence}", part["value"])
+        })
+        .collect();
+    insta::assert_snapshot!(readings.join("\n"));
+    assert_eq!((text(&change["state"]), text(&change["risk"]["level"])), ("awaiting_approval", "medium"));
+    let missing = change["risk"]["missing"].to_string();
+    ensure!(missing.contains("the health of the system is not known by 5 queries"), "{missing}");
+
+    // An answer that is too old is none, and neither is one that does not come.
+    app.pass(SignedDuration::from_secs(16));
+    once_health_says(&app, "`errors` is unknown: the last answer is older than 3 intervals").await?;
+    once_health_says(&app, "`errors` is healthy").await?;
+    drop(prometheus);
+    once_health_says(&app, "`errors` is unknown: `127.0.0.1` could not be reached").await?;
     app.verified().await?;
     app.stop().await
 }

@@ -5,6 +5,7 @@
 //! `tests/it/risk.rs` then shows what it changes.
 
 mod automation;
+mod circumstances;
 mod complexity;
 mod findings;
 mod impact;
@@ -17,6 +18,7 @@ pub(super) use findings::{broken, summary, worst};
 use serde::{Deserialize, Serialize};
 
 use super::blast_radius::BlastRadius;
+use super::circumstances::Circumstances;
 use super::in_range;
 use super::missing::MissingFact;
 use super::probability::Estimate;
@@ -102,6 +104,7 @@ impl Factors {
         scope: &Scope<'_>,
         blast_radius: &BlastRadius,
         estimate: &Estimate,
+        circumstances: &Circumstances,
     ) -> (Self, Vec<MissingFact>) {
         let mut missing = Vec::new();
         let mut take = |weighed: Weighed| {
@@ -110,7 +113,7 @@ impl Factors {
         };
         let factors = Self {
             impact: take(impact::weigh(content, scope, blast_radius)),
-            probability: take(probability::weigh(content, estimate)),
+            probability: take(probability::weigh(content, estimate, circumstances)),
             complexity: take(complexity::weigh(content, scope)),
             testing_coverage: take(testing::weigh(&content.evidence)),
             automation_level: take(automation::weigh(content)),

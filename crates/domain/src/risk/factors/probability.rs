@@ -1,15 +1,17 @@
 //! Probability: ten times the square root of the probability of failure, so that everyday probabilities spread over
-//! the scale: 1 % is 1, 4 % is 2, 25 % is 5; and on top of it what is known to be wrong with what is rolled out.
+//! the scale: 1 % is 1, 4 % is 2, 25 % is 5; and on top of it what is known to be wrong, with what is rolled out and around
+//! it.
 //!
 //! The probability itself is what past changes say; it stays as it was calibrated. What speaks against this change in
 //! particular raises the factor only, so that nothing known is ever averaged away.
 
-use super::{Contribution, FactorValue, Weighed, findings};
+use super::{Contribution, FactorValue, Weighed, circumstances, findings};
 use crate::change::Content;
 use crate::number::Probability;
+use crate::risk::circumstances::Circumstances;
 use crate::risk::probability::Estimate;
 
-pub(super) fn weigh(content: &Content, estimate: &Estimate) -> Weighed {
+pub(super) fn weigh(content: &Content, estimate: &Estimate, around: &Circumstances) -> Weighed {
     let mut before = 0;
     let mut contributions = Vec::new();
     for stage in &estimate.stages {
@@ -18,7 +20,9 @@ pub(super) fn weigh(content: &Content, estimate: &Estimate) -> Weighed {
         before = tenths;
     }
     contributions.extend(findings::contributions(&content.evidence));
-    Weighed { factor: FactorValue::of(contributions), missing: Vec::new() }
+    contributions.extend(circumstances::contributions(around));
+    let missing = circumstances::missing(around).into_iter().collect();
+    Weighed { factor: FactorValue::of(contributions), missing }
 }
 
 /// 10 × √p in tenths, rounded: √ppm ÷ 10 in whole numbers.

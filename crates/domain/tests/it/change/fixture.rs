@@ -148,6 +148,7 @@ pub(super) fn assessment(content: &Content, level: Level) -> Assessment {
         history: &history,
         prediction: None,
         similar: &[],
+        circumstances: &domain::risk::Circumstances::default(),
         covered_by_model: false,
     };
     Assessment { level, findings: Vec::new(), ..assess(&facts) }

@@ -159,6 +159,7 @@ pub(crate) fn assess_with(content: &Content, cmdb: &Cmdb, history: &History) -> 
         history,
         prediction: None,
         similar: &[],
+        circumstances: &domain::risk::Circumstances::default(),
         covered_by_model: false,
     })
 }

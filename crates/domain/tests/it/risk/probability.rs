@@ -203,6 +203,7 @@ fn assessed_by(prediction: &Prediction) -> Assessment {
         history: &history,
         prediction: Some(prediction),
         similar: &[],
+        circumstances: &domain::risk::Circumstances::default(),
         covered_by_model: false,
     })
 }

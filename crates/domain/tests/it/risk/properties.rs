@@ -137,6 +137,7 @@ impl Situation {
             history: &self.history,
             prediction: None,
             similar: &[],
+            circumstances: &domain::risk::Circumstances::default(),
             covered_by_model: self.covered_by_model,
         })
     }

@@ -1,0 +1,122 @@
+//! What is wrong around a change at the moment it is handed in: recent incidents, the health of the system, alerts.
+//!
+//! Facts that the caller looks up. They only ever raise a risk: what is not known counts as wrong in part, and never as
+//! healthy.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::change::Line;
+use crate::change::kind::words;
+use crate::id::IncidentId;
+
+/// Incidents count for so many days from when they were opened.
+pub const INCIDENT_WINDOW_DAYS: u16 = 30;
+/// Most incidents, and most alerts, that an assessment names; it counts them all.
+pub const CIRCUMSTANCES_NAMED_MAX: usize = 5;
+
+words!(
+    /// What a query of the system's health says.
+    HealthState, "health", {
+        /// The value is on the right side of its threshold.
+        Healthy = "healthy",
+        /// The value is on the wrong side of its threshold.
+        Unhealthy = "unhealthy",
+        /// There is no value, or it is too old.
+        Unknown = "unknown",
+    }
+);
+
+/// What is wrong around a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Circumstances {
+    /// Incidents of the last [`INCIDENT_WINDOW_DAYS`].
+    #[serde(default, skip_serializing_if = "RecentIncidents::is_none")]
+    pub incidents: RecentIncidents,
+    /// Every query of the system's health that is configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<HealthReading>,
+    /// Alerts that are active on what is changed.
+    #[serde(default, skip_serializing_if = "ActiveAlerts::is_none")]
+    pub alerts: ActiveAlerts,
+}
+
+/// Incidents that were opened in the last [`INCIDENT_WINDOW_DAYS`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecentIncidents {
+    /// How many were about something that is changed now.
+    pub here: u32,
+    /// How many of those are not resolved.
+    pub open_here: u32,
+    /// How many there were anywhere, those included.
+    pub anywhere: u32,
+    /// The latest of those about something that is changed now.
+    pub named: Vec<IncidentId>,
+}
+
+/// What a query of the system's health said last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthReading {
+    /// What is asked, as the settings name it.
+    pub name: Line,
+    /// What the answer means.
+    pub state: HealthState,
+    /// The value in thousandths; nothing where there is none.
+    pub value_thousandths: Option<i64>,
+    /// When it was read; nothing where it never was.
+    pub at: Option<Timestamp>,
+    /// The value beside its threshold, or why there is none.
+    pub sentence: String,
+}
+
+/// Alerts that are active on what is changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActiveAlerts {
+    /// How many.
+    pub count: u32,
+    /// How many of them are critical.
+    pub critical: u32,
+    /// The latest ones.
+    pub named: Vec<ActiveAlert>,
+}
+
+/// An alert that is active.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActiveAlert {
+    /// What is alerted.
+    pub name: Line,
+    /// The service or item that it is about.
+    pub on: Line,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Circumstances {
+    /// Whether there is nothing to tell.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The queries of which no current value is known.
+    pub(super) fn unknown_health(&self) -> Vec<&Line> {
+        let unknown = self.health.iter().filter(|reading| reading.state == HealthState::Unknown);
+        unknown.map(|reading| &reading.name).collect()
+    }
+}
+
+impl RecentIncidents {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl ActiveAlerts {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,136 @@
+//! Incidents of the last days, and what each was about: the services and items of the change that led to it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use domain::Timestamp;
+use domain::change::Content;
+use domain::id::IncidentId;
+use domain::incident::{Incident, IncidentState};
+use domain::risk::{CIRCUMSTANCES_NAMED_MAX, INCIDENT_WINDOW_DAYS, RecentIncidents};
+use jiff::SignedDuration;
+
+/// Most incidents that are read when the server starts, the latest ones.
+pub(crate) const INCIDENTS_LOADED_MAX: usize = 2_000;
+
+/// The latest incidents.
+#[derive(Debug, Default)]
+pub(crate) struct Incidents(BTreeMap<(Timestamp, IncidentId), Entry>);
+
+/// One incident.
+#[derive(Debug)]
+struct Entry {
+    version: u64,
+    is_open: bool,
+    names: HashSet<String>,
+}
+
+fn window() -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(INCIDENT_WINDOW_DAYS))
+}
+
+fn names(content: &Content) -> impl Iterator<Item = &str> {
+    let services = content.affected_services.iter().map(|name| name.as_str());
+    services.chain(content.affected_cis.iter().map(|name| name.as_str()))
+}
+
+impl Incidents {
+    /// Takes an incident in, with the content of the change that led to it. One that is known already, as it is now.
+    pub(crate) fn put(&mut self, incident: &Incident, content: &Content) {
+        let key = (incident.opened_at, incident.id);
+        if self.0.get(&key).is_some_and(|known| known.version >= incident.version) {
+            return;
+        }
+        let is_open = is_open(incident.state);
+        let names = names(content).map(str::to_owned).collect();
+        self.0.insert(key, Entry { version: incident.version, is_open, names });
+        // What no later assessment counts is forgotten.
+        let begin = incident.opened_at.saturating_sub(window()).unwrap_or(Timestamp::MIN);
+        while self.0.first_key_value().is_some_and(|((opened_at, _), _)| *opened_at < begin) {
+            self.0.pop_first();
+        }
+    }
+
+    /// Moves an incident on that is known already.
+    pub(crate) fn moved(&mut self, incident: &Incident) {
+        if let Some(known) = self.0.get_mut(&(incident.opened_at, incident.id))
+            && known.version < incident.version
+        {
+            known.version = incident.version;
+            known.is_open = is_open(incident.state);
+        }
+    }
+
+    /// The incidents that bear on a change with this content at `at`.
+    pub(crate) fn recent(&self, content: &Content, at: Timestamp) -> RecentIncidents {
+        let begin = at.saturating_sub(window()).unwrap_or(Timestamp::MIN);
+        let all = self.0.iter().rev().skip_while(|((opened_at, _), _)| *opened_at > at);
+        let changed: HashSet<&str> = names(content).collect();
+        let is_about = |names: &HashSet<String>| {
+            // Whichever names fewer things is gone through.
+            if changed.len() < names.len() {
+                changed.iter().any(|name| names.contains(*name))
+            } else {
+                names.iter().any(|name| changed.contains(name.as_str()))
+            }
+        };
+        let mut recent = RecentIncidents::default();
+        for ((_, id), entry) in all.take_while(|((opened_at, _), _)| *opened_at >= begin) {
+            recent.anywhere = recent.anywhere.saturating_add(1);
+            if is_about(&entry.names) {
+                recent.here = recent.here.saturating_add(1);
+                recent.open_here = recent.open_here.saturating_add(u32::from(entry.is_open));
+                if recent.named.len() < CIRCUMSTANCES_NAMED_MAX {
+                    recent.named.push(*id);
+                }
+            }
+        }
+        recent
+    }
+}
+
+fn is_open(state: IncidentState) -> bool {
+    match state {
+        IncidentState::Open | IncidentState::Investigating => true,
+        IncidentState::Resolved | IncidentState::Closed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::ActorId;
+    use domain::incident::{IncidentEvent, Severity, evolve};
+    use domain::risk::Level;
+    use domain::text::FreeText;
+
+    use super::*;
+    use crate::view::fixture::Story;
+
+    #[test]
+    fn an_incident_counts_for_thirty_days_and_for_what_it_was_about() {
+        let here = Story::awaiting(Level::Medium, |_| {}).change();
+        let mut elsewhere = here.content.clone();
+        elsewhere.affected_services = ["elsewhere".parse().unwrap()].into();
+        elsewhere.affected_cis.clear();
+        let opened_at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let event = IncidentEvent::Opened {
+            change: here.id,
+            severity: Severity::Moderate,
+            title: FreeText::new("rolled back").unwrap(),
+            text: FreeText::new("error rate 12 %").unwrap(),
+        };
+        let id = "INC-2026-000001".parse().unwrap();
+        let incident = evolve(None, id, opened_at, &ActorId::system(), &event).unwrap();
+        let mut incidents = Incidents::default();
+        incidents.put(&incident, &here.content);
+        incidents.put(&incident, &here.content);
+        let counts = |content: &Content, hours: i64| {
+            let recent = incidents.recent(content, opened_at + SignedDuration::from_hours(hours));
+            (recent.here, recent.open_here, recent.anywhere, recent.named.len())
+        };
+        assert_eq!(counts(&here.content, -1), (0, 0, 0, 0));
+        assert_eq!(counts(&here.content, 0), (1, 1, 1, 1));
+        assert_eq!(counts(&here.content, 30 * 24), (1, 1, 1, 1));
+        assert_eq!(counts(&here.content, 30 * 24 + 1), (0, 0, 0, 0));
+        assert_eq!(counts(&elsewhere, 1), (0, 0, 1, 0));
+    }
+}
