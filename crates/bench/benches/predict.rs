@@ -168,6 +168,8 @@ fn assessments(model: &Model, past: &[Past], numbers: &mut Numbers, count: usize
     }
     let request: ChangeRequest = api::read::json(SMALL.as_bytes(), api::BODY_BYTES_MAX)?;
     let (content, cmdb) = (request.to_domain()?, Cmdb::default());
+    // As the server does once it has read the past.
+    history.settle(past.last().map_or(0, |past| past.known.known_at));
     let mut times = Vec::new();
     for number in past.len()..past.len() + count {
         let submission = numbers.past(number).submission;
@@ -197,6 +199,7 @@ fn assessed(
         prediction: None,
         similar: &[],
         covered_by_model: false,
+        circumstances: &domain::risk::Circumstances::default(),
     };
     let first = assess(&facts);
     let found = similar.nearest(&fingerprint(submission), NEAREST);

@@ -168,6 +168,11 @@ impl History {
         Ok(cells)
     }
 
+    /// Takes the outcomes known by then into the rates now, and not when the next change is handed in.
+    pub fn settle(&mut self, at: i64) {
+        self.rates.iter_mut().for_each(|rates| rates.settle(at));
+    }
+
     /// Remembers what came of a change. It counts from when it was known.
     pub fn learn(&mut self, change: &Submission, Known { known_at, failed }: Known) {
         let names = self.names(change);

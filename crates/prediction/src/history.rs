@@ -103,7 +103,7 @@ impl Rates {
 
     /// What is known of `name` at `at`. Moments must not go back.
     pub fn of(&mut self, name: Option<usize>, at: i64) -> Rate {
-        self.learn_until(at);
+        self.settle(at);
         let RateSettings { half_life_seconds, prior_changes, base_rate } = self.settings;
         // The base does not fade, so that it rests on many changes.
         let all = self.all;
@@ -113,7 +113,8 @@ impl Rates {
         Rate { rate: (failures + prior_changes * base) / (changes + prior_changes), changes }
     }
 
-    fn learn_until(&mut self, at: i64) {
+    /// Takes the outcomes in that are known at `at`.
+    pub fn settle(&mut self, at: i64) {
         while let Some(Reverse((known_at, _, name, failed))) = self.waiting.peek().copied() {
             if known_at > at {
                 break;

@@ -129,8 +129,9 @@ impl Experience {
         is_old && known.saturating_mul(100) >= before.saturating_mul(100 + growth_percent)
     }
 
-    /// The past has been read.
-    pub(crate) fn read(&self) {
+    /// The past has been read. The outcomes known by now go into the rates here, so that no assessment has to wait for it.
+    pub(crate) fn read(&self, now: Timestamp) {
+        self.lock().history.settle(now.as_second());
         self.is_read.send_replace(true);
     }
 

@@ -32,7 +32,7 @@ pub(crate) async fn read(app: &App) -> Result<(), Failure> {
     }
     app.experience.add(latest.in_order());
     app.known_mut().imported.read();
-    app.experience.read();
+    app.experience.read(app.clock.now());
     Ok(())
 }
 

@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(experience.len(), 3_000, "what is told twice counts once");
         let early = asked(&experience, "cart").1;
         assert_eq!(early, [], "what is not read to its end says nothing");
-        experience.read();
+        experience.read(Timestamp::from_second(300 * DAY).unwrap());
         assert_eq!(asked(&experience, "cart").0, None, "no model is asked yet");
         let learned = learn(&experience.past(), None).unwrap();
         assert_eq!(learned.verdict, Verdict::First);
