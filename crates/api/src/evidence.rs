@@ -3,6 +3,7 @@
 use domain::change as d;
 use domain::change::files::FILES_LISTED_MAX;
 use domain::change::reported::{FINDINGS_MAX, POLICY_FINDINGS_MAX};
+use domain::history::COUNT_MAX;
 use domain::number::Share;
 use domain::text::FreeText;
 use serde::{Deserialize, Serialize};
@@ -153,6 +154,7 @@ impl Evidence {
     /// # Errors
     /// When a number is out of range or a word is unknown.
     pub fn to_domain(&self) -> Result<d::Evidence, FieldError> {
+        self.check_counts()?;
         let evidence = d::Evidence {
             churn: self.churn.as_ref().map(|churn| d::Churn {
                 lines: churn.lines,
@@ -188,6 +190,47 @@ impl Evidence {
         Ok(evidence)
     }
 
+    /// Counts are whole numbers that every reader keeps exactly, and do not contradict each other.
+    fn check_counts(&self) -> Result<(), FieldError> {
+        let churn = self.churn.as_ref().map(|churn| {
+            [
+                ("churn.lines", churn.lines),
+                ("churn.files", churn.files),
+                ("churn.directories", churn.directories),
+            ]
+        });
+        let tests = self.tests.as_ref().map(|tests| {
+            [("tests.passed", tests.passed), ("tests.failed", tests.failed), ("tests.skipped", tests.skipped)]
+        });
+        let author = self.author.as_ref().map(|author| {
+            [
+                ("author.commits", author.commits),
+                ("author.commits_to_these_files", author.commits_to_these_files),
+            ]
+        });
+        let counts = churn.into_iter().flatten().chain(tests.into_iter().flatten());
+        let counts = counts.chain(author.into_iter().flatten());
+        let counts = counts.chain(self.files.iter().map(|file| ("files", file.lines)));
+        for (field, count) in counts {
+            if count > COUNT_MAX {
+                let message = format!("{count} is out of range: expected a whole number up to {COUNT_MAX}");
+                return Err(FieldError::new(field, message));
+            }
+        }
+        let Some(Churn { lines, files, directories }) = self.churn else { return Ok(()) };
+        let named = self.files_total.unwrap_or(self.files.len() as u64);
+        if (files == 0 && lines > 0) || directories > files {
+            let message =
+                format!("{lines} lines in {files} files of {directories} directories contradict each other");
+            return Err(FieldError::new("churn", message));
+        }
+        if named > files {
+            let message = format!("{named} files contradict the {files} of `churn`: state the same");
+            return Err(FieldError::new("files", message));
+        }
+        Ok(())
+    }
+
     fn files(&self) -> Result<Option<d::ChangedFiles>, FieldError> {
         if self.files.is_empty() && self.files_total.is_none() {
             return Ok(None);
@@ -209,6 +252,10 @@ impl Evidence {
             }
         };
         let Some(percent) = self.coverage_percent else {
+            if self.coverage_basis.is_some() {
+                let message = "says of what, and `coverage_percent` does not say how much: give both or none";
+                return Err(FieldError::new("coverage_basis", message));
+            }
             return Ok(None);
         };
         if !(0.0..=100.0).contains(&percent) {

@@ -7,6 +7,7 @@
 //! names the field and the accepted form.
 
 pub mod actor;
+pub mod alert;
 pub mod audit;
 pub mod catalog;
 pub mod change;

@@ -8,6 +8,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod actor;
+pub mod alert;
 pub mod approval;
 pub mod authorization;
 pub mod canonical;

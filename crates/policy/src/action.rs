@@ -100,6 +100,8 @@ actions!(
     EditCmdb = "edit_cmdb",
     /// Import changes that another system carried out. Asked of the system, because they are none of ours.
     ImportHistory = "import_history",
+    /// Report alerts that fire or are resolved. Asked of the system.
+    ReportAlerts = "report_alerts",
     /// Train models of failure, and choose the one that is asked.
     ManageModels = "manage_models",
 );

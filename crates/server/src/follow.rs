@@ -111,6 +111,7 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
             app.experience.add(Past::told_by(&decode::<HistoryEvent>(event.clone())?.event));
             Ok(())
         }
+        "alert" => app.known_mut().alerts.apply(event.clone()),
         "incident" => {
             let id: IncidentId =
                 name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;

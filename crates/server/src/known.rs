@@ -14,7 +14,7 @@ use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::risk::{Age, History, Record};
 use store::ClosedChange;
 
-use crate::around::Incidents;
+use crate::around::{Alerts, Incidents};
 use crate::failure::Failure;
 use crate::imported::Imported;
 use crate::record::Recorded;
@@ -40,6 +40,8 @@ pub(crate) struct Known {
     pub imported: Imported,
     /// Incidents of the last days.
     pub incidents: Incidents,
+    /// Alerts that are active.
+    pub alerts: Alerts,
 }
 
 impl Known {

@@ -14,7 +14,7 @@ use store::{
 };
 
 use crate::app::App;
-use crate::around::INCIDENTS_LOADED_MAX;
+use crate::around::{Alerts, INCIDENTS_LOADED_MAX, is_alert};
 use crate::failure::Failure;
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
@@ -80,6 +80,7 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
         known.endings.add(&Ending::of_row(closed));
     }
     incidents(store, &mut known).await?;
+    known.alerts = Alerts::load(store).await?;
     Ok(known)
 }
 
@@ -290,6 +291,10 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
             }
             let mut known = app.known_mut();
             edits.iter().for_each(|edit| known.apply_edit(edit));
+        }
+    } else if is_alert(stream) {
+        for stored in app.store.read_stream(stream, 1).await? {
+            app.known_mut().alerts.apply(stored)?;
         }
     } else if imported::is_history(stream) {
         for stored in app.store.read_stream(stream, 1).await? {

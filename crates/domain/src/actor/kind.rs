@@ -53,6 +53,8 @@ words!(
         Implement = "implement",
         /// Read the audit log.
         Audit = "audit",
+        /// Report alerts.
+        Alerts = "alerts",
         /// Manage actors, tokens and the catalogue.
         Admin = "admin",
     }

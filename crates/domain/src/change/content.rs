@@ -17,6 +17,10 @@ use crate::text::FreeText;
 
 /// Most services or configuration items that one change may name.
 pub const AFFECTED_MAX: usize = 10_000;
+/// Most bytes of the names of those services and items as they are written down: an event has to fit an entry of the log.
+pub const AFFECTED_BYTES_MAX: usize = 48 * 1024;
+/// Quotes and comma around each name, in bytes.
+const NAME_MARKS_BYTES: usize = 3;
 /// Most artefacts that one change may name.
 pub const ARTEFACTS_MAX: usize = 256;
 
@@ -158,6 +162,17 @@ pub enum InvalidContent {
         /// How many are named.
         given: usize,
     },
+    /// Services or configuration items whose names are longer together than what is accepted.
+    #[error(
+        "the names of {given} services and configuration items have {bytes} bytes together, at most {AFFECTED_BYTES_MAX} are \
+         accepted: name the services that contain them, or split the change"
+    )]
+    AffectedTooLong {
+        /// How many are named.
+        given: usize,
+        /// How long the names are.
+        bytes: usize,
+    },
     /// A window that ends before it begins.
     #[error("the window ends at {end}, which is not after its start {start}")]
     Window {
@@ -177,6 +192,12 @@ impl Content {
         let given = self.affected_services.len().saturating_add(self.affected_cis.len());
         if given > AFFECTED_MAX {
             return Err(InvalidContent::TooManyAffected { given });
+        }
+        let services = self.affected_services.iter().map(|name| name.as_str().len());
+        let names = services.chain(self.affected_cis.iter().map(|name| name.as_str().len()));
+        let bytes = names.map(|bytes| bytes + NAME_MARKS_BYTES).sum();
+        if bytes > AFFECTED_BYTES_MAX {
+            return Err(InvalidContent::AffectedTooLong { given, bytes });
         }
         if let Some(window) = self.window.filter(|window| window.start >= window.end) {
             return Err(InvalidContent::Window { start: window.start, end: window.end });

@@ -26,6 +26,7 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("responders-handle-incidents", ask(Action::UpdateIncident).role(Role::Implementer)),
         ("auditors-read-the-log", ask(Action::ReadAudit).role(Role::Auditor)),
         ("administrators-administer", ask(Action::ManageActors).role(Role::Administrator)),
+        ("monitoring-reports-alerts", ask(Action::ReportAlerts).kind(PrincipalKind::Service)),
         ("administrators-manage-models", ask(Action::ManageModels).role(Role::Administrator)),
         ("owners-manage-their-tokens", ask(Action::IssueToken).of_account("act_bot", Some(BOB))),
         ("the-system-works", ask(Action::PreApprove).by_the_system()),
@@ -72,6 +73,10 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
         (
             "token-scope-admin",
             ask(Action::ManageActors).role(Role::Administrator).without_scope(Scope::Admin),
+        ),
+        (
+            "token-scope-alerts",
+            ask(Action::ReportAlerts).kind(PrincipalKind::Service).without_scope(Scope::Alerts),
         ),
         ("token-scope-approve", ask(Action::Reject).authority(Role::Cto).without_scope(Scope::Approve)),
         ("token-scope-audit", ask(Action::ReadAudit).role(Role::Auditor).without_scope(Scope::Audit)),

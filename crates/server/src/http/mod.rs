@@ -4,6 +4,7 @@
 //! `router`; the snapshot of the OpenAPI document and the table of authorisations in the tests then ask for it.
 
 mod actors;
+mod alerts;
 mod asked;
 mod audit;
 mod catalog;
@@ -65,6 +66,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(lifecycle::router())
         .merge(runs::router())
         .merge(incidents::router())
+        .merge(alerts::router())
         .merge(audit::router())
         .merge(models::router())
         .merge(risk::router())

@@ -4,6 +4,7 @@
 //! in `http/` that calls it; its row in the table of routes.
 
 pub(crate) mod actors;
+pub(crate) mod alerts;
 pub(crate) mod approval;
 pub(crate) mod backtest;
 pub(crate) mod catalog;

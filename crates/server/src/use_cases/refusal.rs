@@ -72,6 +72,7 @@ fn matters(action: Action) -> bool {
         | Action::RevokeToken
         | Action::EditCmdb
         | Action::ImportHistory
+        | Action::ReportAlerts
         | Action::ActOnBehalf => true,
         Action::Create
         | Action::Read

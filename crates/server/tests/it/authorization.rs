@@ -164,6 +164,7 @@ impl World {
             row("GET", "/api/v1/cmdb/items/greeter/graph", ann, "read"),
             row("POST", "/api/v1/cmdb/edit", root, "admin").with(&json!({ "describe": [] })),
             row("GET", "/api/v1/history", ann, "read"),
+            row("POST", "/api/v1/alerts", root, "alerts").with(&json!({ "version": "4", "alerts": [] })),
             row("POST", "/api/v1/history/import", root, "admin").with(&json!({ "source": "servicenow", "changes": [] })),
         ]
     }

@@ -19,7 +19,7 @@ use testkit::PrivatePostgres;
 use crate::http::{Answer, Ask, PATIENCE};
 
 /// Every scope a token can have.
-pub(crate) const SCOPES: [&str; 6] = ["read", "request", "approve", "implement", "audit", "admin"];
+pub(crate) const SCOPES: [&str; 7] = ["read", "request", "approve", "implement", "audit", "alerts", "admin"];
 
 /// Makes a test per database of each story.
 macro_rules! on_both_databases {
