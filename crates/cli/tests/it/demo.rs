@@ -16,6 +16,13 @@ fn the_demo_checks_what_it_claims_and_leaves_nothing_behind() -> Result<()> {
     let told = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     for claim in [
+        "the CMDB knows the greeter: Tier 1, runs on demo-host, and storefront depends on it",
+        "3000 example changes are known, and 300 of them failed",
+        "by which way: storefront (Tier 1): greeter → storefront",
+        "model v1, learned from 2550 changes, says that it fails with",
+        "and a person decides, whatever the score",
+        "each of them says how it ended and what it shares with this one",
+        "bob alone cannot approve it: it takes 2 × cab_member",
         "the agent's own approval is refused by policy",
         "it is rolled back without a person (status 5)",
         "the whole log verifies",

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::process::Command;
 
+use super::narrator::Narrator;
 use crate::failure::Failure;
 use crate::shell::TOKEN_VARIABLE;
 
@@ -26,6 +28,11 @@ pub(super) struct Ran {
 }
 
 impl Ran {
+    /// Whether it did what was asked for.
+    pub(super) fn succeeded(&self) -> bool {
+        self.status == 0
+    }
+
     /// Everything it wrote.
     pub(super) fn answer(&self) -> String {
         format!("{}{}", self.stderr, self.stdout)
@@ -80,4 +87,24 @@ impl Person {
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Types a command and shows it with its answer.
+pub(super) async fn run(
+    person: &Person,
+    narrator: &Narrator<'_>,
+    arguments: &[&str],
+) -> Result<Ran, Failure> {
+    let ran = person.types(arguments).await?;
+    narrator.typed(&ran.line, &ran.answer())?;
+    Ok(ran)
+}
+
+/// Types a command that answers JSON, without showing it.
+pub(super) async fn read<T: for<'de> Deserialize<'de>>(
+    person: &Person,
+    arguments: &[&str],
+) -> Result<T, Failure> {
+    let ran = person.types(arguments).await?;
+    serde_json::from_str(&ran.stdout).map_err(|error| Failure::new(ran.seen()).caused_by(&error))
 }

@@ -1,10 +1,13 @@
-//! `demo`: the whole path of two changes of a real service, end to end, on a server of its own in a temporary folder.
+//! `demo`: the whole path of changes of a real service, end to end, on a server of its own in a temporary folder.
 //!
 //! Everything is done by the commands a user would type, run as processes of their own. Everything that is claimed is
 //! checked first, and the demo ends with status 0 only when every check held.
 
+mod assessment;
 mod commands;
+mod knowledge;
 mod narrator;
+mod past;
 pub(crate) mod service;
 mod stage;
 mod story;
@@ -60,7 +63,7 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> Outcome {
 async fn play(plan: &Plan, shell: &Shell) -> Outcome {
     let narrator = Narrator::new(shell);
     let stage = Stage::set(plan.listen, plan.program.clone(), &narrator).await?;
-    let told = story::tell(&stage, &narrator).await;
+    let told = tell(&stage, &narrator).await;
     let outcome = match told {
         Ok(()) => narrator.summary(),
         Err(failure) => Err(failure),
@@ -71,4 +74,9 @@ async fn play(plan: &Plan, shell: &Shell) -> Outcome {
     }
     stage.strike().await?;
     outcome.map(|()| ExitStatus::Done)
+}
+
+async fn tell(stage: &Stage, narrator: &Narrator<'_>) -> Result<(), Failure> {
+    knowledge::bring_in(stage, narrator).await?;
+    story::tell(stage, narrator).await
 }

@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use api::actor::{IssueToken, RegisterActor, Rights};
-use api::catalog::{CatalogFile, Dependency, Service};
 use client::Client;
 use server::{Config, Running};
 use tempfile::TempDir;
@@ -31,6 +30,8 @@ pub(super) struct Stage {
     pub(super) url: String,
     /// Where the service listens.
     pub(super) service_url: String,
+    /// The administrator who brings in what is known.
+    pub(super) administrator: Person,
     /// The agent that asks for changes and implements them.
     pub(super) agent: Person,
     /// The technical lead who approves them.
@@ -68,23 +69,23 @@ impl Stage {
         let (service, port) = start_service(&program, &work.join("current")).await?;
         let service_url = format!("http://127.0.0.1:{port}");
         narrator.say(&format!("  A service `greeter` in version 1.0 runs at {service_url}."))?;
-        let admin = running.bootstrap_token().unwrap_or_default().to_owned();
-        let admin = Client::new(&url, &admin)?;
+        let bootstrap = running.bootstrap_token().unwrap_or_default().to_owned();
+        let admin = Client::new(&url, &bootstrap)?;
         let person =
             |token| Person { program: program.clone(), folder: work.clone(), url: url.clone(), token };
         register(&admin, "alice", "human", None, &[]).await?;
         register(&admin, "release-agent", "agent", Some("alice"), &[]).await?;
         register(&admin, "bob", "human", None, &["technical_lead"]).await?;
         register(&admin, "carol", "human", None, &["auditor"]).await?;
-        catalog(&admin).await?;
         narrator.say(
             "  Known to the server: alice, her autonomous agent `release-agent`, bob (technical lead),",
         )?;
-        narrator.say("  carol (auditor); the services `greeter` (Tier 1) and `storefront`, which cannot work without it.")?;
+        narrator.say("  carol (auditor); nothing of services and of past changes yet.")?;
+        let administrator = person(bootstrap);
         let agent = person(token(&admin, "release-agent").await?);
         let lead = person(token(&admin, "bob").await?);
         let auditor = person(token(&admin, "carol").await?);
-        Ok(Self { url, service_url, agent, lead, auditor, running, service, _folder: folder })
+        Ok(Self { url, service_url, administrator, agent, lead, auditor, running, service, _folder: folder })
     }
 
     /// What a person may do with a demo that stays up.
@@ -166,17 +167,4 @@ async fn token(admin: &Client, name: &str) -> Result<String, Failure> {
         label: "demo".to_owned(),
     };
     Ok(admin.issue_token(name, &request).await?.token)
-}
-
-async fn catalog(admin: &Client) -> Result<(), Failure> {
-    let service = |name: &str, depends_on: Vec<Dependency>| Service {
-        name: name.to_owned(),
-        tier: 1,
-        owner: Some("alice".to_owned()),
-        depends_on,
-    };
-    let needs_greeter = vec![Dependency::Name("greeter".to_owned())];
-    let services = vec![service("greeter", Vec::new()), service("storefront", needs_greeter)];
-    admin.apply_catalog(&CatalogFile { services, retire: Vec::new() }, false).await?;
-    Ok(())
 }

@@ -1,12 +1,13 @@
-//! Two changes of the service: a good one that goes all the way, and one that hurts and is taken back.
+//! Three changes of the service: a good one that goes all the way, one that hurts and is taken back, and one of a kind
+//! that failed often before.
 
 use api::audit::Checkpoint;
 use api::change::Change;
 use api::incident::IncidentSummary;
 use client::Client;
-use serde::Deserialize;
 
-use super::commands::{Person, Ran};
+use super::assessment;
+use super::commands::{Person, read, run};
 use super::narrator::Narrator;
 use super::stage::Stage;
 use crate::failure::Failure;
@@ -16,69 +17,118 @@ const DONE: i32 = 0;
 const ROLLED_BACK: i32 = 5;
 const REFUSED: i32 = 7;
 
-/// Tells both stories and checks the log.
+/// Tells the stories and checks the log.
 pub(super) async fn tell(stage: &Stage, narrator: &Narrator<'_>) -> Result<(), Failure> {
     let good = good_change(stage, narrator).await?;
     let bad = bad_change(stage, narrator).await?;
-    proof(stage, narrator, &[good, bad]).await
+    risky_change(stage, narrator, good.failure_percent).await?;
+    proof(stage, narrator, &[good.id, bad.id]).await
 }
 
-async fn good_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<String, Failure> {
+/// A change that was asked for.
+struct Asked {
+    id: String,
+    /// How probably it fails.
+    failure_percent: f64,
+}
+
+async fn good_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<Asked, Failure> {
     narrator.chapter("A good change: version 2.0 of the greeter")?;
     let release = Release { version: "2.0", before: "1.0", watched_for: "1s" };
-    let id = create(stage, narrator, &release).await?;
+    let asked = create(stage, narrator, &release).await?;
+    let id = asked.id.as_str();
     narrator.say("  Nobody approves what their own side asks for, and an agent approves nothing at all:")?;
-    let own = run(&stage.agent, narrator, &["approve", &id, "--yes"]).await?;
+    let own = run(&stage.agent, narrator, &["approve", id, "--yes"]).await?;
     narrator.check("the agent's own approval is refused by policy", own.status == REFUSED, &own.seen())?;
     let approved =
-        run(&stage.lead, narrator, &["approve", &id, "--yes", "--comment", "tested_in_staging"]).await?;
+        run(&stage.lead, narrator, &["approve", id, "--yes", "--comment", "tested_in_staging"]).await?;
     narrator.check(
         "bob's approval, bound to the digest of what will run, is accepted",
         approved.status == DONE,
         &approved.seen(),
     )?;
-    let waited = run(&stage.agent, narrator, &["wait", &id, "--timeout", "30"]).await?;
+    let waited = run(&stage.agent, narrator, &["wait", id, "--timeout", "30"]).await?;
     narrator.check("the waiting pipeline goes on", waited.status == DONE, &waited.seen())?;
-    let ran = run(&stage.agent, narrator, &["implement", &id, "--monitor", "--auto-rollback"]).await?;
+    let ran = run(&stage.agent, narrator, &["implement", id, "--monitor", "--auto-rollback"]).await?;
     narrator.check("the plan runs to its end under watch", ran.status == DONE, &ran.seen())?;
     answers(stage, narrator, "200 OK", "Hello from greeter 2.0").await?;
-    let validated = run(&stage.agent, narrator, &["validate", &id, "--sla-check"]).await?;
+    let validated = run(&stage.agent, narrator, &["validate", id, "--sla-check"]).await?;
     narrator.check("validation over the soak time passes", validated.status == DONE, &validated.seen())?;
-    let closed = run(&stage.agent, narrator, &["close", &id, "--status", "success"]).await?;
+    let closed = run(&stage.agent, narrator, &["close", id, "--status", "success"]).await?;
     narrator.check("the change closes", closed.status == DONE, &closed.seen())?;
-    let change = show(&stage.agent, &id).await?;
+    let change = show(&stage.agent, id).await?;
     let outcome = change.outcome.clone().unwrap_or_default();
     narrator.check("it is recorded as successful", outcome == "successful", &outcome)?;
     trail(narrator, &change)?;
-    Ok(id)
+    Ok(asked)
 }
 
-async fn bad_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<String, Failure> {
+async fn bad_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<Asked, Failure> {
     narrator.chapter("A change that hurts: version 3.0 breaks the greeter's health")?;
     let release = Release { version: "3.0", before: "2.0", watched_for: "20s" };
-    let id = create(stage, narrator, &release).await?;
-    let approved = stage.lead.types(&["approve", &id, "--yes"]).await?;
+    let asked = create(stage, narrator, &release).await?;
+    let id = asked.id.as_str();
+    let approved = stage.lead.types(&["approve", id, "--yes"]).await?;
     narrator.typed(&approved.line, approved.answer().lines().last().unwrap_or_default())?;
     narrator.check("bob approves it in good faith", approved.status == DONE, &approved.seen())?;
-    let ran = run(&stage.agent, narrator, &["implement", &id, "--monitor", "--auto-rollback"]).await?;
+    let ran = run(&stage.agent, narrator, &["implement", id, "--monitor", "--auto-rollback"]).await?;
     narrator.check(
         "its monitor notices, and it is rolled back without a person (status 5)",
         ran.status == ROLLED_BACK,
         &ran.seen(),
     )?;
     answers(stage, narrator, "200 OK", "Hello from greeter 2.0").await?;
-    let change = show(&stage.agent, &id).await?;
+    let change = show(&stage.agent, id).await?;
     narrator.check("the change is rolled back", change.state == "rolled_back", &change.state)?;
     let incident = incident(stage, &change).await?;
     narrator.check(
         &format!("incident {} is open and linked to it", incident.incident_id),
-        incident.state == "open" && incident.change_id == id,
+        incident.state == "open" && incident.change_id == *id,
         &format!("{incident:?}"),
     )?;
-    let closed = run(&stage.agent, narrator, &["close", &id, "--status", "rolled_back"]).await?;
+    let closed = run(&stage.agent, narrator, &["close", id, "--status", "rolled_back"]).await?;
     narrator.check("the change closes as rolled back", closed.status == DONE, &closed.seen())?;
-    trail(narrator, &show(&stage.agent, &id).await?)?;
-    Ok(id)
+    trail(narrator, &show(&stage.agent, id).await?)?;
+    Ok(asked)
+}
+
+/// The kind of change that failed often: it takes more people than the others.
+async fn risky_change(
+    stage: &Stage,
+    narrator: &Narrator<'_>,
+    deployment_percent: f64,
+) -> Result<(), Failure> {
+    narrator.chapter("A kind of change that failed often: a setting of the greeter")?;
+    let release = Release { version: "2.1", before: "2.0", watched_for: "1s" };
+    let plan = write_plan(stage, &release)?;
+    let title = "Raise connection limit of greeter";
+    let id = ask_for(stage, narrator, "configuration", title, &plan).await?;
+    let change = show(&stage.agent, &id).await?;
+    let percent = assessment::tell(narrator, &change)?;
+    narrator.check(
+        &format!("{percent:.1} % is more than the {deployment_percent:.1} % of the deployment"),
+        percent > deployment_percent,
+        &change.state,
+    )?;
+    let (level, gates) = (level(&change), gates(&change));
+    narrator.check(
+        &format!("so it is {level} risk, and bob alone cannot approve it: it takes {gates}"),
+        level != "medium" && gates.contains("cab_member"),
+        &format!("{:?}", change.approval),
+    )?;
+    let reason = ["cancel", &id, "--reason", "to be split into smaller steps"];
+    let cancelled = run(&stage.agent, narrator, &reason).await?;
+    narrator.check("the agent gives it up", cancelled.status == DONE, &cancelled.seen())
+}
+
+fn level(change: &Change) -> String {
+    change.risk.as_ref().map(|risk| risk.level.clone()).unwrap_or_default()
+}
+
+/// Who has to approve, in words.
+fn gates(change: &Change) -> String {
+    let gates = change.approval.iter().flat_map(|approval| &approval.required);
+    gates.map(|gate| format!("{} × {}", gate.count, gate.role)).collect::<Vec<_>>().join(", ")
 }
 
 /// A version of the service to roll out.
@@ -90,39 +140,43 @@ struct Release {
     watched_for: &'static str,
 }
 
-/// Asks for a version of the service, as the agent does it.
-async fn create(stage: &Stage, narrator: &Narrator<'_>, release: &Release) -> Result<String, Failure> {
-    let version = release.version;
-    let plan = format!("plan-{version}.yaml");
-    let text = plan_text(&stage.service_url, release);
-    let path = stage.agent.folder().join(&plan);
-    std::fs::write(&path, text)
+/// Asks for a version of the service, as the agent does it, and tells the assessment.
+async fn create(stage: &Stage, narrator: &Narrator<'_>, release: &Release) -> Result<Asked, Failure> {
+    let plan = write_plan(stage, release)?;
+    let title = format!("Deploy greeter {}", release.version);
+    let id = ask_for(stage, narrator, "deployment", &title, &plan).await?;
+    let change = show(&stage.agent, &id).await?;
+    let level = level(&change);
+    let claim = format!("it is assessed ({level} risk, because {})", reason(&change));
+    narrator.check(
+        &claim,
+        level == "medium" && change.state == "awaiting_approval",
+        &format!("{:?}", change.risk),
+    )?;
+    let failure_percent = assessment::tell(narrator, &change)?;
+    Ok(Asked { id, failure_percent })
+}
+
+fn write_plan(stage: &Stage, release: &Release) -> Result<String, Failure> {
+    let plan = format!("plan-{}.yaml", release.version);
+    std::fs::write(stage.agent.folder().join(&plan), plan_text(&stage.service_url, release))
         .map_err(|error| Failure::new("the plan cannot be written").caused_by(&error))?;
-    let title = format!("Deploy greeter {version}");
-    let arguments = [
-        "create",
-        "--type",
-        "normal",
-        "--category",
-        "deployment",
-        "--service",
-        "greeter",
-        "--title",
-        &title,
-        "--plan",
-        &plan,
-    ];
+    Ok(plan)
+}
+
+async fn ask_for(
+    stage: &Stage,
+    narrator: &Narrator<'_>,
+    category: &str,
+    title: &str,
+    plan: &str,
+) -> Result<String, Failure> {
+    let of = ["--type", "normal", "--category", category, "--service", "greeter"];
+    let arguments = [&["create"], of.as_slice(), &["--title", title, "--plan", plan]].concat();
     let created = run(&stage.agent, narrator, &arguments).await?;
     let id = created.stdout.trim().to_owned();
-    narrator.check(
-        "the agent's request has an id",
-        created.status == DONE && id.starts_with("CHG-"),
-        &created.seen(),
-    )?;
-    let change = show(&stage.agent, &id).await?;
-    let level = change.risk.as_ref().map(|risk| risk.level.clone()).unwrap_or_default();
-    let claim = format!("it is assessed ({level} risk, because {})", reason(&change));
-    narrator.check(&claim, level != "low" && change.state == "awaiting_approval", &change.state)?;
+    let has_id = created.status == DONE && id.starts_with("CHG-");
+    narrator.check("the agent's request has an id", has_id, &created.seen())?;
     Ok(id)
 }
 
@@ -194,19 +248,8 @@ async fn get(url: &str, path: &str) -> Result<String, Failure> {
     fetch.await.map_err(|error| Failure::new("the demo's service does not answer").caused_by(&error))
 }
 
-async fn run(person: &Person, narrator: &Narrator<'_>, arguments: &[&str]) -> Result<Ran, Failure> {
-    let ran = person.types(arguments).await?;
-    narrator.typed(&ran.line, &ran.answer())?;
-    Ok(ran)
-}
-
 async fn show(person: &Person, id: &str) -> Result<Change, Failure> {
     read(person, &["show", id, "--output", "json"]).await
-}
-
-async fn read<T: for<'de> Deserialize<'de>>(person: &Person, arguments: &[&str]) -> Result<T, Failure> {
-    let ran = person.types(arguments).await?;
-    serde_json::from_str(&ran.stdout).map_err(|error| Failure::new(ran.seen()).caused_by(&error))
 }
 
 async fn incident(stage: &Stage, change: &Change) -> Result<IncidentSummary, Failure> {
