@@ -91,13 +91,14 @@ async fn incidents(store: &Store, known: &mut Known) -> Result<(), Failure> {
     while read < INCIDENTS_LOADED_MAX {
         let page = store.list_incidents(IncidentQuery { after, ..IncidentQuery::default() }).await?;
         for row in &page.rows {
-            let trail = stored_trail::<IncidentEvent>(store, &StreamName::incident(row.incident_id)).await?;
-            let incident = fold_incident(row.incident_id, &trail)?;
-            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await?;
-            let change = work::fold(row.change_id, &trail)?;
-            if let Some((incident, change)) = incident.zip(change) {
-                known.incidents.put(&incident, &change.content);
-            }
+            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await;
+            let change = trail.and_then(|trail| Ok(work::fold(row.change_id, &trail)?));
+            // A damaged log must not keep the server from starting: `audit verify` names what is wrong with it.
+            let content = change.map(|change| change.map(|change| change.content)).unwrap_or_else(|error| {
+                tracing::error!(incident = %row.incident_id, %error, "what an incident was about cannot be read");
+                None
+            });
+            known.incidents.put_row(row, content.as_ref());
         }
         read += page.rows.len();
         let Some(next) = page.next else { break };

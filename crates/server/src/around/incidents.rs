@@ -8,6 +8,7 @@ use domain::id::IncidentId;
 use domain::incident::{Incident, IncidentState};
 use domain::risk::{CIRCUMSTANCES_NAMED_MAX, INCIDENT_WINDOW_DAYS, RecentIncidents};
 use jiff::SignedDuration;
+use store::IncidentRow;
 
 /// Most incidents that are read when the server starts, the latest ones.
 pub(crate) const INCIDENTS_LOADED_MAX: usize = 2_000;
@@ -21,7 +22,8 @@ pub(crate) struct Incidents(BTreeMap<(Timestamp, IncidentId), Entry>);
 struct Entry {
     version: u64,
     is_open: bool,
-    names: HashSet<String>,
+    /// What it was about; nothing where that cannot be read, which counts as everything.
+    names: Option<HashSet<String>>,
 }
 
 fn window() -> SignedDuration {
@@ -36,15 +38,25 @@ fn names(content: &Content) -> impl Iterator<Item = &str> {
 impl Incidents {
     /// Takes an incident in, with the content of the change that led to it. One that is known already, as it is now.
     pub(crate) fn put(&mut self, incident: &Incident, content: &Content) {
-        let key = (incident.opened_at, incident.id);
-        if self.0.get(&key).is_some_and(|known| known.version >= incident.version) {
+        let names = Some(names(content).map(str::to_owned).collect());
+        let entry = Entry { version: incident.version, is_open: is_open(incident.state), names };
+        self.add(incident.opened_at, incident.id, entry);
+    }
+
+    /// Takes an incident of a list in, with the content of the change that led to it where that can be read.
+    pub(crate) fn put_row(&mut self, row: &IncidentRow, content: Option<&Content>) {
+        let names = content.map(|content| names(content).map(str::to_owned).collect());
+        let entry = Entry { version: row.version, is_open: is_open(row.state), names };
+        self.add(row.opened_at, row.incident_id, entry);
+    }
+
+    fn add(&mut self, opened_at: Timestamp, id: IncidentId, entry: Entry) {
+        if self.0.get(&(opened_at, id)).is_some_and(|known| known.version >= entry.version) {
             return;
         }
-        let is_open = is_open(incident.state);
-        let names = names(content).map(str::to_owned).collect();
-        self.0.insert(key, Entry { version: incident.version, is_open, names });
+        self.0.insert((opened_at, id), entry);
         // What no later assessment counts is forgotten.
-        let begin = incident.opened_at.saturating_sub(window()).unwrap_or(Timestamp::MIN);
+        let begin = opened_at.saturating_sub(window()).unwrap_or(Timestamp::MIN);
         while self.0.first_key_value().is_some_and(|((opened_at, _), _)| *opened_at < begin) {
             self.0.pop_first();
         }
@@ -76,7 +88,7 @@ impl Incidents {
         let mut recent = RecentIncidents::default();
         for ((_, id), entry) in all.take_while(|((opened_at, _), _)| *opened_at >= begin) {
             recent.anywhere = recent.anywhere.saturating_add(1);
-            if is_about(&entry.names) {
+            if entry.names.as_ref().is_none_or(is_about) {
                 recent.here = recent.here.saturating_add(1);
                 recent.open_here = recent.open_here.saturating_add(u32::from(entry.is_open));
                 if recent.named.len() < CIRCUMSTANCES_NAMED_MAX {

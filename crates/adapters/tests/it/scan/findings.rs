@@ -127,6 +127,8 @@ fn a_single_record_is_a_finding() {
 #[test]
 fn what_is_no_file_of_findings_is_refused_with_file_and_field() {
     let many: Vec<_> = (0..=MAX_FINDINGS).map(|number| json!({"id": number.to_string()})).collect();
+    let nested = |depth| format!("{}{}", "{\"components\": [".repeat(depth), "]}".repeat(depth));
+    let deep = format!("{{\"bomFormat\": \"\", \"components\": [{}]}}", nested(1_000));
     let bad: Vec<(String, &[&str])> = vec![
         (String::new(), &["`findings.json` line 1 is not a JSON object", "EOF"]),
         ("<xml/>".into(), &["line 1 is not a JSON object", "expected value"]),
@@ -167,10 +169,7 @@ fn what_is_no_file_of_findings_is_refused_with_file_and_field() {
         (json!({"results": null, "runs": null}).to_string(), &["is no file of findings"]),
         (json!({"id": 7, "affected": []}).to_string(), &["is not an OSV record: `id`"]),
         (json!({"version": "1.0", "runs": []}).to_string(), &["the SARIF version is `1.0`"]),
-        (
-            format!("{{\"bomFormat\": \"\", \"components\": [{}", "{\"components\": [".repeat(1_000)),
-            &["recursion limit exceeded"],
-        ),
+        (deep, &["recursion limit exceeded"]),
     ];
     for (content, says) in bad {
         let said = refusal(&content);
