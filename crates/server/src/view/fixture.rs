@@ -7,12 +7,14 @@ use domain::actor::{ActorEvent, ActorKind, Role, Scope, Token};
 use domain::approval::{Approval, ApprovalSettings, Case, requirements};
 use domain::canonical::Digest;
 use domain::catalog::{Dependency, Service, Strength, Tier};
-use domain::change::{Change, ChangeEvent, Content, Grounds};
+use domain::change::{Change, ChangeEvent, Content, Grounds, Outcome as Ended};
 use domain::cmdb::{CiEvent, Description};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
-use domain::number::RiskScore;
+use domain::number::{Probability, RiskScore, Share};
 use domain::plan::{Observation, Outcome, Part, Task};
-use domain::risk::{Assessment, AssessmentFacts, History, Level, assess};
+use domain::risk::{
+    Assessment, AssessmentFacts, History, Level, Prediction, PredictionPart, SimilarChange, assess,
+};
 use domain::text::FreeText;
 
 use crate::known::{Known, RecordedEdit};
@@ -191,13 +193,50 @@ impl Story {
     pub(crate) fn awaiting(level: Level, edit: impl FnOnce(&mut Content)) -> Self {
         let story = Self::requested(edit);
         let assessment = assessed(&story.change().content, level);
+        story.assessed_as(assessment)
+    }
+
+    fn assessed_as(self, assessment: Assessment) -> Self {
         let requirements = requirements(&ApprovalSettings::default(), Case::of(&assessment, false));
         let assessment = Box::new(assessment);
-        story.then(&ActorId::system(), 15, ChangeEvent::RiskAssessed { assessment, requirements }).then(
+        self.then(&ActorId::system(), 15, ChangeEvent::RiskAssessed { assessment, requirements }).then(
             &ActorId::system(),
             15,
             ChangeEvent::ApprovalRequested { deadline: at(15 + 4 * 3_600) },
         )
+    }
+
+    /// Waiting, as a model that is not sure has assessed it, with past changes like it.
+    pub(crate) fn predicted() -> Self {
+        let story = Self::requested(|_| {});
+        let mut assessment = assessed(&story.change().content, Level::Medium);
+        let ppm = |ppm| Probability::new(ppm).unwrap();
+        let part = |fact: &str, value: &str, thousandths| PredictionPart {
+            fact: fact.to_owned(),
+            value: value.to_owned(),
+            thousandths,
+        };
+        assessment.failure.prediction = Some(Prediction {
+            model: "v3".to_owned(),
+            value: ppm(120_000),
+            interval_low: ppm(40_000),
+            interval_high: ppm(310_000),
+            learned_from: 1_700,
+            doubts: vec!["too few changes like it are known".to_owned()],
+            base_thousandths: -2_642,
+            parts: vec![part("category_failure_rate", "0.21", 900), part("words_14", "1", -250)],
+        });
+        let similar = |reference: &str, outcome| SimilarChange {
+            reference: reference.to_owned(),
+            likeness: Share::new(7_400).unwrap(),
+            outcome,
+            shared: ["cart", "redis", "cart"].map(text).to_vec(),
+        };
+        assessment.similar = vec![
+            similar("example-past/EX1", Ended::RolledBack),
+            similar("CHG-2025-000017", Ended::Successful),
+        ];
+        story.assessed_as(assessment)
     }
 
     /// An approval by `by` in `role`.

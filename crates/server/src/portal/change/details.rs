@@ -9,7 +9,7 @@ use super::Kinds;
 use crate::known::Known;
 use crate::portal::{format, mark};
 
-/// Configuration items, services and artefacts that are listed one by one.
+/// Artefacts that are listed one by one.
 const LISTED_MAX: usize = 20;
 
 /// The request's further fields.
@@ -30,8 +30,6 @@ impl Details {
         let content = &change.content;
         let one = |text: Option<String>| text.into_iter().collect::<Vec<_>>();
         let pairs = [
-            ("Services", listed(content.affected_services.iter())),
-            ("Configuration items", listed(content.affected_cis.iter())),
             ("Environment", one(content.environment.as_ref().map(ToString::to_string))),
             ("Impact", one(content.impact.map(|impact| impact.as_str().to_owned()))),
             ("Urgency", one(content.urgency.map(|urgency| urgency.as_str().to_owned()))),

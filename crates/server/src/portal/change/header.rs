@@ -164,7 +164,7 @@ fn tier_of(known: &Known, name: &str) -> Option<u8> {
 }
 
 /// A service with its tier, where a source states it.
-fn service(name: &str, tier: Option<u8>) -> Markup {
+pub(super) fn service(name: &str, tier: Option<u8>) -> Markup {
     html! {
         span.service {
             @match tier {

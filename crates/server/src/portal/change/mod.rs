@@ -7,6 +7,7 @@ mod approvals;
 mod details;
 mod header;
 mod incidents;
+mod items;
 mod missing;
 mod plan;
 mod risk;
@@ -24,7 +25,7 @@ use domain::Timestamp;
 use domain::actor::ActorKind;
 use domain::authorization::Answer;
 use domain::change::{Change, ChangeEvent};
-use domain::id::ChangeId;
+use domain::id::{ChangeId, CiName};
 use maud::{Markup, html};
 use policy::Action;
 use serde::Deserialize;
@@ -38,6 +39,7 @@ use crate::ask::{self, Particulars};
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::known::Known;
+use crate::load::{self, StoredItem};
 use crate::record::Recorded;
 use crate::{view, work};
 
@@ -63,6 +65,7 @@ struct Model {
     plan: plan::Plan,
     rollback: rollback::Rollback,
     approvals: Option<approvals::Approvals>,
+    items: items::Items,
     details: details::Details,
     incidents: Vec<api::incident::IncidentSummary>,
     timeline: timeline::Timeline,
@@ -121,7 +124,9 @@ async fn model(
     let query = IncidentQuery { filter, after: None, limit: INCIDENTS_SHOWN_MAX };
     let incidents = app.store.list_incidents(query).await?.rows;
     let frame = Frame { log: SignedLog::read(app).await?, ..visitor.frame() };
-    let seen = Seen { change: &change, trail: &trail, incidents: &incidents, now: visitor.now };
+    let items = load::items(&app.store, &items::names(&change)).await?;
+    let seen =
+        Seen { change: &change, trail: &trail, incidents: &incidents, items: &items, now: visitor.now };
     Ok(Model::of(&app.known(), frame, &seen, asked))
 }
 
@@ -136,12 +141,13 @@ struct Seen<'a> {
     change: &'a Change,
     trail: &'a [Recorded<ChangeEvent>],
     incidents: &'a [IncidentRow],
+    items: &'a BTreeMap<CiName, StoredItem>,
     now: Timestamp,
 }
 
 impl Model {
     fn of(known: &Known, frame: Frame, seen: &Seen<'_>, asked: Asked) -> Self {
-        let Seen { change, trail, incidents, now } = *seen;
+        let Seen { change, trail, incidents, items, now } = *seen;
         // The trail is shown in parts, so only the shown part is turned into words.
         let told = view::change(known, change, &[], now);
         let timeline = timeline::Timeline::of(known, trail, asked.before, frame.log);
@@ -153,6 +159,7 @@ impl Model {
             plan: plan::Plan::of(change, trail),
             rollback: rollback::Rollback::of(known, change, trail),
             approvals: approvals::Approvals::of(known, &told),
+            items: items::Items::of(known, change, items),
             details: details::Details::of(known, change, &told),
             incidents: incidents.iter().map(view::incident_summary).collect(),
             timeline,
@@ -174,6 +181,7 @@ fn view(model: &Model) -> Markup {
             }
             div.stack {
                 @if let Some(approvals) = &model.approvals { (approvals::card(approvals, *now)) }
+                (items::card(&model.items))
                 (incidents::card(&model.incidents, *now))
                 (details::card(&model.details, *now))
             }
@@ -211,7 +219,8 @@ mod tests {
         let incidents = if has_incident { &incidents[..] } else { &[] };
         let log = Some(SignedLog { size: 48_213, at: at(60) });
         let frame = Frame { log, ..fixture::frame("/changes/CHG-2025-001234") };
-        let seen = Seen { change: &change, trail: &story.trail, incidents, now };
+        let items = BTreeMap::new();
+        let seen = Seen { change: &change, trail: &story.trail, incidents, items: &items, now };
         view(&Model::of(&known, frame, &seen, asked)).into_string()
     }
 
@@ -243,6 +252,49 @@ mod tests {
         );
         assert_eq!(html.matches("<h1").count(), 1);
         assert!(!html.contains("style=") && !html.contains("<script"), "{html}");
+    }
+
+    #[test]
+    fn what_is_changed_stands_with_what_the_cmdb_knows_of_it() {
+        let story = Story::awaiting(Level::Medium, |content| {
+            content.affected_cis = ["nobody-knows-it".parse().unwrap()].into();
+        });
+        let html = shown(&story, at(60), Asked::default());
+        check(
+            &html,
+            &[
+                "What is changed",
+                "1 item fails with it",
+                "owner unknown",
+                "<span class=\"tier tier-unknown\" title=\"Nobody states its tier\">T?</span>",
+                "Not in the CMDB: counted as Tier 1",
+            ],
+        );
+        assert_eq!(html.matches("Not in the CMDB").count(), 1, "{html}");
+    }
+
+    #[test]
+    fn a_prediction_stands_with_its_reasons_doubts_and_similar_changes() {
+        let html = shown(&Story::predicted(), at(60), Asked::default());
+        check(
+            &html,
+            &[
+                "Why model v3 says 12.0\u{202f}%",
+                "between 4.0 and 31.0\u{202f}%",
+                "1\u{202f}700 past changes",
+                "Not sure: </b>too few changes like it are known",
+                "Category failure rate",
+                "+0.90",
+                "−0.25",
+                "Words of title and description, group 14",
+                "example-past/EX1",
+                "74\u{202f}% alike",
+                "state state-bad",
+                "Rolled back",
+                "cart, redis</p>",
+                "href=\"/changes/CHG-2025-000017\"",
+            ],
+        );
     }
 
     #[test]

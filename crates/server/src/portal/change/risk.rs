@@ -1,9 +1,11 @@
 //! Why the risk is what it is: the formula step by step, the level, the blast radius, what is not known.
 
 use api::change::{self as wire, Factor, Term};
+use domain::change::{Outcome, StateName};
 use domain::risk::{Assessment, Level};
 use maud::{Markup, html};
 
+use crate::portal::mark::Told;
 use crate::portal::{format, icon::Icon};
 use crate::view;
 
@@ -18,6 +20,8 @@ const BANDS: [(&str, f64, f64); 4] = [
 ];
 /// Narrowest bar, in per cent of the scale, so that a small step can still be seen.
 const BAR_PERCENT_MIN: f64 = 0.6;
+/// Where the bars of reasons begin, to the left and to the right.
+const HALF_PERCENT: f64 = 50.0;
 
 /// An assessment.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,8 +48,8 @@ pub(super) fn card(risk: &Risk) -> Markup {
             (level(risk))
             (facts(told))
             (findings(told))
-            (similar(told))
             @if let Some(prediction) = &told.probability.model { (reasons(prediction)) }
+            (similar(told))
             details {
                 summary { "What each factor is made of" }
                 dl.factors { @for factor in &told.factors { (factor_parts(factor)) } }
@@ -217,14 +221,17 @@ fn similar(told: &wire::Risk) -> Markup {
     html! {
         @if !told.similar.is_empty() {
             h3 { "Past changes like it" }
-            ul.plain-list {
+            ul.similar {
                 @for one in &told.similar {
                     li {
-                        @if one.change.starts_with("CHG-") {
-                            a href={ "/changes/" (one.change) } { (one.change) }
-                        } @else { (one.change) }
-                        " " (format!("{:.0} %", one.likeness_percent)) " alike, "
-                        b { (format::words(&one.outcome).to_lowercase()) } ": " (one.shared.join(", "))
+                        (ended(&one.outcome))
+                        span.reference {
+                            @if one.change.starts_with("CHG-") {
+                                a href={ "/changes/" (one.change) } { (one.change) }
+                            } @else { (one.change) }
+                        }
+                        span.quiet { (format!("{:.0}\u{202f}%", one.likeness_percent)) " alike" }
+                        p.quiet { (each_once(&one.shared)) }
                     }
                 }
             }
@@ -232,19 +239,73 @@ fn similar(told: &wire::Risk) -> Markup {
     }
 }
 
+fn ended(outcome: &str) -> Markup {
+    match outcome.parse::<Outcome>() {
+        Ok(outcome) => Told::state(StateName::Closed, Some(outcome)).mark(),
+        Err(_) => html! { (format::words(outcome)) },
+    }
+}
+
+/// What two changes share. A service may also be a word of the title.
+fn each_once(shared: &[String]) -> String {
+    let new = |(at, text): &(usize, &String)| !shared.iter().take(*at).any(|earlier| earlier == *text);
+    let once: Vec<_> = shared.iter().enumerate().filter(new).map(|(_, text)| text.as_str()).collect();
+    once.join(", ")
+}
+
 /// What a model's prediction is made of.
 fn reasons(prediction: &wire::Prediction) -> Markup {
+    let wire::Prediction { model, percent, interval_percent: [low, high], past_changes, .. } = prediction;
+    let parts = prediction.parts.iter().map(|part| part.log_odds);
+    let scale = parts.chain([prediction.base]).map(f64::abs).fold(f64::MIN_POSITIVE, f64::max);
     html! {
-        details {
-            summary { "Why model " (prediction.model) " says " (format!("{:.1} %", prediction.percent)) }
-            @for doubt in &prediction.doubts { p { b { "Not sure: " } (doubt) } }
-            ul.plain-list {
-                li { (log_odds(prediction.base)) " log-odds of any change" }
-                @for part in &prediction.parts {
-                    li { (log_odds(part.log_odds)) " " (format::words(&part.fact)) ": " (part.value) }
+        h3 { "Why model " (model) " says " (format!("{percent:.1}\u{202f}%")) }
+        p.quiet {
+            "With 90\u{202f}% certainty between " (format!("{low:.1} and {high:.1}\u{202f}%")) ", learned from "
+            (format::count(*past_changes, "past change", "past changes"))
+            ". The amounts are log-odds: above 0 a failure is more probable."
+        }
+        @if !prediction.doubts.is_empty() {
+            ul.findings {
+                @for doubt in &prediction.doubts {
+                    li { (Icon::Warning.mark()) div { b { "Not sure: " } (doubt) } }
                 }
             }
         }
+        table.reasons {
+            caption.sr { "What each fact adds to the prediction" }
+            thead.sr { tr { th scope="col" { "Fact" } th scope="col" { "Adds" } th aria-hidden="true" {} } }
+            tbody {
+                (reason("any change", "", prediction.base, scale))
+                @for part in &prediction.parts { (reason(&part.fact, &part.value, part.log_odds, scale)) }
+            }
+        }
+    }
+}
+
+fn reason(fact: &str, value: &str, amount: f64, scale: f64) -> Markup {
+    let width = (amount.abs() / scale * HALF_PERCENT).max(BAR_PERCENT_MIN);
+    let start = if amount < 0.0 { HALF_PERCENT - width } else { HALF_PERCENT };
+    let class = if amount < 0.0 { "fill-less" } else { "fill-worse" };
+    html! {
+        tr {
+            th scope="row" { (fact_words(fact)) @if !value.is_empty() { small { (value) } } }
+            td.amount { (log_odds(amount)) }
+            td.bar aria-hidden="true" {
+                svg {
+                    rect class=(class) x=(format!("{start:.2}%")) y="4" width=(format!("{width:.2}%")) height="12" rx="2" {}
+                    rect.axis x="50%" width="1" height="20" {}
+                }
+            }
+        }
+    }
+}
+
+/// A model counts words in groups, which have only numbers.
+fn fact_words(fact: &str) -> String {
+    match fact.strip_prefix("words_") {
+        Some(group) => format!("Words of title and description, group {group}"),
+        None => format::words(fact),
     }
 }
 
