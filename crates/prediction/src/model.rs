@@ -309,18 +309,19 @@ impl ModelColumn {
         }
     }
 
-    /// Whether values like this one were trained on. What is missing is no stranger.
+    /// Whether values like this one were trained on, where any were. What is missing is no stranger.
     fn knows(&self, cell: &Cell) -> bool {
         if *cell == Cell::Missing {
             return true;
         }
+        // A column of which no past change had a value is never looked at, so that its values cannot mislead. History
+        // from elsewhere often lacks what ours have: that alone must not make every change a doubtful one.
+        let Some((least, most)) = self.range else { return true };
+        let tolerance = match self.column.kind {
+            ColumnKind::Number { .. } => RANGE_TOLERANCE * (most - least),
+            ColumnKind::Word => 0.0,
+        };
         let value = self.value(cell);
-        self.range.is_some_and(|(least, most)| {
-            let tolerance = match self.column.kind {
-                ColumnKind::Number { .. } => RANGE_TOLERANCE * (most - least),
-                ColumnKind::Word => 0.0,
-            };
-            value >= least - tolerance && value <= most + tolerance
-        })
+        value >= least - tolerance && value <= most + tolerance
     }
 }

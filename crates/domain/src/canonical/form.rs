@@ -12,9 +12,6 @@ pub(super) const WHOLE_MAX: u64 = 1 << 53;
 /// Order by UTF-16 code units. It is the order of the UTF-8 bytes but for one thing: what lies beyond U+FFFF, with first
 /// bytes from F0, is written as surrogates there, which come before U+E000 to U+FFFF, with first bytes EE and EF.
 pub(super) fn utf16_order(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() {
-        return a.cmp(b);
-    }
     let rank = |byte: u8| if matches!(byte, 0xee | 0xef) { byte + 0x10 } else { byte };
     a.bytes().map(rank).cmp(b.bytes().map(rank))
 }

@@ -4,7 +4,7 @@ use crate::text::{ERASED, ERASED_KEY, TEXT_KEY};
 
 /// What is written where an object is marked: where its only key is one of some, and its value a text.
 pub trait Marks {
-    /// Whether a key marks its object.
+    /// Whether a key marks its object; asked only about keys that begin with `$`.
     fn is_mark(&self, key: &str) -> bool;
 
     /// Says what stands for a marked object with this text, at this RFC 6901 pointer; nothing where it is not accepted.

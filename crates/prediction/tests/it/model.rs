@@ -2,7 +2,7 @@ use prediction::{
     Candidate, Cell, Doubt, LogisticSettings, MODEL_FORMAT, Model, Moment, SplitRule, TreesSettings, train,
 };
 
-use crate::world::{Quiet, history};
+use crate::world::{Quiet, history, history_without};
 
 const NOW: Moment = Moment { at: 4_000, group: 0 };
 
@@ -71,6 +71,19 @@ fn a_prediction_adds_up_and_lies_in_its_interval() {
     assert!((prediction.probability - expected).abs() < 1e-12);
     assert!(prediction.low < prediction.probability && prediction.probability < prediction.high);
     assert_eq!(prediction.doubts, []);
+}
+
+#[test]
+fn facts_that_no_past_change_had_change_nothing_and_raise_no_doubt() {
+    let table = history_without(4_000, 1, &["tier", "dependents"]);
+    let (model, _) = train(&table, SplitRule::protocol(false), &candidates(), &Quiet).unwrap();
+    let told = |tier| {
+        let mut cells = typical();
+        cells.extend([tier, Cell::Number(40.0)]);
+        model.predict(&cells, NOW).unwrap()
+    };
+    let (known, unknown) = (told(Cell::Number(0.0)), told(Cell::Missing));
+    assert_eq!((known.probability, &known.doubts), (unknown.probability, &vec![]));
 }
 
 #[test]

@@ -29,8 +29,14 @@ pub(crate) fn number(name: &str) -> Column {
 
 /// Changes that fail more often the larger they are, on Fridays, and when the team is `red`. `noise` says nothing.
 pub(crate) fn history(rows: usize, seed: u64) -> Table {
+    history_without(rows, seed, &[])
+}
+
+/// The same, with columns of which nothing is known.
+pub(crate) fn history_without(rows: usize, seed: u64, unknown_columns: &[&str]) -> Table {
     let word = Column { name: "team".to_owned(), kind: ColumnKind::Word };
-    let columns = vec![number("size"), number("friday"), number("noise"), word];
+    let mut columns = vec![number("size"), number("friday"), number("noise"), word];
+    columns.extend(unknown_columns.iter().map(|name| number(name)));
     let mut table = Table::new(columns, &[]).unwrap();
     let mut chance = Chance(seed);
     for row in 0..rows {
@@ -41,12 +47,13 @@ pub(crate) fn history(rows: usize, seed: u64) -> Table {
         let log_odds = -3.5 + 0.4 * size.ln() + if friday { 1.0 } else { 0.0 } + if red { 0.8 } else { 0.0 };
         let failed = chance.next() < 1.0 / (1.0 + (-log_odds).exp());
         let unknown = chance.next() < 0.1;
-        let cells = vec![
+        let mut cells = vec![
             if unknown { Cell::Missing } else { Cell::Number(size) },
             Cell::Number(if friday { 1.0 } else { 0.0 }),
             Cell::Number(noise),
             Cell::Word(if red { "red" } else { "blue" }.to_owned()),
         ];
+        cells.extend(unknown_columns.iter().map(|_| Cell::Missing));
         let at = row as i64;
         let row = Row { at, known_at: at, failed, group: String::new(), keys: vec![], cells };
         table.push(u64::try_from(at).unwrap() + 2, row).unwrap();

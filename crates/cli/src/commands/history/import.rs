@@ -309,13 +309,24 @@ impl Sender<'_> {
         }
         let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
         let import = HistoryImport { source: self.source.clone(), changes };
-        let imported = self.client.import_history(&import, self.sum.dry_run).await?;
+        let imported = self.client.import_history(&import, self.sum.dry_run).await;
+        let imported = imported.map_err(|error| interrupted(error.into(), &self.sum))?;
         self.sum.new += imported.new;
         self.sum.changed += imported.changed;
         self.sum.unchanged += imported.unchanged;
         self.bar.inc(count);
         Ok(())
     }
+}
+
+/// A failure after a part was imported says what became of that part.
+fn interrupted(failure: Failure, before: &HistoryImported) -> Failure {
+    let done = before.new + before.changed + before.unchanged;
+    if before.dry_run || done == 0 {
+        return failure;
+    }
+    let message = format!("{done} changes were imported and stay: run it again to go on from there");
+    failure.at(format!("the import of `{}`", before.source), message)
 }
 
 fn progress(changes: u64, shell: &Shell) -> ProgressBar {
@@ -330,6 +341,19 @@ fn progress(changes: u64, shell: &Shell) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_import_that_ends_early_says_what_stays() {
+        let mut before =
+            HistoryImported { source: "old".into(), dry_run: false, new: 0, changed: 1, unchanged: 2 };
+        let told = |before: &HistoryImported| {
+            let failure = interrupted(Failure::new("no answer"), before);
+            failure.render(crate::shell::Paint::without_color(true))
+        };
+        assert!(told(&before).contains("3 changes were imported and stay"));
+        before.dry_run = true;
+        assert!(!told(&before).contains("stay"));
+    }
 
     #[test]
     fn a_system_is_named_after_where_its_export_lies() {

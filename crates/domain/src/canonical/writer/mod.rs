@@ -23,6 +23,8 @@ pub(super) struct Writer<'m, M> {
     out: Vec<u8>,
     /// Keys of the objects that are open, one after the other.
     keys: String,
+    /// Whether all of them so far are ASCII: then members have the order of their keys' bytes.
+    is_ascii: bool,
     /// Members of the objects that are open, those of the innermost last.
     members: Vec<Member>,
     /// The way to the value that is written.
@@ -70,6 +72,7 @@ impl<'m, M: Marks> Writer<'m, M> {
             marks,
             out: Vec::with_capacity(CAPACITY_BYTES),
             keys: String::new(),
+            is_ascii: true,
             members: Vec::new(),
             steps: Vec::new(),
             moved: Vec::new(),
@@ -97,6 +100,7 @@ impl<'m, M: Marks> Writer<'m, M> {
     fn push_key(&mut self, key: &str) -> Span {
         let begin = self.keys.len();
         self.keys.push_str(key);
+        self.is_ascii &= key.is_ascii();
         Span { begin, end: self.keys.len() }
     }
 
@@ -112,6 +116,7 @@ impl<'m, M: Marks> Writer<'m, M> {
         };
         let keys_begin = self.keys.len();
         self.keys.push_str(&text);
+        self.is_ascii &= text.is_ascii();
         self.out.truncate(begin);
         Ok(Span { begin: keys_begin, end: self.keys.len() })
     }
@@ -140,7 +145,7 @@ impl<'m, M: Marks> Writer<'m, M> {
     }
 
     fn is_mark(&self, span: Span) -> bool {
-        self.marks.is_mark(key(&self.keys, span))
+        bytes(&self.keys, span).first() == Some(&b'$') && self.marks.is_mark(key(&self.keys, span))
     }
 
     /// Ends an object.
@@ -160,9 +165,15 @@ impl<'m, M: Marks> Writer<'m, M> {
 
     /// Puts the members of an object in order.
     fn sort(&mut self, frame: Frame) -> Result<(), NotCanonical> {
-        let Self { members, keys, out, moved, .. } = self;
+        let Self { members, keys, out, moved, is_ascii, .. } = self;
         let members = members.get_mut(frame.members..).unwrap_or_default();
-        let order = |a: &Member, b: &Member| utf16_order(key(keys, a.key), key(keys, b.key));
+        let order = |a: &Member, b: &Member| {
+            if *is_ascii {
+                bytes(keys, a.key).cmp(bytes(keys, b.key))
+            } else {
+                utf16_order(key(keys, a.key), key(keys, b.key))
+            }
+        };
         if !members.is_sorted_by(|a, b| order(a, b).is_lt()) {
             members.sort_unstable_by(order);
             if let Some([twice, _]) = members.array_windows().find(|[a, b]| order(a, b).is_eq()) {
@@ -229,6 +240,10 @@ impl<'m, M: Marks> Writer<'m, M> {
         }
         pointer
     }
+}
+
+fn bytes(keys: &str, span: Span) -> &[u8] {
+    keys.as_bytes().get(span.begin..span.end).unwrap_or_default()
 }
 
 fn key(keys: &str, span: Span) -> &str {
