@@ -4,6 +4,9 @@ use crate::text::{ERASED, ERASED_KEY, TEXT_KEY};
 
 /// What is written where an object is marked: where its only key is one of some, and its value a text.
 pub trait Marks {
+    /// Whether members are put in order. A text that is only read need not be canonical.
+    const ORDERS_MEMBERS: bool = true;
+
     /// Whether a key marks its object; asked only about keys that begin with `$`.
     fn is_mark(&self, key: &str) -> bool;
 
@@ -41,11 +44,13 @@ impl Marks for NoMarks {
     }
 }
 
-/// Free texts are written as plain strings, as readers expect them.
+/// Free texts are written as plain strings, as readers expect them, and members in the order in which they are told.
 #[derive(Debug)]
 pub struct Plain;
 
 impl Marks for Plain {
+    const ORDERS_MEMBERS: bool = false;
+
     fn is_mark(&self, key: &str) -> bool {
         key == TEXT_KEY || key == ERASED_KEY
     }

@@ -316,11 +316,19 @@ mod tests {
         let plain = |value: Value| {
             Object::of(&value, &mut Plain).map(|object| String::from_utf8(object.into_vec()).unwrap())
         };
-        let marked = json!({ "b": [{ "$text": "a \"b\"" }, { "$erased": "00ff" }], "a": { "text": 1 } });
+        let marked = json!({ "a": { "text": 1 }, "b": [{ "$text": "a \"b\"" }, { "$erased": "00ff" }] });
         assert_eq!(plain(marked).unwrap(), r#"{"a":{"text":1},"b":["a \"b\"","[erased]"]}"#);
         let not_a_text = |pointer: &str| Err(NotCanonical::NotAText { pointer: pointer.to_owned() });
         assert_eq!(plain(json!({ "a/b": [0, { "$text": 1 }] })), not_a_text("/a~1b/1"));
         assert_eq!(plain(json!({ "~": { "$text": "x", "y": 1 } })), not_a_text("/~0"));
+
+        #[derive(Serialize)]
+        struct Told {
+            b: u8,
+            a: u8,
+        }
+        let told = Object::of(&Told { b: 2, a: 1 }, &mut Plain).unwrap();
+        assert_eq!(told.into_vec(), br#"{"b":2,"a":1}"#);
     }
 
     #[test]

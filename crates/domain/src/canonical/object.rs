@@ -1,4 +1,4 @@
-//! An object in canonical JSON whose members can be looked at, and to which more can be added.
+//! An object in JSON whose members can be looked at, and to which more can be added.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::marks::Marks;
 use super::writer::Writer;
 use super::{NotCanonical, to_vec};
 
-/// An object in canonical JSON.
+/// An object in canonical JSON, unless its marks say that order does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     json: Vec<u8>,
@@ -38,7 +38,7 @@ impl Object {
         self.json.get(place.clone()).and_then(|json| std::str::from_utf8(json).ok())
     }
 
-    /// The object with one more member, in its place.
+    /// Adds a member, in its place among those of a canonical object.
     ///
     /// # Errors
     /// When it has such a member already, or the value has no canonical form.
@@ -72,7 +72,7 @@ impl Object {
         Ok(())
     }
 
-    /// The object as canonical JSON.
+    /// The object's JSON.
     pub fn into_vec(self) -> Vec<u8> {
         self.json
     }
@@ -84,11 +84,12 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::canonical::Plain;
+    use crate::canonical::marks::NoMarks;
 
     #[test]
     fn members_are_found_and_those_that_are_added_come_in_their_place() {
-        let mut object = Object::of(&json!({ "b": [1, { "y": 2, "x": 1 }], "d": null }), &mut Plain).unwrap();
+        let mut object =
+            Object::of(&json!({ "b": [1, { "y": 2, "x": 1 }], "d": null }), &mut NoMarks).unwrap();
         assert_eq!(object.get("b"), Some(r#"[1,{"x":1,"y":2}]"#));
         assert_eq!(object.get("x"), None);
         for (key, value) in [("c", 1), ("a", 2), ("e", 3)] {
@@ -98,7 +99,7 @@ mod tests {
         assert_eq!(object.insert("c", &4), Err(NotCanonical::KeyTwice { key: "c".to_owned() }));
         let expected = r#"{"a":2,"b":[1,{"x":1,"y":2}],"c":1,"d":null,"e":3}"#;
         assert_eq!(String::from_utf8(object.into_vec()).unwrap(), expected);
-        assert_eq!(Object::of(&[1], &mut Plain), Err(NotCanonical::NotAnObject));
+        assert_eq!(Object::of(&[1], &mut NoMarks), Err(NotCanonical::NotAnObject));
     }
 
     proptest! {
@@ -111,7 +112,7 @@ mod tests {
             let (first, later): (Vec<_>, Vec<_>) = whole.iter().enumerate().partition(|(at, _)| *at < begin);
             let first: Map<String, Value> =
                 first.into_iter().map(|(_, (key, value))| (key.clone(), value.clone())).collect();
-            let mut object = Object::of(&first, &mut Plain).unwrap();
+            let mut object = Object::of(&first, &mut NoMarks).unwrap();
             for (_, (key, value)) in later.into_iter().rev() {
                 object.insert(key, value).unwrap();
             }
