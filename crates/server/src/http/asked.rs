@@ -20,8 +20,9 @@ use crate::app::SharedApp;
 use crate::caller::Caller;
 use crate::commit::Extras;
 use crate::failure::{Failure, Precondition};
+use crate::load;
 use crate::use_cases::{actors, implementation};
-use crate::work::ChangeWork;
+use crate::work::{ChangeWork, actor_stream};
 
 /// Marks an answer to a repeated request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -177,7 +178,13 @@ impl Asked {
                 let held = implementation::heartbeat(app, &self.caller, change_id, fencing_token, Vec::new());
                 Ok(respond::assignment(app, &held.await?))
             }
-            Kept::Actor(id) => Ok(respond::actor(app, status, &actors::find(app, id.as_str())?)),
+            Kept::Actor(id) => {
+                // It is written, but this server may only be about to take note of it.
+                if app.known().directory.get(&id).is_none() {
+                    load::refresh(app, &actor_stream(&id)?).await?;
+                }
+                Ok(respond::actor(app, status, &actors::find(app, id.as_str())?))
+            }
             Kept::Token { actor_id, token_id } => Err(Failure::TokenIssued { actor_id, token_id }),
             Kept::Revoked => Ok(status.into_response()),
             Kept::Applied(applied) => Ok((status, Json(applied)).into_response()),
