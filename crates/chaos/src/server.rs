@@ -16,6 +16,15 @@ use tokio::process::{Child, Command};
 const SETTINGS: &str = "[lease]\nseconds = 3\ngrace_seconds = 6\n";
 /// Longest wait for a server to answer.
 const START_TIME: Duration = Duration::from_secs(30);
+/// Every trial is of the same service, and a third of them are rolled back: what begins as a medium risk ends as one that
+/// the whole board decides about.
+const AUTHORITIES: [(&str, &str); 5] = [
+    ("lead", "technical_lead"),
+    ("first-member", "cab_member"),
+    ("second-member", "cab_member"),
+    ("security", "ciso"),
+    ("technology", "cto"),
+];
 const SCOPES: [&str; 5] = ["read", "request", "approve", "implement", "audit"];
 
 /// A server that can be killed.
@@ -36,7 +45,8 @@ pub(crate) struct Stage {
     pub(crate) program: PathBuf,
     pub(crate) pipeline: Client,
     pub(crate) pipeline_token: String,
-    pub(crate) lead: Client,
+    /// Who approves, with the role each exercises.
+    pub(crate) authorities: Vec<(&'static str, Client)>,
     pub(crate) auditor: Client,
 }
 
@@ -112,7 +122,11 @@ impl Server {
         let token = self.bootstrap_token.as_deref().context("no bootstrap token")?;
         let admin = Client::new(&self.url(), token)?;
         let pipeline_token = person(&admin, "pipeline-owner", &[]).await?;
-        let lead = person(&admin, "lead", &["technical_lead"]).await?;
+        let mut authorities = Vec::with_capacity(AUTHORITIES.len());
+        for (name, role) in AUTHORITIES {
+            let token = person(&admin, name, &[role]).await?;
+            authorities.push((role, Client::new(&self.url(), &token)?));
+        }
         let auditor = person(&admin, "auditor", &["auditor"]).await?;
         let service = Service { name: "ledger".to_owned(), tier: 1, owner: None, depends_on: Vec::new() };
         admin.apply_catalog(&CatalogFile { services: vec![service], retire: Vec::new() }, false).await?;
@@ -121,7 +135,7 @@ impl Server {
             program: self.program.clone(),
             pipeline: Client::new(&self.url(), &pipeline_token)?,
             pipeline_token,
-            lead: Client::new(&self.url(), &lead)?,
+            authorities,
             auditor: Client::new(&self.url(), &auditor)?,
         })
     }

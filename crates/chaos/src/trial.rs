@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use api::audit::TrailEntry;
 use api::change::{ApproveRequest, Change, DecideStepRequest};
 use tokio::process::{Child, Command};
@@ -79,12 +79,18 @@ impl<'a> Trial<'a> {
 
     async fn approved_change(&self) -> Result<String> {
         let request = self.patient.request(self.number)?;
-        let created = self.stage.pipeline.create_change(&request, &format!("trial-{}", self.number)).await?;
-        let approval = ApproveRequest { digest: created.digest.clone(), ..ApproveRequest::default() };
-        if created.state == "awaiting_approval" {
-            self.stage.lead.approve(&created.change_id, &approval).await?;
+        let mut change =
+            self.stage.pipeline.create_change(&request, &format!("trial-{}", self.number)).await?;
+        for (role, authority) in &self.stage.authorities {
+            let mut outstanding = change.approval.iter().flat_map(|approval| &approval.outstanding);
+            if change.state == "awaiting_approval" && outstanding.any(|gate| gate.role == *role) {
+                let (role, digest) = (Some((*role).to_owned()), change.digest.clone());
+                let approval = ApproveRequest { role, digest, ..ApproveRequest::default() };
+                change = authority.approve(&change.change_id, &approval).await?;
+            }
         }
-        Ok(created.change_id)
+        ensure!(change.state == "approved", "{} is {} after all approvals", change.change_id, change.state);
+        Ok(change.change_id)
     }
 
     fn implement(&self, id: &str) -> Result<Child> {
