@@ -57,7 +57,7 @@ fn main() -> Result<()> {
         "CPU per create",
     ]);
     let mut aims = Vec::new();
-    for kind in Kind::ALL {
+    for &kind in &options.databases {
         let places = Places::new(kind)?;
         let mut contest = Contest::begin(&options, &runtime, &replica, &places)?;
         let figures = contest.rounds(&options)?;

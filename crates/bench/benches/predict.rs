@@ -10,8 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use api::history::{HistoryImport, IMPORT_CHANGES_MAX, ImportedChange};
 use api::request::ChangeRequest;
 use bench::{
-    Kind, Options, Places, SMALL, Server, Table, milliseconds, own_processor_time, permille, shown,
-    thread_time,
+    Options, Places, SMALL, Server, Table, milliseconds, own_processor_time, permille, shown, thread_time,
 };
 use domain::Timestamp;
 use domain::change::Content;
@@ -234,7 +233,7 @@ fn fingerprint(submission: &Submission) -> Fingerprint {
 fn starting(options: &Options, past: &[Past]) -> Result<Table> {
     let runtime = Runtime::new()?;
     let mut table = Table::new(&["database", "imported changes", "import", "ready after", "past read after"]);
-    for kind in Kind::ALL {
+    for &kind in &options.databases {
         eprintln!("  {kind}: importing");
         let places = Places::new(kind)?;
         let place = places.place("past")?;

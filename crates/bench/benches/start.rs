@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use bench::{Kind, Options, Place, Places, Replica, Server, Table, median, milliseconds, shown};
+use bench::{Options, Place, Places, Replica, Server, Table, median, milliseconds, shown};
 use tokio::runtime::Runtime;
 
 const ENTRIES: usize = 100_000;
@@ -29,7 +29,7 @@ fn main() -> Result<()> {
         "changes, half of them closed",
     ]);
     let mut slowest = Duration::ZERO;
-    for kind in Kind::ALL {
+    for &kind in &options.databases {
         let places = Places::new(kind)?;
         let first = (0..starts).map(|number| start(&options, &places.place(&format!("first{number}"))?));
         let first = middle(first.collect::<Result<_>>()?);

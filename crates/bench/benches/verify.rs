@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let replica = Arc::new(Replica::record(&runtime, &options.program)?);
     let mut table =
         Table::new(&["log", "entries", "checkpoints", "store: entries/s", "entries alone: entries/s"]);
-    for kind in Kind::ALL {
+    for &kind in &options.databases {
         for (callers, name) in [(GROUP, "in groups"), (1, "one by one")] {
             eprintln!("  {kind}, written {name}");
             let entries = options.count(ENTRIES, QUICK_ENTRIES);

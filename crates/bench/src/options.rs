@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::place::Kind;
+
 /// What a benchmark is told on its command line.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -11,32 +13,44 @@ pub struct Options {
     pub quick: bool,
     /// The built `cortex-change`.
     pub program: PathBuf,
+    /// The databases to measure on.
+    pub databases: Vec<Kind>,
     ceiling: Option<PathBuf>,
 }
 
 impl Options {
-    /// Reads `--program FILE [--ceiling FILE] [--quick]`.
+    /// Reads `--program FILE [--ceiling FILE] [--database sqlite|postgresql] [--quick]`.
     ///
     /// # Errors
     /// When an option is unknown or the program is not named.
     pub fn read() -> Result<Self> {
         let (mut quick, mut program, mut ceiling) = (false, None, None);
+        let mut databases = Kind::ALL.to_vec();
         let mut arguments = std::env::args().skip(1);
         while let Some(option) = arguments.next() {
             match option.as_str() {
                 "--quick" => quick = true,
                 "--program" => program = arguments.next().map(PathBuf::from),
                 "--ceiling" => ceiling = arguments.next().map(PathBuf::from),
+                "--database" => {
+                    let name = arguments.next();
+                    databases.retain(|kind| {
+                        name.as_ref().is_some_and(|name| kind.to_string().eq_ignore_ascii_case(name))
+                    });
+                    if databases.is_empty() {
+                        bail!("`--database` takes `sqlite` or `postgresql`");
+                    }
+                }
                 // Added by `cargo bench`.
                 "--bench" => {}
                 other => bail!(
-                    "`{other}` is unknown: expected `--program FILE [--ceiling FILE] [--quick]`, or use scripts/bench"
+                    "`{other}` is unknown: expected `--program FILE [--ceiling FILE] [--database sqlite|postgresql] [--quick]`, or use scripts/bench"
                 ),
             }
         }
         let program =
             program.context("`--program` is missing: name the built cortex-change, or use scripts/bench")?;
-        Ok(Self { quick, program, ceiling })
+        Ok(Self { quick, program, databases, ceiling })
     }
 
     /// One number for a full measurement, another for a quick one.

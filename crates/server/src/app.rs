@@ -193,7 +193,6 @@ impl App {
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let has_messages = !append.outbox.is_empty();
         let appended = self.store.append(append).await?;
-        self.followed.own(&appended.indexes);
         if has_messages {
             self.wake.notify_waiters();
         }

@@ -3,13 +3,11 @@
 //! A server that is alone with its log has nothing to follow. Reading something twice is harmless: actors and the
 //! CMDB are known by version, endings by change.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::history::HistoryEvent;
 use domain::id::{ChangeId, IncidentId};
-use store::StoredEvent;
+use store::{Store, StoredEvent};
 
 use crate::app::App;
 use crate::experience::Past;
@@ -24,27 +22,12 @@ const PAGE_EVENTS: usize = 500;
 
 /// How far the log has been taken note of; nothing to keep for a server that is alone with its log.
 #[derive(Debug, Default)]
-pub(crate) struct Followed(Option<Mutex<Position>>);
-
-/// Everything before `next` is known; `own` are ranges beyond it that this server wrote itself.
-#[derive(Debug, Default)]
-struct Position {
-    next: u64,
-    own: BTreeMap<u64, u64>,
-}
+pub(crate) struct Followed(Option<AtomicU64>);
 
 impl Followed {
     /// For a server that shares its log with others and knows it up to `next`.
     pub(crate) fn from(next: u64) -> Self {
-        Self(Some(Mutex::new(Position { next, own: BTreeMap::new() })))
-    }
-
-    /// Takes note of entries that this server wrote.
-    pub(crate) fn own(&self, indexes: &Range<u64>) {
-        if let Some(mut position) = self.lock().filter(|_| !indexes.is_empty()) {
-            position.own.insert(indexes.start, indexes.end);
-            position.pass_own();
-        }
+        Self(Some(AtomicU64::new(next)))
     }
 
     /// Whether nobody else writes to the log.
@@ -52,27 +35,14 @@ impl Followed {
         self.0.is_none()
     }
 
-    /// The first entry that is not known, where other servers write too.
-    fn next(&self) -> Option<u64> {
-        self.lock().map(|position| position.next)
+    /// The first entry that others may have written without this server knowing it.
+    fn next(&self, store: &Store) -> Option<u64> {
+        self.0.as_ref().map(|next| store.next_by_others(next.load(Ordering::Acquire)))
     }
 
     fn reached(&self, index: u64) {
-        if let Some(mut position) = self.lock() {
-            position.next = position.next.max(index);
-            position.pass_own();
-        }
-    }
-
-    fn lock(&self) -> Option<MutexGuard<'_, Position>> {
-        self.0.as_ref().map(|position| position.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Position {
-    fn pass_own(&mut self) {
-        while let Some(first) = self.own.first_entry().filter(|first| *first.key() <= self.next) {
-            self.next = self.next.max(first.remove());
+        if let Some(next) = &self.0 {
+            next.fetch_max(index, Ordering::AcqRel);
         }
     }
 }
@@ -88,7 +58,20 @@ pub(crate) async fn catch_up(app: &App) -> Result<(), Failure> {
     }
     // Asked of the database: the notice of what another server wrote may still be on its way.
     let size = app.store.head().await?.size;
-    while let Some(next) = app.followed.next().filter(|next| *next < size) {
+    read_up_to(app, size).await
+}
+
+/// Takes note of what others have written as far as the store has heard of it.
+///
+/// # Errors
+/// When the store or the log fails.
+pub(crate) async fn keep_up(app: &App) -> Result<(), Failure> {
+    let size = *app.store.subscribe().borrow();
+    read_up_to(app, size).await
+}
+
+async fn read_up_to(app: &App, size: u64) -> Result<(), Failure> {
+    while let Some(next) = app.followed.next(&app.store).filter(|next| *next < size) {
         let page = app.store.read_log(next, PAGE_EVENTS).await?;
         let Some(last) = page.last().map(|event| event.index) else { break };
         for event in page {
@@ -130,25 +113,5 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
             Ok(())
         }
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn own_entries_are_passed_in_whatever_order_they_are_told() {
-        let followed = Followed::from(10);
-        followed.own(&(12..15));
-        assert_eq!(followed.next(), Some(10));
-        followed.own(&(10..12));
-        assert_eq!(followed.next(), Some(15));
-        followed.own(&(20..22));
-        followed.reached(20);
-        assert_eq!(followed.next(), Some(22));
-        followed.reached(3);
-        assert_eq!(followed.next(), Some(22));
-        assert_eq!(Followed::default().next(), None);
     }
 }

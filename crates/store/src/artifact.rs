@@ -18,7 +18,7 @@ pub(crate) fn put(db: &mut Database, bytes: &[u8]) -> Result<Digest, StoreError>
         });
     }
     let digest = Digest::of_bytes(bytes);
-    db.insert(&ARTIFACT, &[digest.to_string().into(), bytes.into()])?;
+    db.insert(&ARTIFACT, vec![digest.to_string().into(), bytes.into()])?;
     Ok(digest)
 }
 

@@ -44,11 +44,11 @@ impl Dialect {
         }
     }
 
-    /// Tells every server on the same database that the log has grown, when the transaction commits.
+    /// Tells every server on the same database what is given as parameter, when the transaction commits.
     pub(crate) fn notify(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
-            Self::Postgres => Some("SELECT pg_notify('cortex_change_log', '')"),
+            Self::Postgres => Some("SELECT pg_notify('cortex_change_log', $1)"),
         }
     }
 
@@ -69,22 +69,40 @@ impl Dialect {
                 .replace(") CLUSTERED;", ");"),
         }
     }
+}
 
-    /// Inserts rows: one at a time on SQLite, where a call costs nothing, all at once on PostgreSQL, where it costs a
-    /// round trip. Both texts come from the same list of columns.
-    pub(crate) fn insert(self, table: &Table) -> String {
-        let names = table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let values = table.columns.iter().enumerate().map(|(at, (_, kind))| match self {
-            Self::Sqlite => format!("${}", at + 1),
-            Self::Postgres => format!("${}::{}[]", at + 1, postgres_type(*kind)),
+/// Inserts one row on SQLite, where a call costs nothing.
+pub(crate) fn sqlite_insert(table: &Table) -> String {
+    let values: Vec<String> = (1..=table.columns.len()).map(|at| format!("${at}")).collect();
+    insert(table, &format!("VALUES ({})", values.join(", ")))
+}
+
+/// Inserts many rows into all tables at once on PostgreSQL, where a call costs a round trip. Every column is a
+/// parameter, an array. There is no such statement for no tables.
+pub(crate) fn postgres_inserts<'a>(tables: impl Iterator<Item = &'a Table>) -> Option<String> {
+    let mut placeholder = 0;
+    let mut inserts: Vec<String> = Vec::new();
+    for table in tables {
+        let arrays = table.columns.iter().map(|(_, kind)| {
+            placeholder += 1;
+            format!("${placeholder}::{}[]", postgres_type(*kind))
         });
-        let values = values.collect::<Vec<_>>().join(", ");
-        let source = match self {
-            Self::Sqlite => format!("VALUES ({values})"),
-            Self::Postgres => format!("SELECT * FROM UNNEST({values})"),
-        };
-        format!("INSERT INTO {} ({names}) {source}{}", table.name, on_conflict(table))
+        let arrays = arrays.collect::<Vec<_>>().join(", ");
+        inserts.push(insert(table, &format!("SELECT * FROM UNNEST({arrays})")));
     }
+    let last = inserts.pop()?;
+    if inserts.is_empty() {
+        return Some(last);
+    }
+    let before: Vec<String> =
+        inserts.iter().enumerate().map(|(at, insert)| format!("part_{at} AS ({insert})")).collect();
+    Some(format!("WITH {} {last}", before.join(", ")))
+}
+
+/// Both texts come from the same list of columns.
+fn insert(table: &Table, source: &str) -> String {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    format!("INSERT INTO {} ({}) {source}{}", table.name, names.join(", "), on_conflict(table))
 }
 
 fn postgres_type(kind: Kind) -> &'static str {
@@ -123,13 +141,32 @@ mod tests {
     fn both_inserts_come_from_one_list_of_columns() {
         let on_conflict = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body";
         let columns = "INSERT INTO t (id, name, made_at, body) ";
-        assert_eq!(Dialect::Sqlite.insert(&TABLE), format!("{columns}VALUES ($1, $2, $3, $4){on_conflict}"));
+        assert_eq!(sqlite_insert(&TABLE), format!("{columns}VALUES ($1, $2, $3, $4){on_conflict}"));
         assert_eq!(
-            Dialect::Postgres.insert(&TABLE),
+            postgres_inserts([&TABLE].into_iter()).unwrap(),
             format!(
                 "{columns}SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bytea[]){on_conflict}"
             )
         );
+    }
+
+    #[test]
+    fn several_tables_are_filled_by_one_statement() {
+        const OTHER: Table = Table {
+            name: "u",
+            columns: &[("word", Kind::Text)],
+            order: "word",
+            on_conflict: OnConflict::Ignore,
+        };
+        let other =
+            |at| format!("INSERT INTO u (word) SELECT * FROM UNNEST(${at}::text[]) ON CONFLICT DO NOTHING");
+        let first = postgres_inserts([&TABLE].into_iter()).unwrap();
+        assert_eq!(
+            postgres_inserts([&TABLE, &OTHER].into_iter()).unwrap(),
+            format!("WITH part_0 AS ({first}) {}", other(5))
+        );
+        assert_eq!(postgres_inserts([&OTHER].into_iter()).unwrap(), other(1));
+        assert_eq!(postgres_inserts([].into_iter()), None);
     }
 
     #[test]

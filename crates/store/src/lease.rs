@@ -183,9 +183,13 @@ fn grant(
     token: u64,
     expires_at: Timestamp,
 ) -> Result<LeaseGranted, StoreError> {
-    let cells =
-        [resource.as_str().into(), holder.as_str().into(), count(token).into(), micros(expires_at).into()];
-    db.insert(&LEASE, &cells)?;
+    let cells = vec![
+        resource.as_str().into(),
+        holder.as_str().into(),
+        count(token).into(),
+        micros(expires_at).into(),
+    ];
+    db.insert(&LEASE, cells)?;
     Ok(LeaseGranted { resource: resource.clone(), holder: holder.clone(), token, expires_at })
 }
 

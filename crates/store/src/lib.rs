@@ -31,6 +31,7 @@ mod name;
 mod new_event;
 mod open;
 mod outbox;
+mod own;
 mod prepare;
 mod projection;
 mod query;

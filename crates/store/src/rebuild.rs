@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::database::Database;
+use crate::database::{Database, Inserts};
 use crate::error::StoreError;
 use crate::event::{self, STREAMS_PAGE_MAX, StoredEvent};
 use crate::name::StreamName;
@@ -84,7 +84,9 @@ fn replace_all(
 pub(crate) fn write_rows(db: &mut Database, rows: &[ProjectionRow]) -> Result<(), StoreError> {
     let mut projections = Projections::default();
     projections.add(rows, |_| false);
-    projections.write(db)
+    let mut inserts = Inserts::default();
+    projections.add_to(&mut inserts, db)?;
+    db.insert_all(&inserts)
 }
 
 /// Projects every stream and hands its rows to `take`.

@@ -168,14 +168,11 @@ fn insert_rows(db: &mut Database, mut file: BackupFile) -> Result<u64, RestoreEr
 
 fn insert_chunk(
     db: &mut Database,
-    table: Option<&Table>,
+    table: Option<&'static Table>,
     values: &mut Vec<Value<'static>>,
 ) -> Result<(), StoreError> {
-    if let Some(table) = table {
-        db.insert(table, values)?;
-    }
-    values.clear();
-    Ok(())
+    let values = std::mem::take(values);
+    table.map_or(Ok(()), |table| db.insert(table, values))
 }
 
 fn value(cell: Json, kind: Kind) -> Option<Value<'static>> {

@@ -53,7 +53,7 @@ pub(crate) fn append(db: &mut Database, change: ChangeId, samples: &[Sample]) ->
             ]
         })
         .collect();
-    db.insert(&SAMPLE, &cells)?;
+    db.insert(&SAMPLE, cells)?;
     let mut series: Vec<&str> = samples.iter().map(|sample| sample.series.as_str()).collect();
     series.sort_unstable();
     series.dedup();

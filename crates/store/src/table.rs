@@ -40,6 +40,14 @@ pub(crate) enum OnConflict {
 
 use Kind::{Bytes, Int, Text};
 
+/// One row; see `LogHead`. Not backed up: it follows from the events.
+pub(crate) const LOG_HEAD: Table = Table {
+    name: "log_head",
+    columns: &[("id", Int), ("size", Int), ("frontier", Bytes), ("last_at", Int)],
+    order: "id",
+    on_conflict: OnConflict::Replace { key: &["id"], constant: &[] },
+};
+
 pub(crate) const EVENT: Table = Table {
     name: "event",
     columns: &[

@@ -6,5 +6,5 @@ use crate::follow;
 
 /// Takes note of everything new.
 pub(super) async fn turn(app: &SharedApp) -> Result<(), Failure> {
-    follow::catch_up(app).await
+    follow::keep_up(app).await
 }

@@ -4,11 +4,13 @@
 //! compiler. All of it is synchronous and belongs to one thread; nothing is awaited inside a transaction because
 //! nothing can be.
 
+mod inserts;
 mod postgres;
 mod row;
 mod sqlite;
 mod value;
 
+pub(crate) use self::inserts::Inserts;
 pub(crate) use self::postgres::Postgres;
 pub(crate) use row::{Row, parse};
 pub(crate) use sqlite::{Access, Sqlite};
@@ -106,21 +108,18 @@ impl Database {
             .ok_or_else(|| StoreError::damaged(format!("a row that must exist is missing: {sql}")))
     }
 
-    /// Inserts rows, given one after the other as flat values.
-    pub(crate) fn insert(&mut self, table: &Table, values: &[Value<'_>]) -> Result<(), StoreError> {
-        assert!(values.len().is_multiple_of(table.columns.len()), "rows of `{}` are complete", table.name);
-        let kinds = table.columns.iter().map(|(_, kind)| *kind).cycle();
-        assert!(
-            values.iter().zip(kinds).all(|(value, kind)| value.is(kind)),
-            "cells of `{}` fit",
-            table.name
-        );
-        if values.is_empty() {
-            return Ok(());
-        }
+    /// Inserts rows into one table, given one after the other as flat values.
+    pub(crate) fn insert(&mut self, table: &'static Table, values: Vec<Value<'_>>) -> Result<(), StoreError> {
+        let mut inserts = Inserts::default();
+        inserts.add(table, values);
+        self.insert_all(&inserts)
+    }
+
+    /// Inserts rows into several tables, of which none sees the others' new rows.
+    pub(crate) fn insert_all(&mut self, inserts: &Inserts<'_>) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(db) => db.insert(table, values),
-            Self::Postgres(db) => db.insert(table, values),
+            Self::Sqlite(db) => inserts.iter().try_for_each(|(table, values)| db.insert(table, values)),
+            Self::Postgres(db) => db.insert(inserts),
         }
     }
 

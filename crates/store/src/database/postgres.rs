@@ -13,11 +13,11 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{PREPARED_STATEMENTS_MAX, Row, Value};
-use crate::dialect::Dialect;
+use super::{Inserts, PREPARED_STATEMENTS_MAX, Row, Value};
+use crate::dialect;
 use crate::error::StoreError;
 use crate::open::OpenError;
-use crate::table::{Kind, Table};
+use crate::table::Kind;
 
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -119,15 +119,16 @@ impl Postgres {
         refused
     }
 
-    /// One statement for all rows: every column is an array.
-    pub(crate) fn insert(&mut self, table: &Table, values: &[Value<'_>]) -> Result<(), StoreError> {
-        let sql = Dialect::Postgres.insert(table);
-        let width = table.columns.len();
-        let columns: Vec<Box<dyn ToSql + Sync + '_>> = table
-            .columns
+    /// One statement, and so one round trip, for all rows of all tables: every column is an array.
+    pub(crate) fn insert(&mut self, inserts: &Inserts<'_>) -> Result<(), StoreError> {
+        let Some(sql) = dialect::postgres_inserts(inserts.tables()) else { return Ok(()) };
+        let columns: Vec<Box<dyn ToSql + Sync + '_>> = inserts
             .iter()
-            .enumerate()
-            .map(|(at, (_, kind))| column_array(*kind, values.iter().skip(at).step_by(width)))
+            .flat_map(|(table, values)| {
+                let width = table.columns.len();
+                let columns = table.columns.iter().enumerate();
+                columns.map(move |(at, (_, kind))| column_array(*kind, values.iter().skip(at).step_by(width)))
+            })
             .collect();
         let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(AsRef::as_ref).collect();
         self.with(|session| {

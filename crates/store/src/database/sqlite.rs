@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::{PREPARED_STATEMENTS_MAX, Row, Value};
-use crate::dialect::Dialect;
+use crate::dialect;
 use crate::error::StoreError;
 use crate::table::Table;
 
@@ -100,7 +100,7 @@ impl Sqlite {
     }
 
     pub(crate) fn insert(&mut self, table: &Table, values: &[Value<'_>]) -> Result<(), StoreError> {
-        let sql = Dialect::Sqlite.insert(table);
+        let sql = dialect::sqlite_insert(table);
         let mut statement = self.connection.prepare_cached(&sql).map_err(store_error)?;
         for row in values.chunks(table.columns.len()) {
             statement.execute(params_from_iter(row)).map_err(store_error)?;

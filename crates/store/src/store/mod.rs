@@ -18,6 +18,7 @@ use crate::database::Database;
 use crate::error::StoreError;
 use crate::listener;
 use crate::open::{Config, OpenError, READERS_MAX, open_reader, open_writer};
+use crate::own::OwnEntries;
 use crate::prepare::PreparedAppend;
 use crate::thread::{self, QUEUED_READS_MAX, Read, ReadQueue};
 use crate::writer::{AppendRequest, QUEUED_REQUESTS_MAX, Request, TaskFn, Writer};
@@ -36,6 +37,7 @@ struct Inner {
     requests: mpsc::Sender<Request>,
     reads: mpsc::Sender<Read>,
     log_size: watch::Receiver<u64>,
+    own_entries: Arc<OwnEntries>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Tells the listener to end.
     stop: Arc<AtomicBool>,
@@ -71,18 +73,24 @@ impl Store {
             threads.push(thread::start("store-reader", move || queue.serve(db))?);
         }
         let stop = Arc::new(AtomicBool::new(false));
-        if let Some(listener) = listener::connect(&config.location, &stop)? {
-            let size_sender = size_sender.clone();
+        let own_entries = Arc::<OwnEntries>::default();
+        let writer = Writer::new(
+            opened.db,
+            Arc::clone(&config.signing_key),
+            size_sender.clone(),
+            Arc::clone(&own_entries),
+        )?;
+        if let Some(listener) = listener::connect(&config.location, &stop, writer.id())? {
             threads.push(thread::start("store-listener", move || listener.run(&size_sender))?);
         }
-        let writer = Writer::new(opened.db, Arc::clone(&config.signing_key), size_sender)?;
         let lock = opened.lock;
         threads.push(thread::start("store-writer", move || {
             writer.run(request_queue);
             // Nobody else may open the folder before the last write is done.
             drop(lock);
         })?);
-        let inner = Inner { config, requests, reads, log_size, threads: Mutex::new(threads), stop };
+        let inner =
+            Inner { config, requests, reads, log_size, own_entries, threads: Mutex::new(threads), stop };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -110,6 +118,12 @@ impl Store {
     /// The log's size, and notice of its growth: by this process, and on PostgreSQL by every other one.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.log_size.clone()
+    }
+
+    /// The first entry of the log from `index` on that was not written through this store, whether it exists yet or
+    /// not. After very many turns of several servers an own entry may be taken for another's.
+    pub fn next_by_others(&self, index: u64) -> u64 {
+        self.inner.own_entries.next_by_others(index)
     }
 
     /// Appends events and what goes with them: all of it, durably, or nothing. It is carried out even when the caller

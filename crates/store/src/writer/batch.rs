@@ -2,10 +2,12 @@
 
 use crate::append::Appended;
 use crate::error::StoreError;
+use crate::listener::Growth;
 use crate::prepare::PreparedAppend;
 use crate::sql::micros;
 use crate::table::WRITER;
 use crate::writer::check::Checks;
+use crate::writer::head::write_tiles;
 use crate::writer::rows::Rows;
 use crate::writer::{Batch, Committed, Failure, LogHead, Writer};
 
@@ -42,15 +44,21 @@ impl Writer {
             let accepted = checks.accept(append);
             appended.push(accepted.map(|()| place(append, &mut head, &mut rows)));
         }
-        rows.write(db, checks.written_streams())?;
+        let mut inserts = rows.inserts(db, checks.written_streams())?;
+        let indexes = head.add_to(&mut inserts, &self.signing_key);
+        if db.commit_can_be_unknown() {
+            inserts.add(&WRITER, vec![self.id.into(), self.batch.into(), micros(now).into()]);
+        }
+        db.insert_all(&inserts)?;
+        write_tiles(db, &indexes)?;
         for task in &mut batch.tasks {
             task.run(db, now)?;
         }
-        head.save(db, &self.signing_key)?;
-        if db.commit_can_be_unknown() {
-            db.insert(&WRITER, &[self.id.into(), self.batch.into(), micros(now).into()])?;
+        if let Some(sql) = db.dialect().notify().filter(|_| !indexes.is_empty()) {
+            let growth = Growth { writer: self.id, size: indexes.end };
+            db.query(sql, &[growth.to_string().into()], |_| Ok(()))?;
         }
-        Ok(Committed { appended, log_size: head.size() })
+        Ok(Committed { appended, indexes })
     }
 }
 

@@ -1,12 +1,14 @@
 //! Where the log ends, and the lock on it.
 
+use std::ops::Range;
+
 use audit::{Frontier, Hash, SigningKey, Tile};
 use domain::Timestamp;
 
-use crate::database::Database;
+use crate::database::{Database, Inserts};
 use crate::error::StoreError;
 use crate::sql::{count, micros};
-use crate::table::{CHECKPOINT, TILE};
+use crate::table::{CHECKPOINT, LOG_HEAD, TILE};
 
 /// The end of the log, held by the transaction that read it: nobody else writes anything until it ends.
 #[derive(Debug)]
@@ -46,29 +48,18 @@ impl LogHead {
         self.frontier.append(leaf_hash);
     }
 
-    /// Writes the new end with its checkpoint and the tiles that became full. The events are written already.
-    pub(crate) fn save(&self, db: &mut Database, key: &SigningKey) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE log_head SET size = $1, frontier = $2, last_at = $3 WHERE id = 1";
+    /// Adds the rows of the new end with its checkpoint, and gives the range of the new entries.
+    pub(crate) fn add_to(&self, inserts: &mut Inserts<'_>, key: &SigningKey) -> Range<u64> {
         let head = self.frontier.head();
-        if head.size == self.size_before {
-            return Ok(());
+        let new = self.size_before..head.size;
+        if new.is_empty() {
+            return new;
         }
-        let now = micros(self.now);
-        db.execute(SQL, &[count(head.size).into(), self.frontier.to_bytes().into(), now.into()])?;
-        let note = key.sign(&head);
-        let root = head.root.as_bytes().as_slice();
-        db.insert(&CHECKPOINT, &[count(head.size).into(), root.into(), note.as_str().into(), now.into()])?;
-        for tile in Tile::completed_between(self.size_before, head.size) {
-            let hashes = tile_hashes(db, tile)?;
-            let root = audit::subtree_root(&hashes)
-                .ok_or_else(|| StoreError::damaged(format!("hashes of {tile} are missing")))?;
-            let (level, position) = (i64::from(tile.level()), count(tile.index()));
-            db.insert(&TILE, &[level.into(), position.into(), root.as_bytes().as_slice().into()])?;
-        }
-        if let Some(sql) = db.dialect().notify() {
-            db.query(sql, &[], |_| Ok(()))?;
-        }
-        Ok(())
+        let (size, now) = (count(head.size), micros(self.now));
+        inserts.add(&LOG_HEAD, vec![1.into(), size.into(), self.frontier.to_bytes().into(), now.into()]);
+        let (root, note) = (head.root.as_bytes().to_vec(), key.sign(&head));
+        inserts.add(&CHECKPOINT, vec![size.into(), root.into(), note.as_str().to_owned().into(), now.into()]);
+        new
     }
 
     /// Reads the end of the log without taking it.
@@ -85,6 +76,18 @@ fn frontier(size: u64, bytes: &[u8]) -> Result<Frontier, StoreError> {
         return Ok(frontier);
     }
     Err(StoreError::damaged(format!("log_head states {size} entries, its frontier {}", frontier.size())))
+}
+
+/// Writes the tiles that became full with new entries, which are written already.
+pub(super) fn write_tiles(db: &mut Database, new: &Range<u64>) -> Result<(), StoreError> {
+    for tile in Tile::completed_between(new.start, new.end) {
+        let hashes = tile_hashes(db, tile)?;
+        let root = audit::subtree_root(&hashes)
+            .ok_or_else(|| StoreError::damaged(format!("hashes of {tile} are missing")))?;
+        let (level, position) = (i64::from(tile.level()), count(tile.index()));
+        db.insert(&TILE, vec![level.into(), position.into(), root.as_bytes().as_slice().into()])?;
+    }
+    Ok(())
 }
 
 /// Reads the hashes that a tile lists: leaf hashes of events, or roots of the tiles below. There are fewer than its

@@ -22,6 +22,7 @@ mod rows;
 
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::append::{AppendError, Appended};
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::listener::grow;
+use crate::own::OwnEntries;
 use crate::prepare::PreparedAppend;
 use crate::sql::duration_micros;
 
@@ -121,6 +124,7 @@ pub(crate) struct Writer {
     db: Database,
     signing_key: Arc<SigningKey>,
     log_size: watch::Sender<u64>,
+    own_entries: Arc<OwnEntries>,
     /// This writer's row in `writer`.
     id: i64,
     /// Number of the last transaction begun.
@@ -139,7 +143,8 @@ struct Batch {
 struct Committed {
     /// One per append, in their order.
     appended: Vec<Result<Appended, AppendError>>,
-    log_size: u64,
+    /// The entries of all of them.
+    indexes: Range<u64>,
 }
 
 /// Why a transaction did not commit, or may not have.
@@ -155,13 +160,19 @@ impl Writer {
         mut db: Database,
         signing_key: Arc<SigningKey>,
         log_size: watch::Sender<u64>,
+        own_entries: Arc<OwnEntries>,
     ) -> Result<Self, StoreError> {
         if db.commit_can_be_unknown() {
             let sql = format!("DELETE FROM writer WHERE written_at < {} - $1", db.dialect().now_micros());
             db.execute(&sql, &[duration_micros(WRITER_ROW_TTL).into()])?;
         }
         let id = getrandom::u64().map_err(StoreError::unavailable)?.cast_signed();
-        Ok(Self { db, signing_key, log_size, id, batch: 0 })
+        Ok(Self { db, signing_key, log_size, own_entries, id, batch: 0 })
+    }
+
+    /// What tells its transactions from those of other writers.
+    pub(crate) fn id(&self) -> i64 {
+        self.id
     }
 
     /// Writes requests until told to stop or until nobody can send any.
@@ -259,6 +270,8 @@ impl Writer {
     }
 
     fn answer(&mut self, batch: Batch, committed: Committed) {
+        let end = committed.indexes.end;
+        self.own_entries.add(committed.indexes);
         for (request, result) in batch.appends.into_iter().zip(committed.appended) {
             // Nobody waiting is fine: what was requested is done.
             let _gone = request.reply.send(result);
@@ -266,11 +279,7 @@ impl Writer {
         for task in batch.tasks {
             task.finish(Ok(()));
         }
-        self.log_size.send_if_modified(|size| {
-            let grown = committed.log_size > *size;
-            *size = committed.log_size.max(*size);
-            grown
-        });
+        grow(&self.log_size, end);
     }
 }
 

@@ -9,7 +9,7 @@ use domain::cmdb::SourceName;
 use domain::id::{CiName, ServiceName};
 
 use crate::append::Timer;
-use crate::database::{Database, Value};
+use crate::database::{Database, Inserts, Value};
 use crate::error::StoreError;
 use crate::name::StreamName;
 use crate::prepare::{PreparedAppend, PreparedEvent, PreparedIdempotency, PreparedMessage, PreparedTimerOp};
@@ -27,8 +27,7 @@ pub(crate) struct Rows<'a> {
     events: Vec<Value<'a>>,
     responses: Vec<Value<'a>>,
     messages: Vec<Value<'a>>,
-    /// Timers to be set, or with nothing to be removed.
-    timers: BTreeMap<&'a str, Option<(&'a Timer, &'a str)>>,
+    timers: Timers<'a>,
     projections: Projections<'a>,
 }
 
@@ -104,44 +103,51 @@ impl<'a> Rows<'a> {
         self.projections.add(&append.projections, |stream| begun.contains(stream.as_str()));
     }
 
-    /// Writes all rows, and the streams' new state.
-    pub(crate) fn write(
-        &self,
+    /// Removes what is to go, and gives all rows to be inserted with the streams' new state.
+    pub(crate) fn inserts(
+        self,
         db: &mut Database,
         streams: impl Iterator<Item = (&'a str, StreamState)>,
-    ) -> Result<(), StoreError> {
-        db.insert(&EVENT, &self.events)?;
-        let streams: Vec<Value<'_>> = streams
-            .flat_map(|(name, state)| [name.into(), count(state.version).into(), state.last_at.into()])
-            .collect();
-        db.insert(&STREAM, &streams)?;
-        db.insert(&IDEMPOTENCY, &self.responses)?;
-        db.insert(&OUTBOX, &self.messages)?;
-        self.write_timers(db)?;
-        self.projections.write(db)
+    ) -> Result<Inserts<'a>, StoreError> {
+        let mut inserts = Inserts::default();
+        inserts.add(&EVENT, self.events);
+        let streams = streams
+            .flat_map(|(name, state)| [name.into(), count(state.version).into(), state.last_at.into()]);
+        inserts.add(&STREAM, streams.collect());
+        inserts.add(&IDEMPOTENCY, self.responses);
+        inserts.add(&OUTBOX, self.messages);
+        remove_timers(db, &self.timers)?;
+        inserts.add(&TIMER, timer_cells(&self.timers));
+        self.projections.add_to(&mut inserts, db)?;
+        Ok(inserts)
     }
+}
 
-    fn write_timers(&self, db: &mut Database) -> Result<(), StoreError> {
-        let removed = self.timers.iter().filter(|(_, timer)| timer.is_none());
-        let removed: Vec<Cow<'_, str>> = removed.map(|(id, _)| Cow::from(*id)).collect();
-        if !removed.is_empty() {
-            let sql = format!("DELETE FROM timer WHERE {}", db.dialect().any("id", "$1"));
-            db.execute(&sql, &[Value::Texts(removed)])?;
-        }
-        let set = self.timers.values().filter_map(|timer| *timer);
-        let cells: Vec<Value<'_>> = set
-            .flat_map(|(timer, payload)| {
-                [
-                    Value::from(timer.id.as_str()),
-                    timer.stream.as_str().into(),
-                    timer.kind.as_str().into(),
-                    micros(timer.due_at).into(),
-                    payload.into(),
-                ]
-            })
-            .collect();
-        db.insert(&TIMER, &cells)
+/// Timers to be set, or with nothing to be removed.
+type Timers<'a> = BTreeMap<&'a str, Option<(&'a Timer, &'a str)>>;
+
+fn remove_timers(db: &mut Database, timers: &Timers<'_>) -> Result<(), StoreError> {
+    let removed = timers.iter().filter(|(_, timer)| timer.is_none());
+    let removed: Vec<Cow<'_, str>> = removed.map(|(id, _)| Cow::from(*id)).collect();
+    if removed.is_empty() {
+        return Ok(());
     }
+    let sql = format!("DELETE FROM timer WHERE {}", db.dialect().any("id", "$1"));
+    db.execute(&sql, &[Value::Texts(removed)]).map(|_| ())
+}
+
+fn timer_cells<'a>(timers: &Timers<'a>) -> Vec<Value<'a>> {
+    let set = timers.values().filter_map(|timer| *timer);
+    let cells = set.flat_map(|(timer, payload)| {
+        [
+            Value::from(timer.id.as_str()),
+            timer.stream.as_str().into(),
+            timer.kind.as_str().into(),
+            micros(timer.due_at).into(),
+            payload.into(),
+        ]
+    });
+    cells.collect()
 }
 
 /// Names of the streams that begin with this append: no row can say anything of what they tell of.
@@ -182,15 +188,14 @@ impl<'a> Projections<'a> {
         }
     }
 
-    /// Writes the rows.
-    pub(crate) fn write(&self, db: &mut Database) -> Result<(), StoreError> {
-        self.write_changes(db)?;
-        let incidents: Vec<Value<'_>> = self.incidents.values().flat_map(|row| row.cells()).collect();
-        db.insert(&INCIDENT_ROW, &incidents)?;
-        self.write_cis(db)
+    /// Removes what is to go, and adds all rows.
+    pub(crate) fn add_to(&self, inserts: &mut Inserts<'a>, db: &mut Database) -> Result<(), StoreError> {
+        self.add_changes(inserts, db)?;
+        inserts.add(&INCIDENT_ROW, self.incidents.values().flat_map(|row| row.cells()).collect());
+        self.add_cis(inserts, db)
     }
 
-    fn write_changes(&self, db: &mut Database) -> Result<(), StoreError> {
+    fn add_changes(&self, inserts: &mut Inserts<'a>, db: &mut Database) -> Result<(), StoreError> {
         let stored = self.stored_names(db)?;
         let names = |key: &i64| stored.get(key);
         let services = self.changes.iter().map(|(key, row)| Words {
@@ -198,27 +203,27 @@ impl<'a> Projections<'a> {
             old: names(key).map(|names| names.services.iter().map(ServiceName::as_str).collect()),
             new: row.services.iter().map(ServiceName::as_str).collect(),
         });
-        write_words(db, &CHANGE_SERVICE, services)?;
+        inserts.add(&CHANGE_SERVICE, added_words(db, &CHANGE_SERVICE, services)?);
         let cis = self.changes.iter().map(|(key, row)| Words {
             record: (*key).into(),
             old: names(key).map(|names| names.cis.iter().map(CiName::as_str).collect()),
             new: row.cis.iter().map(CiName::as_str).collect(),
         });
-        write_words(db, &CHANGE_CI, cis)?;
-        let changes: Vec<Value<'_>> = self.changes.values().flat_map(|row| row.cells()).collect();
-        db.insert(&CHANGE_ROW, &changes)
+        inserts.add(&CHANGE_CI, added_words(db, &CHANGE_CI, cis)?);
+        inserts.add(&CHANGE_ROW, self.changes.values().flat_map(|row| row.cells()).collect());
+        Ok(())
     }
 
-    fn write_cis(&self, db: &mut Database) -> Result<(), StoreError> {
+    fn add_cis(&self, inserts: &mut Inserts<'a>, db: &mut Database) -> Result<(), StoreError> {
         let stored = self.stored_sources(db)?;
         let sources = self.cis.iter().map(|(id, row)| Words {
             record: (*id).into(),
             old: stored.get(*id).map(|sources| sources.iter().map(SourceName::as_str).collect()),
             new: row.sources.iter().map(SourceName::as_str).collect(),
         });
-        write_words(db, &CI_SOURCE, sources)?;
-        let cis: Vec<Value<'_>> = self.cis.values().flat_map(|row| row.cells()).collect();
-        db.insert(&CI_ROW, &cis)
+        inserts.add(&CI_SOURCE, added_words(db, &CI_SOURCE, sources)?);
+        inserts.add(&CI_ROW, self.cis.values().flat_map(|row| row.cells()).collect());
+        Ok(())
     }
 
     fn stored_names(&self, db: &mut Database) -> Result<BTreeMap<i64, StoredNames>, StoreError> {
@@ -255,27 +260,28 @@ struct StoredNames {
 }
 
 /// The words under which a record is listed, as stored and as they are to be.
-struct Words<'a> {
+struct Words<'s, 'a> {
     record: Value<'a>,
-    old: Option<BTreeSet<&'a str>>,
+    old: Option<BTreeSet<&'s str>>,
     new: BTreeSet<&'a str>,
 }
 
-/// Brings the pairs of word and record from the stored ones to the new ones. Most rows leave them alone.
-fn write_words<'a>(
+/// Removes the pairs of word and record that are to go, and gives those to be added. Most rows leave them alone.
+fn added_words<'s, 'a>(
     db: &mut Database,
     table: &Table,
-    records: impl Iterator<Item = Words<'a>>,
-) -> Result<(), StoreError> {
-    let [(word, _), (record, _)] = table.columns else { return Ok(()) };
-    let delete = format!("DELETE FROM {} WHERE {word} = $1 AND {record} = $2", table.name);
+    records: impl Iterator<Item = Words<'s, 'a>>,
+) -> Result<Vec<Value<'a>>, StoreError> {
     let mut added = Vec::new();
+    let [(word, _), (record, _)] = table.columns else { return Ok(added) };
+    let delete = format!("DELETE FROM {} WHERE {word} = $1 AND {record} = $2", table.name);
     for Words { record, old, new } in records {
         let old = old.unwrap_or_default();
-        for word in old.difference(&new) {
+        for word in old.iter().filter(|word| !new.contains(*word)) {
             db.execute(&delete, &[(*word).into(), record.clone()])?;
         }
-        added.extend(new.difference(&old).flat_map(|word| [Value::from(*word), record.clone()]));
+        let missing = new.into_iter().filter(|word| !old.contains(word));
+        added.extend(missing.flat_map(|word| [Value::from(word), record.clone()]));
     }
-    db.insert(table, &added)
+    Ok(added)
 }
