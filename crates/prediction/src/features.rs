@@ -8,6 +8,8 @@ use crate::table::{Cell, Column, ColumnKind, Row, Table, TableError};
 
 /// Most words of title and description that count.
 const WORDS_MAX: usize = 200;
+/// What the names of columns of words begin with.
+const WORD_COLUMN: &str = "words_";
 /// Words fall into this many columns.
 const WORD_COLUMNS: usize = 16;
 /// Hours of a day.
@@ -147,6 +149,12 @@ impl History {
         columns
     }
 
+    /// Whether a column counts words of title and description. Which words those are it does not say.
+    #[must_use]
+    pub fn is_of_words(column: &str) -> bool {
+        column.starts_with(WORD_COLUMN)
+    }
+
     /// The cells of a change at its moment. Nothing is remembered of it.
     ///
     /// # Errors
@@ -264,7 +272,7 @@ impl Submission {
             ("description_length", number(Some(self.description.chars().count() as f64))),
         ];
         let words = self.word_counts().into_iter().enumerate();
-        let words = words.map(|(column, count)| (format!("words_{column}"), number(Some(count))));
+        let words = words.map(|(column, count)| (format!("{WORD_COLUMN}{column}"), number(Some(count))));
         named.into_iter().map(|(name, cell)| (name.to_owned(), cell)).chain(words).collect()
     }
 

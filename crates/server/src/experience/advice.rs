@@ -13,8 +13,10 @@ use super::{Champion, Experience, fingerprint};
 
 /// Log-odds beyond this say no more, in thousandths.
 const LOG_ODDS_THOUSANDTHS_MAX: f64 = 30_000.0;
-/// Most columns that a doubt names.
-const DOUBTED_COLUMNS_MAX: usize = 4;
+/// Most facts that a doubt names.
+const DOUBTED_FACTS_MAX: usize = 4;
+/// The fact that all columns of words make up together.
+const WORDS: &str = "words_of_title_and_description";
 
 /// What the past says of a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,17 +83,8 @@ impl Champion {
         let Ok(said) = self.model.predict(&row, Moment { at, group: 0 }) else {
             return self.silent();
         };
-        let mut parts: Vec<PredictionPart> = columns
-            .iter()
-            .zip(&row)
-            .zip(&said.contributions)
-            .map(|((column, cell), log_odds)| PredictionPart {
-                fact: column.column.name.clone(),
-                value: shown(cell),
-                thousandths: thousandths(*log_odds),
-            })
-            .filter(|part| part.thousandths != 0)
-            .collect();
+        let cells = columns.iter().map(|column| column.column.name.as_str()).zip(&row);
+        let mut parts = parts(cells.zip(said.contributions.iter().copied()));
         parts.push(PredictionPart {
             fact: "calibration".to_owned(),
             value: "what later changes taught".to_owned(),
@@ -124,6 +117,28 @@ impl Champion {
     }
 }
 
+/// What every fact adds. Words fall into columns that mean nothing to a reader, so they count as one fact.
+fn parts<'a>(facts: impl Iterator<Item = ((&'a str, &'a Cell), f64)>) -> Vec<PredictionPart> {
+    let mut parts = Vec::new();
+    let (mut words, mut of_words) = (0.0, 0.0);
+    for ((column, cell), log_odds) in facts {
+        match cell {
+            Cell::Number(count) if History::is_of_words(column) => {
+                words += count;
+                of_words += log_odds;
+            }
+            _ => parts.push(part(column, cell, log_odds)),
+        }
+    }
+    parts.push(part(WORDS, &Cell::Number(words), of_words));
+    parts.retain(|part| part.thousandths != 0);
+    parts
+}
+
+fn part(fact: &str, cell: &Cell, log_odds: f64) -> PredictionPart {
+    PredictionPart { fact: fact.to_owned(), value: shown(cell), thousandths: thousandths(log_odds) }
+}
+
 /// The parts that matter most; the others are summed up in one.
 fn largest(mut parts: Vec<PredictionPart>) -> Vec<PredictionPart> {
     parts.sort_by_key(|part| std::cmp::Reverse(part.thousandths.unsigned_abs()));
@@ -142,8 +157,11 @@ fn doubt(doubt: &Doubt) -> String {
     match doubt {
         Doubt::WideInterval => "too few changes like it are known to tell high from low".to_owned(),
         Doubt::OutsideTraining { columns } => {
-            let named: Vec<_> =
-                columns.iter().take(DOUBTED_COLUMNS_MAX).map(|column| column.replace('_', " ")).collect();
+            let fact =
+                |column: &String| if History::is_of_words(column) { WORDS } else { column }.replace('_', " ");
+            let mut named: Vec<String> = columns.iter().map(fact).collect();
+            named.dedup();
+            named.truncate(DOUBTED_FACTS_MAX);
             format!("nothing like it was among the changes it learned from ({})", named.join(", "))
         }
     }
@@ -210,5 +228,26 @@ mod tests {
         assert_eq!(probability(f64::NAN), Probability::MAX);
         assert_eq!(probability(-0.1), Probability::ZERO);
         assert_eq!(probability(0.0225).get(), 22_500);
+    }
+
+    #[test]
+    fn words_are_one_fact_that_adds_what_their_columns_add() {
+        let cells =
+            [Cell::Word("deployment".to_owned()), Cell::Number(2.0), Cell::Number(3.0), Cell::Missing];
+        let names = ["category", "words_0", "words_15", "tier"];
+        let told = parts(names.into_iter().zip(&cells).zip([0.5, -0.25, 1.0, 0.0]));
+        let part = |fact: &str, value: &str, thousandths| PredictionPart {
+            fact: fact.to_owned(),
+            value: value.to_owned(),
+            thousandths,
+        };
+        assert_eq!(told, [part("category", "deployment", 500), part(WORDS, "5", 750)]);
+    }
+
+    #[test]
+    fn a_doubt_names_words_once() {
+        let columns = ["tier", "words_0", "words_3"].map(str::to_owned).to_vec();
+        let told = doubt(&Doubt::OutsideTraining { columns });
+        assert!(told.ends_with("(tier, words of title and description)"), "{told}");
     }
 }

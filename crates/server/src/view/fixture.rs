@@ -224,7 +224,10 @@ impl Story {
             learned_from: 1_700,
             doubts: vec!["too few changes like it are known".to_owned()],
             base_thousandths: -2_642,
-            parts: vec![part("category_failure_rate", "0.21", 900), part("words_14", "1", -250)],
+            parts: vec![
+                part("category_failure_rate", "0.21", 900),
+                part("words_of_title_and_description", "5", -250),
+            ],
         });
         let similar = |reference: &str, outcome| SimilarChange {
             reference: reference.to_owned(),

@@ -53,7 +53,12 @@ fn predicted(narrator: &Narrator<'_>, prediction: &Prediction) -> Result<(), Fai
     narrator.say("  Its strongest reasons, in log-odds:")?;
     narrator.say(&format!("    {:>+6.2}  any change", prediction.base))?;
     for part in prediction.parts.iter().take(REASONS_TOLD) {
-        narrator.say(&format!("    {:>+6.2}  {}: {}", part.log_odds, fact(&part.fact), part.value))?;
+        narrator.say(&format!(
+            "    {:>+6.2}  {}: {}",
+            part.log_odds,
+            render::words(&part.fact),
+            part.value
+        ))?;
     }
     let sum = prediction.base + prediction.parts.iter().map(|part| part.log_odds).sum::<f64>();
     let makes = 100.0 / (1.0 + (-sum).exp());
@@ -62,14 +67,6 @@ fn predicted(narrator: &Narrator<'_>, prediction: &Prediction) -> Result<(), Fai
         !prediction.parts.is_empty() && (makes - percent).abs() < ROUNDING_POINTS,
         &format!("they make {makes}: {prediction:?}"),
     )
-}
-
-/// The fact as a reader names it. Words are counted in groups, which have only numbers.
-fn fact(name: &str) -> String {
-    match name.strip_prefix("words_") {
-        Some(group) => format!("words of the title, group {group}"),
-        None => render::words(name),
-    }
 }
 
 fn doubts(narrator: &Narrator<'_>, risk: &Risk, prediction: &Prediction) -> Result<(), Failure> {

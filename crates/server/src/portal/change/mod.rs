@@ -286,7 +286,7 @@ mod tests {
                 "Category failure rate",
                 "+0.90",
                 "−0.25",
-                "Words of title and description, group 14",
+                "Words of title and description",
                 "example-past/EX1",
                 "74\u{202f}% alike",
                 "state state-bad",

@@ -289,7 +289,7 @@ fn reason(fact: &str, value: &str, amount: f64, scale: f64) -> Markup {
     let class = if amount < 0.0 { "fill-less" } else { "fill-worse" };
     html! {
         tr {
-            th scope="row" { (fact_words(fact)) @if !value.is_empty() { small { (value) } } }
+            th scope="row" { (format::words(fact)) @if !value.is_empty() { small { (value) } } }
             td.amount { (log_odds(amount)) }
             td.bar aria-hidden="true" {
                 svg {
@@ -298,14 +298,6 @@ fn reason(fact: &str, value: &str, amount: f64, scale: f64) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// A model counts words in groups, which have only numbers.
-fn fact_words(fact: &str) -> String {
-    match fact.strip_prefix("words_") {
-        Some(group) => format!("Words of title and description, group {group}"),
-        None => format::words(fact),
     }
 }
 
