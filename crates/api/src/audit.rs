@@ -27,6 +27,10 @@ pub struct TrailEntry {
     /// Policies that decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
+    /// Number of the set of policies that decided: the version of the entry in the stream `policies` that names its
+    /// digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_set: Option<u64>,
     /// The event's type, with its payload.
     #[serde(rename = "type")]
     pub event_type: String,

@@ -19,6 +19,7 @@ pub mod incident;
 pub mod learning;
 pub mod performance;
 pub mod plan;
+pub mod policy;
 pub mod problem;
 pub mod read;
 pub mod request;

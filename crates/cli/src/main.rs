@@ -16,6 +16,7 @@ mod failure;
 mod files;
 mod logging;
 mod login_file;
+mod policy_table;
 mod render;
 mod repository_file;
 mod request;

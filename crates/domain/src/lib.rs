@@ -1,6 +1,7 @@
 //! What a change is and what may happen to it.
 //!
-//! Knows: the life of a change, approvals, risk, plans, rollback conditions, the CMDB, actors and incidents, all as
+//! Knows: the life of a change, approvals, risk, plans, rollback conditions, the CMDB, actors, incidents and which policies
+//! were in force, all as
 //! plain values and plain functions. Never does: input or output, reading a clock, choosing a random number.
 //! The current time, new identifiers and looked-up facts arrive as data.
 //!
@@ -16,6 +17,7 @@ pub mod catalog;
 pub mod change;
 pub mod cmdb;
 pub mod duration;
+pub mod governance;
 pub mod history;
 pub mod id;
 pub mod incident;

@@ -16,7 +16,7 @@ use crate::entities::{CaseFacts, DoesNotFit, Vocabulary};
 use crate::error::LoadError;
 use crate::place::Place;
 use crate::question::{Context, Principal, Question, Resource};
-use crate::shipped::{POLICIES, SCHEMA};
+use crate::shipped::{CORE_FOLDER, POLICIES, SCHEMA};
 use crate::source::{Complaint, FILES_MAX, POLICIES_MAX, Parsed, PolicyFile};
 
 /// The rule of a refusal for want of any permission.
@@ -36,6 +36,7 @@ pub struct PolicySet {
     by_action: BTreeMap<Action, Slice>,
     policy_error: PolicyId,
     digest: Digest,
+    core_digest: Digest,
 }
 
 /// A principal and a resource with their facts, put together once for every question about them.
@@ -60,6 +61,8 @@ pub struct PolicyInfo {
     pub controls: Vec<String>,
     /// Where it begins.
     pub place: Place,
+    /// Its text, annotations included.
+    pub text: String,
 }
 
 /// What a policy does when it applies.
@@ -69,6 +72,16 @@ pub enum Effect {
     Permit,
     /// It forbids, whatever permits.
     Forbid,
+}
+
+impl Effect {
+    /// The word used in policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Forbid => "forbid",
+        }
+    }
 }
 
 /// The policies whose scope names one action, and the refusal when none of them permits it.
@@ -121,12 +134,18 @@ impl PolicySet {
             by_action,
             policy_error: PolicyId::new(POLICY_ERROR)?,
             digest: digest(by_name)?,
+            core_digest: digest(self::by_name(POLICIES)?)?,
         })
     }
 
     /// Digest of the schema and every policy file, so that a decision can name the policies it was made under.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Digest of the schema and the shipped policy files alone.
+    pub fn core_digest(&self) -> Digest {
+        self.core_digest
     }
 
     /// Every policy in force, by id.
@@ -194,6 +213,11 @@ impl Case<'_> {
 }
 
 impl PolicyInfo {
+    /// Whether it ships with the product.
+    pub fn is_core(&self) -> bool {
+        self.place.file.starts_with(CORE_FOLDER)
+    }
+
     fn violation(&self) -> Violation {
         Violation {
             rule: self.id.clone(),

@@ -6,6 +6,9 @@
 
 use crate::source::PolicyFile;
 
+/// Where files seem to stand that ship. No added file can be named so: a file name has no slash.
+pub(crate) const CORE_FOLDER: &str = "core/";
+
 /// Name and text of the schema.
 pub(crate) const SCHEMA: PolicyFile<'static> =
     PolicyFile { name: "core/schema.cedarschema", text: include_str!("../policies/schema.cedarschema") };

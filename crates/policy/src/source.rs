@@ -118,6 +118,7 @@ fn annotated(policy: &Policy, place: Place) -> Result<Parsed, LoadError> {
     let controls =
         controls.split(',').map(|control| control.trim().to_owned()).filter(|control| !control.is_empty());
     let controls = controls.collect();
+    let text = policy.to_string();
     let policy = policy.new_id(EngineId::new(id.as_str()));
-    Ok(Parsed { policy, info: PolicyInfo { id, effect, title, fix, controls, place } })
+    Ok(Parsed { policy, info: PolicyInfo { id, effect, title, fix, controls, place, text } })
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use domain::Timestamp;
 use domain::id::{ActorId, ChangeId, IncidentId};
-use policy::PolicySet;
 use store::{Append, AppendError, Appended, Store};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use crate::failure::Failure;
 use crate::follow::Followed;
 use crate::known::Known;
 use crate::metrics::Metrics;
+use crate::policies::Policies;
 
 /// What every request and every worker shares.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct App {
     /// The log and everything beside it.
     pub store: Store,
     /// The policies in force.
-    pub policies: PolicySet,
+    pub policies: Policies,
     /// The text form of the key that verifies checkpoints.
     pub verifier_key: String,
     /// Counters and timings.
@@ -78,7 +78,7 @@ pub(crate) struct Parts {
     /// The open store.
     pub store: Store,
     /// The policies in force.
-    pub policies: PolicySet,
+    pub policies: Policies,
     /// The text form of the key that verifies checkpoints.
     pub verifier_key: String,
     /// What was folded from the log.

@@ -16,6 +16,8 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::known::Known;
+use crate::policies::InForce;
+use crate::record::DecidedBy;
 
 /// What a question depends on besides the change itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +41,39 @@ pub(crate) fn parties(known: &Known, change: &Change) -> BTreeSet<ActorId> {
     side
 }
 
+/// What policy answered, and which set of policies did.
+#[derive(Debug, Clone)]
+pub(crate) struct Ruling {
+    /// The answer.
+    pub answer: Answer,
+    set: Option<u64>,
+}
+
+impl Ruling {
+    /// What decided, as events name it: the policies that permit, and their set.
+    pub(crate) fn decided_by(&self) -> DecidedBy {
+        let policies = match &self.answer {
+            Answer::Allowed { by } => by.clone(),
+            Answer::Denied { .. } => Vec::new(),
+        };
+        DecidedBy { policies, policy_set: self.set }
+    }
+}
+
+/// A caller and a change with their facts, about which several questions are to be decided.
+#[derive(Debug)]
+pub(crate) struct Asking<'a> {
+    case: Case<'a>,
+    set: Option<u64>,
+}
+
+impl Asking<'_> {
+    /// Whether the caller may do `action`.
+    pub(crate) fn decide(&self, action: Action, context: Context) -> Ruling {
+        Ruling { answer: self.case.decide(action, context), set: self.set }
+    }
+}
+
 /// Asks whether `caller` may do `action` to a change.
 pub(crate) fn about_change(
     app: &App,
@@ -48,22 +83,23 @@ pub(crate) fn about_change(
     parties: &BTreeSet<ActorId>,
     particulars: Particulars<'_>,
     now: Timestamp,
-) -> Answer {
+) -> Ruling {
     let context = Context { authority: particulars.authority, outcome: particulars.outcome };
-    case(app, caller, change, parties, particulars, now).decide(action, context)
+    case(&app.policies.current(), caller, change, parties, particulars, now).decide(action, context)
 }
 
 /// The caller and the change with their facts, for several questions between which no fact changes.
 pub(crate) fn case<'a>(
-    app: &'a App,
+    policies: &'a InForce,
     caller: &Caller,
     change: &Change,
     parties: &BTreeSet<ActorId>,
     particulars: Particulars<'_>,
     now: Timestamp,
-) -> Case<'a> {
+) -> Asking<'a> {
     let resource = Resource::Change(Box::new(change_resource(caller, change, parties, particulars, now)));
-    app.policies.case(&caller.principal(None), &resource)
+    let case = policies.set.case(&caller.principal(None), &resource);
+    Asking { case, set: policies.number }
 }
 
 /// Asks whether `caller` may do `action` to something else than a change.
@@ -75,7 +111,7 @@ pub(crate) fn about(
     caller: &Caller,
     action: Action,
     resource: &Resource,
-) -> Result<Answer, Failure> {
+) -> Result<Ruling, Failure> {
     on_behalf(app, caller, action, resource, None)
 }
 
@@ -89,12 +125,13 @@ pub(crate) fn on_behalf(
     action: Action,
     resource: &Resource,
     on_behalf_of: Option<&ActorId>,
-) -> Result<Answer, Failure> {
+) -> Result<Ruling, Failure> {
     let principal = caller.principal(on_behalf_of);
     let question = Question { principal: &principal, action, resource, context: Context::default() };
-    match app.policies.decide(&question) {
+    let policies = app.policies.current();
+    match policies.set.decide(&question) {
         Answer::Denied { violations } => Err(Failure::Denied(violations)),
-        allowed @ Answer::Allowed { .. } => Ok(allowed),
+        answer @ Answer::Allowed { .. } => Ok(Ruling { answer, set: policies.number }),
     }
 }
 

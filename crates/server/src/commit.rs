@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::known::{Ending, Known};
 use crate::load;
 use crate::project;
-use crate::record::{Envelope, encode};
+use crate::record::{DecidedBy, Envelope, encode};
 use crate::work::ChangeWork;
 
 /// How often a unit of work is decided again because somebody else was faster.
@@ -187,7 +187,8 @@ fn incident_part(
     let by = ActorId::system();
     let expected_version = before.as_ref().map_or(0, |incident| incident.version);
     let now = before.as_ref().map_or(now, |incident| now.max(incident.updated_at));
-    let envelope = Envelope { at: now, actor: by.clone(), on_behalf_of: None, policies: Vec::new() };
+    let envelope =
+        Envelope { at: now, actor: by.clone(), on_behalf_of: None, decided_by: DecidedBy::default() };
     let mut folded = before;
     let mut encoded = Vec::with_capacity(events.len());
     for event in events {

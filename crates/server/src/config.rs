@@ -32,8 +32,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Name of this log in its checkpoints (C2SP origin).
     pub log_name: String,
-    /// Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.
-    pub policies: Option<PathBuf>,
+    /// What adds to the shipped policies.
+    pub policies: Policies,
     /// Parameters of the approval rules.
     pub approvals: ApprovalSettings,
     /// Where notifications are sent.
@@ -44,6 +44,14 @@ pub struct Config {
     pub lease: Lease,
     /// Bounds on what one server takes on.
     pub limits: Limits,
+}
+
+/// What adds to the shipped policies.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policies {
+    /// Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.
+    pub folder: Option<PathBuf>,
 }
 
 /// Leases of runners.
@@ -151,7 +159,7 @@ impl Default for Config {
             database_url: None,
             public_url: None,
             log_name: "cortex-change".to_owned(),
-            policies: None,
+            policies: Policies::default(),
             approvals: ApprovalSettings::default(),
             notify: Notify::default(),
             health: Health::default(),

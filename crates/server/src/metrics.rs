@@ -54,6 +54,31 @@ pub(crate) struct Metrics {
     predictions: PredictionGauges,
     listening: Gauge,
     subscribers: Arc<AtomicUsize>,
+    policies: PolicyFigures,
+}
+
+/// Whether the folder of policies is in force.
+#[derive(Debug, Default)]
+struct PolicyFigures {
+    refused: Counter,
+    is_held: Gauge,
+}
+
+impl PolicyFigures {
+    fn register(registry: &mut Registry) -> Self {
+        let figures = Self::default();
+        registry.register(
+            "policy_reloads_refused",
+            "Changes of the folder of policies that were not put in force because they are invalid",
+            figures.refused.clone(),
+        );
+        registry.register(
+            "policies_held",
+            "Whether earlier policies are in force because the folder is invalid",
+            figures.is_held.clone(),
+        );
+        figures
+    }
 }
 
 /// How large the CMDB is.
@@ -168,6 +193,7 @@ impl Default for Metrics {
         registry.register("event_subscribers", "Subscribers to the event stream", listening.clone());
         let cmdb = CmdbGauges::register(&mut registry);
         let predictions = PredictionGauges::register(&mut registry);
+        let policies = PolicyFigures::register(&mut registry);
         Self {
             registry,
             requests,
@@ -179,6 +205,7 @@ impl Default for Metrics {
             predictions,
             listening,
             subscribers: Arc::default(),
+            policies,
         }
     }
 }
@@ -196,6 +223,16 @@ impl Metrics {
         for recorded in events.iter().filter(|recorded| indexes.contains(&recorded.index)) {
             self.events.get_or_create(&Event { action: trail::action(&recorded.event) }).inc();
         }
+    }
+
+    /// Counts a change of the folder of policies that is invalid.
+    pub(crate) fn policies_held(&self) {
+        self.policies.refused.inc();
+    }
+
+    /// Takes note of whether the folder of policies is not in force.
+    pub(crate) fn policies_are_held(&self, is_held: bool) {
+        self.policies.is_held.set(i64::from(is_held));
     }
 
     /// Takes note of how predictions did.

@@ -4,6 +4,7 @@ use domain::Timestamp;
 use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::governance::PolicyEvent;
 use domain::history::HistoryEvent;
 use domain::id::{ActorId, PolicyId};
 use domain::incident::IncidentEvent;
@@ -28,21 +29,55 @@ impl Recordable for CiEvent {}
 impl Recordable for CmdbEvent {}
 impl Recordable for ModelEvent {}
 impl Recordable for HistoryEvent {}
+impl Recordable for PolicyEvent {}
 impl Recordable for SecurityEvent {}
 
 /// When, by whom and on what grounds an event was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ReadEnvelope")]
 pub(crate) struct Envelope {
     /// When.
     pub at: Timestamp,
     /// By whom.
     pub actor: ActorId,
     /// For whom, when not for the actor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<ActorId>,
-    /// The policies that decided.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What decided.
+    #[serde(flatten)]
+    pub decided_by: DecidedBy,
+}
+
+/// What decided that something may be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct DecidedBy {
+    /// The policies that permitted it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicyId>,
+    /// The set of policies that was asked: the version of the entry in the stream `policies` that names its digest. A
+    /// number, because a digest would be the longest part of most events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_set: Option<u64>,
+}
+
+/// An envelope as it is read. Reading what decided as a part of it would copy everything else.
+#[derive(Deserialize)]
+struct ReadEnvelope {
+    at: Timestamp,
+    actor: ActorId,
+    #[serde(default)]
+    on_behalf_of: Option<ActorId>,
+    #[serde(default)]
+    policies: Vec<PolicyId>,
+    #[serde(default)]
+    policy_set: Option<u64>,
+}
+
+impl From<ReadEnvelope> for Envelope {
+    fn from(read: ReadEnvelope) -> Self {
+        let ReadEnvelope { at, actor, on_behalf_of, policies, policy_set } = read;
+        Self { at, actor, on_behalf_of, decided_by: DecidedBy { policies, policy_set } }
+    }
 }
 
 /// An event with its envelope and its place in the log.

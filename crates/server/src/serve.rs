@@ -1,9 +1,8 @@
 //! Starting and stopping a server.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use policy::{FILE_BYTES_MAX, LoadError, PolicyFile, PolicySet};
+use domain::Timestamp;
 use store::{Location, OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -27,9 +26,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::follow::Followed;
+use crate::policies::{AddedPolicies, Policies, PolicyFolderError};
 use crate::signing::{self, KeyFileError};
 use crate::use_cases::actors;
-use crate::{http, load, portal, workers};
+use crate::{http, load, portal, use_cases, workers};
 
 /// Longest identifier that a caller may give its request, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 64;
@@ -46,16 +46,7 @@ pub enum StartError {
     Open(#[from] OpenError),
     /// The policies.
     #[error(transparent)]
-    Policies(#[from] LoadError),
-    /// The folder of policies.
-    #[error("policies in `{}` cannot be read", path.display())]
-    PolicyFolder {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system says.
-        #[source]
-        source: io::Error,
-    },
+    Policies(#[from] PolicyFolderError),
     /// The webhook.
     #[error("`notify.webhook`: {0}")]
     Webhook(String),
@@ -144,7 +135,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 /// # Errors
 /// When the database, the policies or the address cannot be used.
 pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, StartError> {
-    let policies = policies(config.policies.as_deref())?;
+    let policies = policies(config.policies.folder.as_deref(), clock.now())?;
     let sender = crate::notify::channel(&config.notify).map_err(StartError::Webhook)?;
     let health = Health::new(&config.health).map_err(StartError::Health)?;
     let store_config = store_config(&config)?;
@@ -164,6 +155,7 @@ pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, S
     let parts = Parts { config, clock, store, policies, verifier_key, known, followed, sender, health };
     let app = Arc::new(App::new(parts));
     let bootstrap = actors::bootstrap(&app).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
+    use_cases::policies::start(&app).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
     let serving = app.clone();
     #[expect(clippy::disallowed_methods, reason = "the server's own task, owned by the returned handle")]
     let task = tokio::spawn(async move { run(serving, listener).await });
@@ -174,32 +166,10 @@ fn verifier_key(key: &SigningKey) -> String {
     key.verifying_key().to_string()
 }
 
-/// The shipped policies and those of the folder, in order of their file names.
-fn policies(folder: Option<&Path>) -> Result<PolicySet, StartError> {
-    let Some(folder) = folder else { return Ok(PolicySet::shipped()?) };
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| StartError::PolicyFolder { path, source }
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed(folder))? {
-        let path = entry.map_err(failed(folder))?.path();
-        if path.extension().is_none_or(|extension| extension != "cedar") {
-            continue;
-        }
-        let bytes = fs::metadata(&path).map_err(failed(&path))?.len();
-        if usize::try_from(bytes).map_or(true, |bytes| bytes > FILE_BYTES_MAX) {
-            let error =
-                io::Error::other(format!("{bytes} bytes are more than the {FILE_BYTES_MAX} accepted"));
-            return Err(failed(&path)(error));
-        }
-        let text = fs::read_to_string(&path).map_err(failed(&path))?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.push((name, text));
-    }
-    files.sort();
-    let files: Vec<_> = files.iter().map(|(name, text)| PolicyFile { name, text }).collect();
-    Ok(PolicySet::with_additional(&files)?)
+/// The shipped policies and those of the folder.
+fn policies(folder: Option<&Path>, now: Timestamp) -> Result<Policies, PolicyFolderError> {
+    let added = folder.map(AddedPolicies::read).transpose()?.unwrap_or_default();
+    Ok(Policies::new(added.set()?, added, now))
 }
 
 /// Serves until shutdown, then lets requests, owned work and loops come to their end and closes the store. A loop that

@@ -13,14 +13,14 @@ use policy::{Action, Context, Resource};
 use store::{Append, Guard, StreamAppend, StreamName};
 
 use crate::app::App;
-use crate::ask::{self, Particulars};
+use crate::ask::{self, Particulars, Ruling};
 use crate::assessing::assess_change;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::follow;
 use crate::known::Known;
 use crate::project;
-use crate::record::{Envelope, Recorded, decode, encode};
+use crate::record::{DecidedBy, Envelope, Recorded, decode, encode};
 
 /// One unit of work on one change.
 #[derive(Debug)]
@@ -62,10 +62,10 @@ impl ChangeWork {
     ) -> Result<Self, Failure> {
         let now = app.clock.now();
         let Requester { caller, on_behalf_of } = requester;
-        let answer = ask::about(app, caller, Action::Create, &Resource::System)?;
+        let ruling = ask::about(app, caller, Action::Create, &Resource::System)?;
         let acting = caller.acting(on_behalf_of.as_ref());
         let parties = BTreeSet::new();
-        let facts = Facts { now, actor: &acting, parties: &parties, answer: &answer };
+        let facts = Facts { now, actor: &acting, parties: &parties, answer: &ruling.answer };
         let Decision { events, actions } = change::create(content, draft, &facts)?;
         let Ok([created]) = <[ChangeEvent; 1]>::try_from(events) else {
             return Err(Failure::Internal("creating a change leads to one event".to_owned()));
@@ -77,7 +77,7 @@ impl ChangeWork {
             at: now,
             actor: by,
             on_behalf_of: on_behalf_of.clone(),
-            policies: allowed_by(&answer),
+            decided_by: ruling.decided_by(),
         };
         let trail = vec![Recorded { envelope, event: created, version: 1, index: 0 }];
         let parties = ask::parties(known, &change);
@@ -105,7 +105,9 @@ impl ChangeWork {
     /// When policy refuses.
     pub(crate) fn permit(&self, app: &App, caller: &Caller, action: Action) -> Result<(), Failure> {
         let particulars = Particulars::default();
-        match ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now) {
+        let ruling =
+            ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now);
+        match ruling.answer {
             Answer::Allowed { .. } => Ok(()),
             Answer::Denied { violations } => Err(Failure::Denied(violations)),
         }
@@ -123,9 +125,9 @@ impl ChangeWork {
         particulars: Particulars<'_>,
         command: &Command,
     ) -> Result<(), Failure> {
-        let answer =
+        let ruling =
             ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now);
-        self.answered(app, caller, action, &answer, command)
+        self.answered(app, caller, action, &ruling, command)
     }
 
     /// Decides a command of `caller`, about which policy has answered.
@@ -134,15 +136,16 @@ impl ChangeWork {
         app: &App,
         caller: &Caller,
         action: Action,
-        answer: &Answer,
+        ruling: &Ruling,
         command: &Command,
     ) -> Result<(), Failure> {
         let acting = caller.acting(None);
+        let answer = &ruling.answer;
         let facts = Facts { now: self.now, actor: &acting, parties: &self.parties, answer };
         let decision = change::decide(&self.change, command, &facts)?;
         self.require_room(app, caller, action)?;
         self.guard_actor(caller)?;
-        self.absorb(&caller.id(), &allowed_by(answer), decision)
+        self.absorb(&caller.id(), &ruling.decided_by(), decision)
     }
 
     /// What people may do again and again ends at a bound, so that the trail can always be read. What brings a change to
@@ -171,10 +174,11 @@ impl ChangeWork {
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;
         // All the questions are about the same facts: recording the assessment, which they are told, changes none.
-        let case = ask::case(app, &system, &self.change, &self.parties, particulars, self.now);
-        let decide = |action| case.decide(action, Context::default());
+        let policies = app.policies.current();
+        let asking = ask::case(&policies, &system, &self.change, &self.parties, particulars, self.now);
+        let decide = |action| asking.decide(action, Context::default());
         let pre_approval = decide(Action::PreApprove);
-        let permitted = matches!(pre_approval, Answer::Allowed { .. });
+        let permitted = matches!(pre_approval.answer, Answer::Allowed { .. });
         let requirements = requirements(&app.config.approvals, Case::of(&assessment, permitted));
         let automated = requirements.automated;
         let record = Command::RecordAssessment { assessment: Box::new(assessment), requirements };
@@ -219,17 +223,16 @@ impl ChangeWork {
         }
     }
 
-    fn absorb(
-        &mut self,
-        by: &ActorId,
-        policies: &[domain::id::PolicyId],
-        decision: Decision,
-    ) -> Result<(), Failure> {
+    fn absorb(&mut self, by: &ActorId, decided_by: &DecidedBy, decision: Decision) -> Result<(), Failure> {
         for event in decision.events {
             let recorded = RecordedBy { at: self.now, by, on_behalf_of: None };
             change::follow(&mut self.change, recorded, &event)?;
-            let envelope =
-                Envelope { at: self.now, actor: by.clone(), on_behalf_of: None, policies: policies.to_vec() };
+            let envelope = Envelope {
+                at: self.now,
+                actor: by.clone(),
+                on_behalf_of: None,
+                decided_by: decided_by.clone(),
+            };
             self.trail.push(Recorded { envelope, event, version: self.change.version, index: 0 });
         }
         self.effects.extend(decision.actions);
@@ -295,14 +298,6 @@ pub(crate) fn fold(
         change = Some(change::evolve(change, id, recorded, event)?);
     }
     Ok(change)
-}
-
-/// The policies that allowed something.
-pub(crate) fn allowed_by(answer: &Answer) -> Vec<domain::id::PolicyId> {
-    match answer {
-        Answer::Allowed { by } => by.clone(),
-        Answer::Denied { .. } => Vec::new(),
-    }
 }
 
 /// The stream of an actor.

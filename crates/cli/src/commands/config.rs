@@ -57,12 +57,15 @@ const SECTIONS: &[Section] = &[
                 "https://change.example",
             ),
             key("log_name", "Name of this log in its signed checkpoints (C2SP origin)."),
-            optional(
-                "policies",
-                "Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.",
-                "/etc/cortex-change/policies",
-            ),
         ],
+    },
+    Section {
+        name: "policies",
+        keys: &[optional(
+            "folder",
+            "Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.",
+            "/etc/cortex-change/policies",
+        )],
     },
     Section {
         name: "approvals.low",
@@ -247,7 +250,7 @@ mod tests {
         let mut config = Config {
             database_url: Some("postgresql://change:secret@db/change".to_owned()),
             public_url: Some("https://change.example".to_owned()),
-            policies: Some("/policies".into()),
+            policies: server::Policies { folder: Some("/policies".into()) },
             ..Config::default()
         };
         config.notify.webhook = Some("https://chat.example".to_owned());

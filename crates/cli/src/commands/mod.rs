@@ -25,6 +25,7 @@ mod init;
 mod list;
 mod login;
 mod pause;
+pub(crate) mod policy;
 mod rebuild;
 mod reject;
 mod restore;
@@ -114,6 +115,8 @@ pub(crate) enum Command {
     Incident(incident::Args),
     /// Read, verify and prove the audit log
     Audit(audit::Args),
+    /// Which policies decide, and what others would decide
+    Policy(policy::Args),
     /// The file of services, in the simple form that people keep
     Catalog(catalog::Args),
     /// Configuration items: import, list, show, what a failure of one reaches
@@ -177,6 +180,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Review(args) => shell.block_on(review::run(args, shell)),
         Command::Incident(args) => shell.block_on(incident::run(args, shell)),
         Command::Audit(args) => audit::run(args, shell),
+        Command::Policy(args) => policy::run(args, shell),
         Command::Catalog(args) => shell.block_on(catalog::run(args, shell)),
         Command::Cmdb(args) => shell.block_on(cmdb::run(args, shell)),
         Command::History(args) => shell.block_on(history::run(args, shell)),

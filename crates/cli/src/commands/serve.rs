@@ -1,6 +1,7 @@
 //! `serve`: the server, until a signal asks it to stop.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use server::Config;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +22,9 @@ pub(crate) struct Args {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Folder with policies that add to the shipped ones; it is watched for changes
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -29,6 +33,9 @@ impl Args {
     fn plan(&self, shell: &Shell) -> Result<Config, Failure> {
         let mut config = self.settings.read(shell)?;
         config.listen = self.listen.unwrap_or(config.listen);
+        if let Some(folder) = &self.policies {
+            config.policies.folder = Some(shell.environment.path(folder));
+        }
         Ok(config)
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod incident;
 pub(crate) mod learning;
 pub(crate) mod performance;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod risk;
 mod table;
 pub(crate) mod what_if;

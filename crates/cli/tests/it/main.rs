@@ -17,6 +17,7 @@ mod files;
 mod help;
 mod history;
 mod pipeline;
+mod policy;
 mod program;
 mod reading;
 mod risk;

@@ -16,6 +16,7 @@ mod history;
 mod incidents;
 mod lifecycle;
 mod models;
+mod policies;
 mod problem;
 mod respond;
 mod risk;
@@ -68,6 +69,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(incidents::router())
         .merge(alerts::router())
         .merge(audit::router())
+        .merge(policies::router())
         .merge(models::router())
         .merge(risk::router())
         .merge(actors::router())

@@ -7,7 +7,7 @@ use domain::actor::{
     self, Actor, ActorCommand, ActorEvent, DirectoryEvent, Registration, Role, Scope, Token,
 };
 use domain::canonical::Digest;
-use domain::id::{ActorId, ActorName, PolicyId, TokenId};
+use domain::id::{ActorId, ActorName, TokenId};
 use domain::text::FreeText;
 use jiff::SignedDuration;
 use policy::{Action, ActorResource, Resource};
@@ -20,8 +20,8 @@ use crate::caller::{Caller, TOKEN_PREFIX};
 use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
 use crate::load;
-use crate::record::{Envelope, Recorded, encode};
-use crate::work::{actor_guard, actor_stream, allowed_by};
+use crate::record::{DecidedBy, Envelope, Recorded, encode};
+use crate::work::{actor_guard, actor_stream};
 
 /// How often a decision is made again because somebody else was faster. All servers register in one stream.
 const ATTEMPTS_MAX: usize = 32;
@@ -93,7 +93,7 @@ async fn attempt_to_register(
 ) -> Result<Actor, Failure> {
     let owner = registration.owner.as_ref().map(|owner| owner.id.clone());
     let resource = Resource::Actor(ActorResource { id: id.clone(), owner });
-    let answer = ask::about(app, caller, Action::ManageActors, &resource)?;
+    let ruling = ask::about(app, caller, Action::ManageActors, &resource)?;
     let name = registration.name.clone();
     // Whoever is faster on another server takes the stream on, and the append is refused.
     let directory = {
@@ -104,7 +104,7 @@ async fn attempt_to_register(
         Directory::Joined { after: known.directory_version }
     };
     let events = actor::register(registration)?;
-    let by = By { caller, policies: allowed_by(&answer) };
+    let by = By { caller, decided_by: ruling.decided_by() };
     append(app, &by, Entry { id, after: 0, events, directory, kept }).await?;
     found(app, id)
 }
@@ -149,9 +149,9 @@ async fn attempt(
 ) -> Result<Actor, Failure> {
     let before = find(app, wanted)?;
     let resource = Resource::Actor(ActorResource { id: before.id.clone(), owner: before.owner.clone() });
-    let answer = ask::about(app, caller, action, &resource)?;
+    let ruling = ask::about(app, caller, action, &resource)?;
     let events = actor::decide(&before, command, app.clock.now())?;
-    let by = By { caller, policies: allowed_by(&answer) };
+    let by = By { caller, decided_by: ruling.decided_by() };
     let entry = Entry { id: &before.id, after: before.version, events, directory: Directory::Same, kept };
     append(app, &by, entry).await?;
     found(app, &before.id)
@@ -222,7 +222,7 @@ pub(crate) async fn bootstrap(app: &App) -> Result<Option<Issued>, Failure> {
         revoked: false,
     };
     events.push(ActorEvent::TokenIssued { token_id: issued.token_id.clone(), token });
-    let by = By { caller: &Caller::System, policies: Vec::new() };
+    let by = By { caller: &Caller::System, decided_by: DecidedBy::default() };
     match append(app, &by, Entry { id: &id, after: 0, events, directory, kept: None }).await {
         Ok(()) => Ok(Some(issued)),
         Err(Failure::Append(AppendError::VersionConflict { stream, .. })) => {
@@ -248,10 +248,10 @@ fn found(app: &App, id: &ActorId) -> Result<Actor, Failure> {
     actor.ok_or_else(|| Failure::Internal("an actor that was just written is not known".to_owned()))
 }
 
-/// Who does it, and the policies that allowed it.
+/// Who does it, and what allowed it.
 struct By<'a> {
     caller: &'a Caller,
-    policies: Vec<PolicyId>,
+    decided_by: DecidedBy,
 }
 
 /// What is recorded of one actor.
@@ -279,7 +279,8 @@ async fn append(app: &App, by: &By<'_>, entry: Entry<'_>) -> Result<(), Failure>
         let last = known.directory.get(id).map_or(known.directory_at, |actor| actor.updated_at);
         last.max(app.clock.now())
     };
-    let envelope = Envelope { at, actor: by.caller.id(), on_behalf_of: None, policies: by.policies.clone() };
+    let envelope =
+        Envelope { at, actor: by.caller.id(), on_behalf_of: None, decided_by: by.decided_by.clone() };
     // Whoever changes its own record is guarded by the expected version.
     let guard = actor_guard(by.caller)?.filter(|_| by.caller.id() != *id);
     let encoded = events.iter().map(|event| encode(&envelope, event)).collect();

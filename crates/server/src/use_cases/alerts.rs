@@ -14,7 +14,7 @@ use crate::commit::yield_to_others;
 use crate::failure::Failure;
 use crate::record::{Envelope, encode};
 use crate::use_cases::refusal;
-use crate::work::{actor_guard, allowed_by};
+use crate::work::actor_guard;
 
 /// How often a decision is made again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -47,7 +47,7 @@ pub(crate) async fn take(
 }
 
 async fn attempt(app: &App, caller: &Caller, told: &[ToldAlert]) -> Result<AlertsTaken, Failure> {
-    let answer = ask::about(app, caller, Action::ReportAlerts, &Resource::System)?;
+    let ruling = ask::about(app, caller, Action::ReportAlerts, &Resource::System)?;
     let (events, taken) = news(app, told).await?;
     if events.is_empty() {
         return Ok(taken);
@@ -56,7 +56,7 @@ async fn attempt(app: &App, caller: &Caller, told: &[ToldAlert]) -> Result<Alert
         at: app.clock.now(),
         actor: caller.id(),
         on_behalf_of: None,
-        policies: allowed_by(&answer),
+        decided_by: ruling.decided_by(),
     };
     let streams = events.iter().map(|(stream, expected_version, event)| StreamAppend {
         stream: stream.clone(),

@@ -22,7 +22,7 @@ use crate::known::RecordedEdit;
 use crate::load::{self, StoredItem};
 use crate::project;
 use crate::record::{Envelope, Recorded, encode};
-use crate::work::{actor_guard, allowed_by, cmdb_stream};
+use crate::work::{actor_guard, cmdb_stream};
 
 /// How often an edit is planned again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -148,7 +148,7 @@ async fn attempt<P>(
 where
     P: Fn(&Cmdb) -> Result<(ImportPlan, Vec<CiName>), Failure>,
 {
-    let answer = ask::about(app, caller, Action::EditCmdb, &Resource::Cmdb)?;
+    let ruling = ask::about(app, caller, Action::EditCmdb, &Resource::Cmdb)?;
     let (planned, version, last_at) = {
         let known = app.known();
         (plan(&known.cmdb)?, known.cmdb_version, known.cmdb_at)
@@ -178,7 +178,7 @@ where
         return Ok(edited);
     }
     let at = app.clock.now().max(last_at);
-    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, policies: allowed_by(&answer) };
+    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, decided_by: ruling.decided_by() };
     let (mut append, recorded) = edited.append(&envelope, version)?;
     append.guards.extend(actor_guard(caller)?);
     append.idempotency = idempotency;

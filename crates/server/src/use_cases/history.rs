@@ -17,7 +17,7 @@ use crate::experience::Past;
 use crate::failure::Failure;
 use crate::imported::{IMPORTED_MAX, Imported, change_stream, system_stream};
 use crate::record::{Envelope, encode};
-use crate::work::{actor_guard, allowed_by};
+use crate::work::actor_guard;
 
 /// How often an import is decided again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -73,15 +73,15 @@ async fn attempt(
     import: &DomainImport,
     dry_run: bool,
 ) -> Result<Counts, Failure> {
-    let answer = ask::about(app, caller, Action::ImportHistory, &Resource::System)?;
+    let ruling = ask::about(app, caller, Action::ImportHistory, &Resource::System)?;
     let now = app.clock.now();
     require_ended(import, now)?;
     let plan = Plan::of(&app.known().imported, import)?;
     if dry_run || plan.events.is_empty() {
         return Ok(plan.counts);
     }
-    let policies = allowed_by(&answer);
-    let envelope = Envelope { at: now, actor: caller.id(), on_behalf_of: None, policies };
+    let envelope =
+        Envelope { at: now, actor: caller.id(), on_behalf_of: None, decided_by: ruling.decided_by() };
     let mut append = plan.append(&envelope);
     append.guards.extend(actor_guard(caller)?);
     app.append(append).await?;

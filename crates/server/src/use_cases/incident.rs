@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::load;
 use crate::project;
 use crate::record::{Envelope, encode};
-use crate::work::{actor_guard, allowed_by};
+use crate::work::actor_guard;
 
 /// How often a decision is made again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -50,9 +50,9 @@ async fn attempt(
 ) -> Result<Incident, Failure> {
     let before = load::incident(app, id).await?;
     let resource = Resource::Incident(IncidentResource { id, change: before.change });
-    let answer = ask::about(app, caller, Action::UpdateIncident, &resource)?;
+    let ruling = ask::about(app, caller, Action::UpdateIncident, &resource)?;
     let at = app.clock.now().max(before.updated_at);
-    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, policies: allowed_by(&answer) };
+    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, decided_by: ruling.decided_by() };
     let (mut incident, mut events) = (before.clone(), Vec::new());
     for command in commands {
         for event in incident::decide(&incident, command)? {

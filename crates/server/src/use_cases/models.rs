@@ -20,7 +20,7 @@ use crate::commit::single;
 use crate::experience::{Champion, probability};
 use crate::failure::Failure;
 use crate::record::{Envelope, decode, encode};
-use crate::work::{actor_guard, allowed_by};
+use crate::work::actor_guard;
 
 /// Learned from up to this share of the past by time, chosen and calibrated up to the second; the rest is what models
 /// are compared on.
@@ -190,12 +190,12 @@ async fn champion(app: &App, models: &Models, version: u32) -> Result<Champion, 
 }
 
 async fn record(app: &App, caller: &Caller, version: u64, events: &[ModelEvent]) -> Result<(), Failure> {
-    let answer = ask::about(app, caller, Action::ManageModels, &Resource::System)?;
+    let ruling = ask::about(app, caller, Action::ManageModels, &Resource::System)?;
     let envelope = Envelope {
         at: app.clock.now(),
         actor: caller.id(),
         on_behalf_of: None,
-        policies: allowed_by(&answer),
+        decided_by: ruling.decided_by(),
     };
     let encoded = events.iter().map(|event| encode(&envelope, event)).collect();
     let part = StreamAppend { stream: stream()?, expected_version: version, events: encoded };

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::commit::single;
 use crate::failure::Failure;
-use crate::record::{Envelope, encode};
+use crate::record::{DecidedBy, Envelope, encode};
 
 /// Records the refusal of an attempt to approve, implement, close or override. Others are not recorded. A failing
 /// store is logged only: the refusal stands either way.
@@ -24,7 +24,8 @@ pub(crate) async fn note(app: &App, caller: &Caller, action: Action, resource: &
     }
     let event =
         SecurityEvent::Refused { action: action.as_str().to_owned(), resource: resource.to_owned(), rules };
-    let envelope = Envelope { at: now, actor: caller.id(), on_behalf_of: None, policies: Vec::new() };
+    let envelope =
+        Envelope { at: now, actor: caller.id(), on_behalf_of: None, decided_by: DecidedBy::default() };
     if let Err(error) = append(app, caller, &envelope, &event).await {
         tracing::error!(error = %error, "a refused attempt could not be recorded");
     }

@@ -203,8 +203,10 @@ impl View<'_> {
         // Held for this assessment only, so that nobody waits for the whole search.
         let assessment = assess_change(self.app, &self.app.known(), &change, at, foresee);
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
-        let case = ask::case(self.app, &Caller::System, &change, &self.parties, particulars, at);
-        let permitted = matches!(case.decide(Action::PreApprove, Context::default()), Answer::Allowed { .. });
+        let policies = self.app.policies.current();
+        let asking = ask::case(&policies, &Caller::System, &change, &self.parties, particulars, at);
+        let ruling = asking.decide(Action::PreApprove, Context::default());
+        let permitted = matches!(ruling.answer, Answer::Allowed { .. });
         let requirements = requirements(&self.app.config.approvals, Case::of(&assessment, permitted));
         Outlook { assessment, requirements }
     }

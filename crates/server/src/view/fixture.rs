@@ -18,7 +18,7 @@ use domain::risk::{
 use domain::text::FreeText;
 
 use crate::known::{Known, RecordedEdit};
-use crate::record::{Envelope, Recorded};
+use crate::record::{DecidedBy, Envelope, Recorded};
 use crate::work::fold;
 
 /// The time at which tests look at things: `2025-12-30T18:00:00Z`.
@@ -167,7 +167,7 @@ pub(crate) fn apply(known: &mut Known, actor: &ActorId, event: ActorEvent) {
 
 /// An event as it is recorded; its place in the log is ten times its version.
 pub(crate) fn recorded<E>(by: &ActorId, at: Timestamp, version: u64, event: E) -> Recorded<E> {
-    let envelope = Envelope { at, actor: by.clone(), on_behalf_of: None, policies: Vec::new() };
+    let envelope = Envelope { at, actor: by.clone(), on_behalf_of: None, decided_by: DecidedBy::default() };
     Recorded { envelope, event, version, index: version * 10 }
 }
 

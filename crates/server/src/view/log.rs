@@ -6,6 +6,7 @@ use api::audit::{LogEntry, TrailEntry};
 use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::change::{ChangeEvent, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::governance::{PolicyEvent, PutInForceBy};
 use domain::history::HistoryEvent;
 use domain::id::ActorId;
 use domain::incident::IncidentEvent;
@@ -29,6 +30,7 @@ pub(crate) fn log_entry(known: &Known, stored: StoredEvent, leaf_hash: Option<St
     let actor = |key: &str| text(key).and_then(|id| ActorId::new(id).ok());
     let policies = body.get("policies").and_then(Value::as_array).into_iter().flatten();
     let policies = texts(policies.filter_map(Value::as_str));
+    let policy_set = body.get("policy_set").and_then(Value::as_u64);
     let timestamp = text("at").map_or_else(|| time(recorded_at), ToOwned::to_owned);
     let (by, on_behalf_of) = (actor("actor"), actor("on_behalf_of"));
     let (event_type, data) = typed(&body);
@@ -41,6 +43,7 @@ pub(crate) fn log_entry(known: &Known, stored: StoredEvent, leaf_hash: Option<St
         version,
         log_index: index,
         policies,
+        policy_set,
         action,
         event_type,
         data,
@@ -60,6 +63,7 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("cmdb") => read(stored, cmdb),
         Some("history") => read(stored, history),
         Some("security") => read(stored, security),
+        Some("policies") => read(stored, policies),
         Some(_) | None => None,
     };
     sentence.unwrap_or_else(|| event_type.replace(['.', '_'], " "))
@@ -128,6 +132,16 @@ fn item(event: &CiEvent) -> String {
         }
         CiEvent::Withdrawn { source } => format!("No longer described by {source}"),
     }
+}
+
+fn policies(event: &PolicyEvent) -> String {
+    let PolicyEvent::InForce { set, by } = event;
+    let why = match by {
+        PutInForceBy::Start => "at a start",
+        PutInForceBy::FolderChange => "because their folder changed",
+    };
+    let added = listed(set.added.iter().map(|file| &file.name));
+    format!("Policies {} came into force {why}; added files: {added}", set.digest)
 }
 
 fn history(event: &HistoryEvent) -> String {

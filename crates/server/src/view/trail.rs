@@ -29,7 +29,8 @@ pub(crate) fn trail_entry(known: &Known, recorded: &Recorded<ChangeEvent>) -> Tr
         details: with_names(known, &details),
         version: *version,
         log_index: *index,
-        policies: texts(&envelope.policies),
+        policies: texts(&envelope.decided_by.policies),
+        policy_set: envelope.decided_by.policy_set,
         event_type,
         data,
     }

@@ -8,6 +8,7 @@ mod housekeeping;
 mod learn;
 mod leases;
 mod outbox;
+mod policies;
 mod timers;
 
 use std::future::Future;
@@ -59,6 +60,7 @@ const ALL: &[Worker] = &[
         turn: |app| Box::pin(housekeeping::turn(app)),
     },
     Worker { name: "health", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(health::turn(app)) },
+    Worker { name: "policies", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(policies::turn(app)) },
     Worker { name: "learn", wake: Wake::Nothing, tick: MINUTE, turn: |app| Box::pin(learn::turn(app)) },
     Worker {
         name: "follow",

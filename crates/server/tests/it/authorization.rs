@@ -148,6 +148,7 @@ impl World {
             row("GET", "/api/v1/actors/lead/tokens", root, "admin"),
             row("POST", "/api/v1/actors/lead/tokens", root, "admin").with(&token),
             row("DELETE", "/api/v1/actors/lead/tokens/tok_0011", root, "admin"),
+            row("GET", "/api/v1/policies", ann, "read"),
             row("GET", "/api/v1/risk/models", ann, "read"),
             row("POST", "/api/v1/risk/models", root, "admin"),
             row("PUT", "/api/v1/risk/models/asked", root, "admin").with(&json!({ "version": null })),

@@ -392,7 +392,7 @@ async fn an_erring_policy_approves_nothing(database: Database) -> Result<()> {
         when { resource has score && resource.score + 1 + 9223372036854775807 < 0 };
     "#;
     std::fs::write(folder.join("overflow.cedar"), overflow)?;
-    let app = TestApp::start_on(database, |config| config.policies = Some(folder)).await?;
+    let app = TestApp::start_on(database, |config| config.policies.folder = Some(folder)).await?;
     app.services(&crate::harness::SERVICES).await?;
     let ann = app.person("ann", &[]).await?;
     let change = ann.create(&small("greeter")).await?;

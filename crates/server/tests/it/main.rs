@@ -25,6 +25,7 @@ mod metrics;
 mod models;
 mod openapi;
 mod performance;
+mod policies;
 mod portal;
 mod repeated;
 mod runner;

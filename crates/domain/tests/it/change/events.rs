@@ -10,6 +10,7 @@ use std::path::Path;
 use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::governance::PolicyEvent;
 use domain::history::HistoryEvent;
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
@@ -99,6 +100,10 @@ kinds!(SecurityEvent, SECURITY_KINDS, kind_of_security_event, {
     Refused = "security.refused",
 });
 
+kinds!(PolicyEvent, POLICIES_KINDS, kind_of_policy_event, {
+    InForce = "policies.in_force",
+});
+
 /// Every fixture by its file name without the ending.
 fn fixtures() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/event");
@@ -183,8 +188,14 @@ fn stored_events_of_refused_attempts_read_back() {
 }
 
 #[test]
+fn stored_events_of_policies_in_force_read_back() {
+    check("policies", POLICIES_KINDS, kind_of_policy_event);
+}
+
+#[test]
 fn every_fixture_belongs_to_a_stream() {
-    let streams = ["change", "incident", "actor", "directory", "ci", "cmdb", "history", "security"];
+    let streams =
+        ["change", "incident", "actor", "directory", "ci", "cmdb", "history", "security", "policies"];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");
     }

@@ -116,8 +116,8 @@ async fn model(
     let (change, trail) = work::load(app, id).await?;
     let parties = ask::parties(&app.known(), &change);
     let particulars = Particulars::default();
-    let answer = ask::about_change(app, caller, Action::Read, &change, &parties, particulars, visitor.now);
-    if let Answer::Denied { violations } = answer {
+    let ruling = ask::about_change(app, caller, Action::Read, &change, &parties, particulars, visitor.now);
+    if let Answer::Denied { violations } = ruling.answer {
         return Err(Failure::Denied(violations));
     }
     let filter = IncidentFilter { change_id: Some(id), ..IncidentFilter::default() };

@@ -1,0 +1,133 @@
+//! The folder that adds policies, while the server runs.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::harness::{Database, Person, TestApp, eventually, on_both_databases, on_sqlite, small, text};
+
+on_both_databases!(a_changed_folder_comes_into_force_and_an_invalid_one_does_not,);
+on_sqlite!(a_server_with_an_invalid_folder_does_not_start);
+
+/// Agents and people alike create nothing of this category.
+fn no_category(id: &str, category: &str) -> String {
+    format!(
+        r#"
+        @id("{id}") @title("No {category}") @fix("choose another category") @control("SOC2:CC8.1")
+        forbid (principal, action == Action::"pre_approve", resource)
+        when {{ resource.category == Category::"{category}" }};
+        "#
+    )
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    Ok(fs::write(folder.join(name), text)?)
+}
+
+async fn policies_with(root: &Person, is_wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    eventually("other policies", async || {
+        let policies = root.get("/api/v1/policies").await?;
+        Ok(Some(policies).filter(|policies| is_wanted(policies)))
+    })
+    .await
+}
+
+fn has(policies: &Value, id: &str) -> bool {
+    policies["items"].as_array().is_some_and(|items| items.iter().any(|item| item["id"] == id))
+}
+
+/// The entry of the trail with this action.
+fn entry<'a>(change: &'a Value, action: &str) -> Result<&'a Value> {
+    let trail = change["audit_trail"].as_array().context("a trail")?;
+    trail.iter().find(|entry| entry["action"] == action).context("an entry")
+}
+
+async fn a_changed_folder_comes_into_force_and_an_invalid_one_does_not(database: Database) -> Result<()> {
+    let folder = database.folder.path().join("policies");
+    fs::create_dir(&folder)?;
+    let watched = folder.clone();
+    let app = TestApp::start_on(database, |config| config.policies.folder = Some(watched)).await?;
+    let root = app.root();
+    let shipped = root.get("/api/v1/policies").await?;
+    assert_eq!((&shipped["policy_set"], &shipped["digest"]), (&Value::from(1), &shipped["core_digest"]));
+    assert_eq!((shipped["added"].as_array().map(Vec::len), &shipped["held"]), (Some(0), &Value::Null));
+    app.services(&crate::harness::SERVICES).await?;
+    let ann = app.person("ann", &[]).await?;
+    let before = ann.create(&small("greeter")).await?;
+    assert_eq!(before["state"], "approved");
+    assert_eq!(entry(&before, "approved")?["policy_set"], 1);
+
+    write(&folder, "deployments.cedar", &no_category("no-deployments", "deployment"))?;
+    let added = policies_with(&root, |policies| has(policies, "no-deployments")).await?;
+    assert_eq!((&added["policy_set"], &added["core_digest"]), (&Value::from(2), &shipped["core_digest"]));
+    assert_ne!(added["digest"], shipped["digest"]);
+    assert_eq!(added["added"][0]["name"], "deployments.cedar");
+    let after = ann.create(&small("greeter")).await?;
+    assert_eq!(after["state"], "awaiting_approval", "{}", after["risk"]);
+    assert_eq!(entry(&after, "approval_requested")?["policy_set"], 2);
+
+    write(&folder, "broken.cedar", "permit (principal, action, resource);")?;
+    let held = policies_with(&root, |policies| policies["held"].is_object()).await?;
+    let problem = text(&held["held"]["problem"]);
+    assert!(problem.contains("`broken.cedar` line 1") && problem.contains("@id"), "{problem}");
+    assert_eq!((&held["policy_set"], &held["digest"]), (&Value::from(2), &added["digest"]));
+    let metrics = ann.send(crate::http::Ask::get("/metrics")).await?;
+    assert!(metrics.text().contains("cortex_change_policies_held 1"), "{}", metrics.text());
+
+    write(&folder, "broken.cedar", &no_category("no-patches", "patch"))?;
+    let mended = policies_with(&root, |policies| has(policies, "no-patches")).await?;
+    assert_eq!((&mended["policy_set"], &mended["held"]), (&Value::from(3), &Value::Null));
+    recorded(&root, [&shipped, &added, &mended]).await?;
+    restarts_with_the_same_set(app, &mended).await
+}
+
+/// The log names each set that came into force, with the digests of its files.
+async fn recorded(root: &Person, sets: [&Value; 3]) -> Result<()> {
+    let page = root.get("/api/v1/audit?limit=500").await?;
+    let entries = page["items"].as_array().context("entries")?.iter();
+    let entries: Vec<_> = entries.filter(|entry| entry["stream"] == "policies").collect();
+    assert_eq!(entries.len(), sets.len(), "{page}");
+    for (entry, set) in entries.iter().zip(sets) {
+        assert_eq!(entry["type"], "policies.in_force");
+        let named = &entry["data"]["set"];
+        assert_eq!((&named["digest"], &named["core"]), (&set["digest"], &set["core_digest"]));
+        let added = named["added"].as_array().map_or(0, Vec::len);
+        assert_eq!(Some(added), set["added"].as_array().map(Vec::len));
+        assert!(text(&entry["details"]).contains(text(&set["digest"])), "{entry}");
+    }
+    assert_eq!([&entries[0]["data"]["by"], &entries[2]["data"]["by"]], ["start", "folder_change"]);
+    Ok(())
+}
+
+async fn restarts_with_the_same_set(mut app: TestApp, set: &Value) -> Result<()> {
+    app.halt().await?;
+    app.revive().await?;
+    let again = app.root().get("/api/v1/policies").await?;
+    assert_eq!((&again["policy_set"], &again["digest"]), (&set["policy_set"], &set["digest"]));
+    app.stop().await
+}
+
+async fn a_server_with_an_invalid_folder_does_not_start(database: Database) -> Result<()> {
+    let folder = database.folder.path().join("policies");
+    fs::create_dir(&folder)?;
+    let mut config = database.config();
+    config.policies.folder = Some(folder.clone());
+    let cases = [
+        ("everything.cedar", "permit (principal, action, resource);", "add a unique name"),
+        ("core.cedar", &no_category("segregation-of-duties", "other"), "is already that of the policy at"),
+        ("typo.cedar", &no_category("typo", "deploiment"), "line 4"),
+    ];
+    for (name, policy, expected) in cases {
+        write(&folder, name, policy)?;
+        let refused = server::start(config.clone()).await;
+        let error = refused.err().with_context(|| format!("{name} is accepted"))?.to_string();
+        assert!(error.contains(&format!("`{name}` line")) && error.contains(expected), "{error}");
+        fs::remove_file(folder.join(name))?;
+    }
+    config.policies.folder = Some(folder.join("nowhere"));
+    let error = server::start(config).await.err().context("a folder that is not there")?.to_string();
+    assert!(error.contains("cannot be read"), "{error}");
+    Ok(())
+}
