@@ -17,6 +17,7 @@ pub mod field;
 pub mod history;
 pub mod incident;
 pub mod learning;
+pub mod notification;
 pub mod performance;
 pub mod plan;
 pub mod policy;

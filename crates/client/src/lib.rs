@@ -19,6 +19,7 @@ mod events;
 mod history;
 mod incidents;
 mod models;
+mod notifications;
 mod policies;
 mod risk;
 mod runs;

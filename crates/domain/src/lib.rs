@@ -22,6 +22,7 @@ pub mod history;
 pub mod id;
 pub mod incident;
 pub mod learning;
+pub mod notification;
 pub mod number;
 pub mod plan;
 pub mod priority;

@@ -104,6 +104,8 @@ actions!(
     ReportAlerts = "report_alerts",
     /// Train models of failure, and choose the one that is asked.
     ManageModels = "manage_models",
+    /// See, send again and try out notifications. Asked of the system.
+    ManageNotifications = "manage_notifications",
 );
 
 impl Action {

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::follow::Followed;
 use crate::known::Known;
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::policies::Policies;
 
 /// What every request and every worker shares.
@@ -38,8 +39,8 @@ pub(crate) struct App {
     pub metrics: Metrics,
     /// Tells that there are messages to deliver.
     pub wake: Notify,
-    /// Where notifications go; nowhere when none is configured.
-    pub sender: Option<adapters::notify::Webhook>,
+    /// Who is told of what, and how.
+    pub notifier: Notifier,
     /// Places for requests that are worked on at once.
     pub seats: Semaphore,
     /// Ends everything.
@@ -85,8 +86,8 @@ pub(crate) struct Parts {
     pub known: Known,
     /// How far what other servers write is known.
     pub followed: Followed,
-    /// Where notifications go.
-    pub sender: Option<adapters::notify::Webhook>,
+    /// Who is told of what, and how.
+    pub notifier: Notifier,
     /// How healthy the system is.
     pub health: Health,
 }
@@ -94,7 +95,7 @@ pub(crate) struct Parts {
 impl App {
     /// Puts the parts together.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, policies, verifier_key, known, followed, sender, health } = parts;
+        let Parts { config, clock, store, policies, verifier_key, known, followed, notifier, health } = parts;
         let seats = Semaphore::new(config.limits.concurrent_requests);
         Self {
             config,
@@ -104,7 +105,7 @@ impl App {
             verifier_key,
             metrics: Metrics::default(),
             wake: Notify::new(),
-            sender,
+            notifier,
             seats,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),

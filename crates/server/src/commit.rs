@@ -1,15 +1,12 @@
 //! Committing a unit of work: events, effects and projections in one append, and again when somebody else was faster.
 
 use domain::Timestamp;
-use domain::change::{Action as Effect, ChangeEvent, Command, Deadline};
+use domain::change::{Action as Effect, ChangeEvent, Command, Deadline, Notice};
 use domain::id::{ActorId, ChangeId, IncidentId};
 use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
 use domain::text::{FreeText, TITLE_BYTES_MAX};
 use serde_json::json;
-use store::{
-    Append, AppendError, Guard, MessageId, NewIdempotency, OutboxMessage, StreamAppend, StreamName, Timer,
-    TimerId, TimerOp,
-};
+use store::{Append, AppendError, Guard, NewIdempotency, StreamAppend, StreamName, Timer, TimerId, TimerOp};
 
 use crate::app::App;
 use crate::ask::Particulars;
@@ -18,6 +15,7 @@ use crate::experience::Past;
 use crate::failure::Failure;
 use crate::known::{Ending, Known};
 use crate::load;
+use crate::notify;
 use crate::project;
 use crate::record::{DecidedBy, Envelope, encode};
 use crate::work::ChangeWork;
@@ -69,13 +67,14 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     let effects = std::mem::take(&mut work.effects);
     let incident = apply_incident(app, work, &effects).await?;
     let mut append = work.append();
-    let (timers, outbox) = (timers(work.change.id, &effects)?, outbox(app, work, &effects)?);
-    append.timers = timers;
-    append.outbox = outbox;
+    append.timers = timers(work.change.id, &effects)?;
+    append.outbox = notify::about_change(app, &work.change, notices(&effects), work.now)?;
     append.idempotency = extras.idempotency;
     append.consume_timer = extras.consume_timer;
     let told = incident.as_ref().map(|part| part.incident.clone());
     if let Some(part) = incident {
+        let told = notify::about_incident(app, &part.incident, &work.change, &part.notices, work.now)?;
+        append.outbox.extend(told);
         append.streams.push(part.stream);
         append.projections.push(project::incident(&part.incident));
     }
@@ -115,6 +114,7 @@ pub(crate) async fn yield_to_others(app: &App, caller: &Caller, failure: Failure
 struct IncidentPart {
     stream: StreamAppend,
     incident: Incident,
+    notices: Vec<Notice>,
 }
 
 /// Opens an incident for a rollback, or makes the change's open one worse.
@@ -189,6 +189,7 @@ fn incident_part(
     let now = before.as_ref().map_or(now, |incident| now.max(incident.updated_at));
     let envelope =
         Envelope { at: now, actor: by.clone(), on_behalf_of: None, decided_by: DecidedBy::default() };
+    let notices = notify::incident_notices(before.as_ref(), events);
     let mut folded = before;
     let mut encoded = Vec::with_capacity(events.len());
     for event in events {
@@ -197,7 +198,7 @@ fn incident_part(
     }
     let incident = folded.ok_or_else(|| Failure::Internal("an incident without events".to_owned()))?;
     let stream = StreamAppend { stream: StreamName::incident(id), expected_version, events: encoded };
-    Ok(IncidentPart { stream, incident })
+    Ok(IncidentPart { stream, incident, notices })
 }
 
 /// The timer of a change's deadline.
@@ -232,30 +233,12 @@ fn timers(id: ChangeId, effects: &[Effect]) -> Result<Vec<TimerOp>, Failure> {
     Ok(ops.into_iter().map(|(_, op)| op).collect())
 }
 
-/// Messages to send; none where nobody is to be told.
-fn outbox(app: &App, work: &ChangeWork, effects: &[Effect]) -> Result<Vec<OutboxMessage>, Failure> {
-    if app.config.notify.webhook.is_none() {
-        return Ok(Vec::new());
-    }
-    let mut messages = Vec::new();
-    for effect in effects {
-        let Effect::Notify { notice } = effect else { continue };
-        let change = &work.change;
-        let id = format!("{}/{}/{}", change.id, change.version, notice.topic());
-        messages.push(OutboxMessage {
-            id: MessageId::new(id).map_err(|error| Failure::Internal(error.to_string()))?,
-            topic: notice.topic().to_owned(),
-            payload: json!({
-                "change_id": change.id.to_string(),
-                "title": change.content.title.as_str(),
-                "state": change.state_name().as_str(),
-                "level": change.assessment().map(|assessment| assessment.level.as_str()),
-                "timestamp": work.now.to_string(),
-            }),
-            not_before: work.now,
-        });
-    }
-    Ok(messages)
+/// What people are told.
+fn notices(effects: &[Effect]) -> impl Iterator<Item = Notice> {
+    effects.iter().filter_map(|effect| match effect {
+        Effect::Notify { notice } => Some(*notice),
+        Effect::SetTimer { .. } | Effect::CancelTimer { .. } | Effect::OpenIncident { .. } => None,
+    })
 }
 
 /// An append to one stream only.

@@ -8,6 +8,8 @@ use domain::approval::ApprovalSettings;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::notify::Notify;
+
 /// Address on which the server listens when nothing else is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8470";
 
@@ -36,7 +38,7 @@ pub struct Config {
     pub policies: Policies,
     /// Parameters of the approval rules.
     pub approvals: ApprovalSettings,
-    /// Where notifications are sent.
+    /// Who is told of what, and how.
     pub notify: Notify,
     /// How healthy the system is, as assessments see it.
     pub health: Health,
@@ -72,16 +74,6 @@ impl Default for Lease {
     fn default() -> Self {
         Self { seconds: LEASE_SECONDS, grace_seconds: LEASE_GRACE_SECONDS }
     }
-}
-
-/// Where notifications are sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Notify {
-    /// Address to which each notification is posted as JSON; none when absent.
-    pub webhook: Option<String>,
-    /// Whether the webhook may lie in a private network.
-    pub allow_private_network: bool,
 }
 
 /// How healthy the system is: queries that are asked in the background. An assessment takes the last answer.

@@ -36,9 +36,10 @@ mod work;
 mod workers;
 
 pub use clock::Clock;
-pub use config::{Config, Health, LISTEN_DEFAULT, Lease, Limits, Notify, Policies, Signal};
+pub use config::{Config, Health, LISTEN_DEFAULT, Lease, Limits, Policies, Signal};
 pub use failure::Failure;
 pub use http::openapi;
+pub use notify::{Channel, Notify, QuietHours, SecretFrom, Subscription, WebhookChannel};
 pub use policies::{AddedPolicies, PolicyFolderError};
 pub use serve::{Running, StartError, start, start_with_clock, store_config};
 pub use signing::{KEY_FILE, KeyFileError};

@@ -9,6 +9,7 @@ use domain::history::HistoryEvent;
 use domain::id::{ActorId, PolicyId};
 use domain::incident::IncidentEvent;
 use domain::learning::ModelEvent;
+use domain::notification::NotificationEvent;
 use domain::security::SecurityEvent;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ impl Recordable for CiEvent {}
 impl Recordable for CmdbEvent {}
 impl Recordable for ModelEvent {}
 impl Recordable for HistoryEvent {}
+impl Recordable for NotificationEvent {}
 impl Recordable for PolicyEvent {}
 impl Recordable for SecurityEvent {}
 

@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::follow::Followed;
+use crate::notify::Notifier;
 use crate::policies::{AddedPolicies, Policies, PolicyFolderError};
 use crate::signing::{self, KeyFileError};
 use crate::use_cases::actors;
@@ -47,9 +48,9 @@ pub enum StartError {
     /// The policies.
     #[error(transparent)]
     Policies(#[from] PolicyFolderError),
-    /// The webhook.
-    #[error("`notify.webhook`: {0}")]
-    Webhook(String),
+    /// The channels and subscriptions of notifications.
+    #[error("{0}")]
+    Notify(String),
     /// The queries of the system's health.
     #[error("{0}")]
     Health(String),
@@ -136,7 +137,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 /// When the database, the policies or the address cannot be used.
 pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, StartError> {
     let policies = policies(config.policies.folder.as_deref(), clock.now())?;
-    let sender = crate::notify::channel(&config.notify).map_err(StartError::Webhook)?;
+    let notifier = Notifier::new(&config.notify).map_err(StartError::Notify)?;
     let health = Health::new(&config.health).map_err(StartError::Health)?;
     let store_config = store_config(&config)?;
     let verifier_key = verifier_key(&store_config.signing_key);
@@ -152,7 +153,7 @@ pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, S
         Location::Folder(_) => Followed::default(),
         Location::Url(_) => Followed::from(size),
     };
-    let parts = Parts { config, clock, store, policies, verifier_key, known, followed, sender, health };
+    let parts = Parts { config, clock, store, policies, verifier_key, known, followed, notifier, health };
     let app = Arc::new(App::new(parts));
     let bootstrap = actors::bootstrap(&app).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
     use_cases::policies::start(&app).await.map_err(|failure| StartError::Log(Box::new(failure)))?;

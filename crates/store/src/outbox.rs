@@ -95,6 +95,13 @@ pub(crate) fn retry(
     Ok(())
 }
 
+/// Lists messages that wait to be delivered, what is due first before.
+pub(crate) fn waiting(db: &mut Database, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM outbox WHERE dead_at IS NULL ORDER BY next_attempt_at, id LIMIT $1");
+    db.query(&sql, &[count(page_limit(limit)? as u64).into()], entry)
+}
+
 /// Lists dead letters, the oldest first.
 pub(crate) fn dead(db: &mut Database, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM outbox WHERE dead_at IS NOT NULL ORDER BY dead_at, id LIMIT $1");

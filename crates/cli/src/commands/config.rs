@@ -112,10 +112,18 @@ const SECTIONS: &[Section] = &[
         keys: &[
             optional(
                 "webhook",
-                "Address to which each notification is posted as JSON.",
+                "Address to which each notification is posted as JSON, unsigned; a channel of its own.",
                 "https://chat.example/hooks/change",
             ),
-            key("allow_private_network", "Whether the webhook may lie in a private network."),
+            key("allow_private_network", "Whether channels may lie in a private network."),
+            key(
+                "channels",
+                "The ways to tell somebody something: a list of { name, kind, … }; see docs/notifications.md.",
+            ),
+            key(
+                "subscriptions",
+                "Which channel is told of what: a list of { channel, events, roles, services, levels, quiet_hours, digest_minutes }.",
+            ),
         ],
     },
     Section {
@@ -248,12 +256,30 @@ mod tests {
     /// Settings in which every key has a value.
     fn complete() -> Config {
         let mut config = Config {
-            database_url: Some("postgresql://change:secret@db/change".to_owned()),
+            database_url: Some("postgresql://change:hunter2@db/change".to_owned()),
             public_url: Some("https://change.example".to_owned()),
             policies: server::Policies { folder: Some("/policies".into()) },
             ..Config::default()
         };
         config.notify.webhook = Some("https://chat.example".to_owned());
+        config.notify.channels = vec![server::Channel::Webhook(server::WebhookChannel {
+            name: "ops".to_owned(),
+            url: "https://ops.example".to_owned(),
+            secrets: vec![server::SecretFrom::File("/etc/cortex-change/ops".into())],
+        })];
+        config.notify.subscriptions = vec![server::Subscription {
+            channel: "ops".to_owned(),
+            events: vec![domain::change::Notice::Approved],
+            roles: Vec::new(),
+            services: Vec::new(),
+            levels: Vec::new(),
+            quiet_hours: Some(server::QuietHours {
+                from: "22:00".to_owned(),
+                to: "07:00".to_owned(),
+                zone: "Europe/Berlin".to_owned(),
+            }),
+            digest_minutes: Some(60),
+        }];
         config.health.prometheus = Some("http://prometheus:9090".to_owned());
         config.health.signals = vec![server::Signal {
             name: "errors".to_owned(),
@@ -291,6 +317,6 @@ mod tests {
     #[test]
     fn a_password_is_not_shown() {
         let shown = commented(&complete()).unwrap();
-        assert!(!shown.contains("secret") && shown.contains(HIDDEN), "{shown}");
+        assert!(!shown.contains("hunter2") && shown.contains(HIDDEN), "{shown}");
     }
 }

@@ -24,6 +24,7 @@ mod incident;
 mod init;
 mod list;
 mod login;
+mod notify;
 mod pause;
 pub(crate) mod policy;
 mod rebuild;
@@ -127,6 +128,8 @@ pub(crate) enum Command {
     Actor(actor::Args),
     /// Access tokens of an actor
     Token(token::Args),
+    /// Notifications: what waits, what failed, whether a channel works
+    Notify(notify::Args),
 
     /// See a good and a bad change of a real service go all the way, on a server of its own
     Demo(demo::Args),
@@ -186,6 +189,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::History(args) => shell.block_on(history::run(args, shell)),
         Command::Actor(args) => shell.block_on(actor::run(args, shell)),
         Command::Token(args) => shell.block_on(token::run(args, shell)),
+        Command::Notify(args) => shell.block_on(notify::run(args, shell)),
         Command::Demo(args) => demo::run(&args, shell),
         Command::Serve(args) => serve::run(&args, shell),
         Command::Backup(args) => shell.block_on(backup::run(args, shell)),

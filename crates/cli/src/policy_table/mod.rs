@@ -188,9 +188,11 @@ impl Case {
 
     fn resource(&self, given: &Given, action: Action, harmless: Harmless) -> Resource {
         match action {
-            Action::Create | Action::ManageModels | Action::ImportHistory | Action::ReportAlerts => {
-                Resource::System
-            }
+            Action::Create
+            | Action::ManageModels
+            | Action::ManageNotifications
+            | Action::ImportHistory
+            | Action::ReportAlerts => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
             Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {

@@ -10,6 +10,7 @@ pub(crate) mod cmdb;
 pub(crate) mod history;
 pub(crate) mod incident;
 pub(crate) mod learning;
+pub(crate) mod notification;
 pub(crate) mod performance;
 pub(crate) mod plan;
 pub(crate) mod policy;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::command::Deadline;
+use super::kind::words;
 use crate::incident::Severity;
 use crate::text::FreeText;
 
@@ -35,45 +36,42 @@ pub enum Action {
     },
 }
 
-/// What stakeholders are told about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
-    /// Authorities are asked to decide.
-    ApprovalRequested,
-    /// Decided.
-    Approved,
-    /// Refused.
-    Rejected,
-    /// Implementation begins.
-    Started,
-    /// The runner is gone.
-    Interrupted,
-    /// Rolling back.
-    RollbackStarted,
-    /// Undone.
-    RolledBack,
-    /// Could not be undone: page somebody.
-    RollbackFailed,
-    /// Ended.
-    Closed,
-    /// A person must look.
-    AttentionNeeded,
-}
-
-impl Notice {
-    /// The topic under which the notice is sent.
-    pub fn topic(self) -> &'static str {
-        match self {
-            Self::ApprovalRequested => "change.approval_requested",
-            Self::Approved => "change.approved",
-            Self::Rejected => "change.rejected",
-            Self::Started => "change.implementation_started",
-            Self::Interrupted => "change.interrupted",
-            Self::RollbackStarted => "change.rollback_started",
-            Self::RolledBack => "change.rolled_back",
-            Self::RollbackFailed => "change.rollback_failed",
-            Self::Closed => "change.closed",
-            Self::AttentionNeeded => "change.attention_needed",
-        }
+words!(
+    /// What people are told about.
+    Notice, "kind of notification", {
+        /// Authorities are asked to decide.
+        ApprovalRequested = "change.approval_requested",
+        /// Half of the time to decide is over.
+        ApprovalReminder = "change.approval_reminder",
+        /// Nine tenths of the time to decide are over.
+        ApprovalEscalated = "change.approval_escalated",
+        /// Decided.
+        Approved = "change.approved",
+        /// Refused.
+        Rejected = "change.rejected",
+        /// Given up before its start.
+        Cancelled = "change.cancelled",
+        /// Implementation begins.
+        Started = "change.implementation_started",
+        /// The runner is gone.
+        Interrupted = "change.interrupted",
+        /// Rolling back.
+        RollbackStarted = "change.rollback_started",
+        /// Undone.
+        RolledBack = "change.rolled_back",
+        /// Could not be undone: page somebody.
+        RollbackFailed = "change.rollback_failed",
+        /// Ended.
+        Closed = "change.closed",
+        /// A person must look.
+        AttentionNeeded = "change.attention_needed",
+        /// A change led to an incident.
+        IncidentOpened = "incident.opened",
+        /// An incident became worse.
+        IncidentWorsened = "incident.worsened",
+        /// The effect of an incident is gone.
+        IncidentResolved = "incident.resolved",
+        /// An administrator tries a channel out.
+        Test = "notification.test",
     }
-}
+);

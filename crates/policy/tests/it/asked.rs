@@ -58,7 +58,7 @@ fn usual_resource(action: Action) -> Resource {
         Action::Create | Action::ManageModels => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
-        Action::ImportHistory | Action::ReportAlerts => Resource::System,
+        Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,
         Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {
             Resource::Actor(ActorResource { id: actor("act_carol"), owner: None })
         }

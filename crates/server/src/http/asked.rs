@@ -6,6 +6,7 @@
 use std::future::Future;
 
 use api::catalog::Applied;
+use api::notification::ChannelTested;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -68,6 +69,10 @@ pub(super) enum Kept {
     },
     /// A token that was revoked: the answer has no body.
     Revoked,
+    /// A notification that is sent again: the answer has no body.
+    Redelivered,
+    /// What came of trying a channel out.
+    Tested(ChannelTested),
     /// What applying a file of services did.
     Applied(Applied),
 }
@@ -186,7 +191,8 @@ impl Asked {
                 Ok(respond::actor(app, status, &actors::find(app, id.as_str())?))
             }
             Kept::Token { actor_id, token_id } => Err(Failure::TokenIssued { actor_id, token_id }),
-            Kept::Revoked => Ok(status.into_response()),
+            Kept::Revoked | Kept::Redelivered => Ok(status.into_response()),
+            Kept::Tested(tested) => Ok((status, Json(tested)).into_response()),
             Kept::Applied(applied) => Ok((status, Json(applied)).into_response()),
         }
     }
@@ -214,6 +220,9 @@ mod tests {
         let token = Kept::Token { actor_id: actor, token_id: TokenId::new("tok_02").unwrap() };
         check(&token, r#"{"token":{"actor_id":"act_01","token_id":"tok_02"}}"#);
         check(&Kept::Revoked, r#""revoked""#);
+        check(&Kept::Redelivered, r#""redelivered""#);
+        let tested = ChannelTested { channel: "ops".to_owned(), delivered: true, error: None };
+        check(&Kept::Tested(tested), r#"{"tested":{"channel":"ops","delivered":true,"error":null}}"#);
         let applied = Applied { declared: vec!["cart".to_owned()], retired: vec![], unchanged: 1 };
         check(&Kept::Applied(applied), r#"{"applied":{"declared":["cart"],"retired":[],"unchanged":1}}"#);
     }

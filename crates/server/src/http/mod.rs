@@ -16,6 +16,7 @@ mod history;
 mod incidents;
 mod lifecycle;
 mod models;
+mod notifications;
 mod policies;
 mod problem;
 mod respond;
@@ -71,6 +72,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(audit::router())
         .merge(policies::router())
         .merge(models::router())
+        .merge(notifications::router())
         .merge(risk::router())
         .merge(actors::router())
         .merge(catalog::router())

@@ -11,9 +11,10 @@ use crate::caller::Caller;
 use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
 use crate::load;
+use crate::notify;
 use crate::project;
 use crate::record::{Envelope, encode};
-use crate::work::actor_guard;
+use crate::work::{self, actor_guard};
 
 /// How often a decision is made again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -53,16 +54,22 @@ async fn attempt(
     let ruling = ask::about(app, caller, Action::UpdateIncident, &resource)?;
     let at = app.clock.now().max(before.updated_at);
     let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, decided_by: ruling.decided_by() };
-    let (mut incident, mut events) = (before.clone(), Vec::new());
+    let (mut incident, mut decided) = (before.clone(), Vec::new());
     for command in commands {
         for event in incident::decide(&incident, command)? {
-            events.push(encode(&envelope, &event));
             incident = incident::evolve(Some(incident), id, at, &envelope.actor, &event)?;
+            decided.push(event);
         }
     }
+    let events = decided.iter().map(|event| encode(&envelope, event)).collect();
     let part = StreamAppend { stream: StreamName::incident(id), expected_version: before.version, events };
     let mut append = single(part, actor_guard(caller)?.into_iter().collect());
     append.projections.push(project::incident(&incident));
+    let notices = notify::incident_notices(Some(&before), &decided);
+    if !notices.is_empty() && !app.notifier.is_empty() {
+        let (change, _) = work::load(app, incident.change).await?;
+        append.outbox = notify::about_incident(app, &incident, &change, &notices, at)?;
+    }
     app.append(append).await?;
     app.known_mut().incidents.moved(&incident);
     Ok(incident)

@@ -18,6 +18,7 @@ pub(crate) mod implementation;
 pub(crate) mod incident;
 pub(crate) mod kpis;
 pub(crate) mod models;
+pub(crate) mod notifications;
 pub(crate) mod policies;
 pub(crate) mod refusal;
 pub(crate) mod request;

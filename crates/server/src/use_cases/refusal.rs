@@ -69,6 +69,7 @@ fn matters(action: Action) -> bool {
         | Action::Review
         | Action::ManageActors
         | Action::ManageModels
+        | Action::ManageNotifications
         | Action::IssueToken
         | Action::RevokeToken
         | Action::EditCmdb

@@ -193,6 +193,14 @@ impl Store {
         self.write(move |db, now| outbox::retry(db, now, &id, &error, next_at)).await
     }
 
+    /// Lists messages that wait to be delivered, what is due first before.
+    ///
+    /// # Errors
+    /// When more than a page is asked for, or the database fails.
+    pub async fn outbox_waiting(&self, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read(move |db| outbox::waiting(db, limit)).await
+    }
+
     /// Lists dead letters, the oldest first.
     ///
     /// # Errors

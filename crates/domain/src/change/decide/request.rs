@@ -3,7 +3,7 @@
 use super::Decision;
 use crate::approval::Requirements;
 use crate::canonical::Digest;
-use crate::change::action::Action;
+use crate::change::action::{Action, Notice};
 use crate::change::command::{Deadline, Facts};
 use crate::change::content::{Content, Window};
 use crate::change::deadlines;
@@ -44,12 +44,10 @@ pub(super) fn record_assessment(assessment: &Assessment, requirements: &Requirem
 }
 
 pub(super) fn cancel(reason: &FreeText) -> Decision {
-    Decision::new(
-        vec![ChangeEvent::Cancelled { reason: reason.clone() }],
-        [Deadline::Assessment, Deadline::Approval, Deadline::Window, Deadline::Retrospective]
-            .map(|deadline| Action::CancelTimer { deadline })
-            .to_vec(),
-    )
+    let deadlines = [Deadline::Assessment, Deadline::Approval, Deadline::Window, Deadline::Retrospective];
+    let mut actions = deadlines.map(|deadline| Action::CancelTimer { deadline }).to_vec();
+    actions.push(Action::Notify { notice: Notice::Cancelled });
+    Decision::new(vec![ChangeEvent::Cancelled { reason: reason.clone() }], actions)
 }
 
 fn assessment_timer(facts: &Facts<'_>) -> Action {

@@ -262,7 +262,7 @@ fn effect(action: &Action) -> String {
     match action {
         Action::SetTimer { deadline, .. } => format!("set {deadline}"),
         Action::CancelTimer { deadline } => format!("cancel {deadline}"),
-        Action::Notify { notice } => format!("tell {}", notice.topic()),
+        Action::Notify { notice } => format!("tell {}", notice.as_str()),
         Action::OpenIncident { severity, .. } => format!("open {severity} incident"),
     }
 }

@@ -1,0 +1,157 @@
+//! The channels of the settings, set up to send.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use adapters::notify::{Message, Parcel, SigningSecret, Webhook};
+use adapters::outgoing::OutgoingPolicy;
+
+use super::settings::{Channel, Notify, SecretFrom, Subscription, WebhookChannel};
+
+/// Most channels, and most subscriptions.
+const EACH_MAX: usize = 100;
+/// Longest name of a channel, in bytes.
+const NAME_BYTES_MAX: usize = 40;
+/// Most secrets of one webhook: the present one and those that receivers are leaving.
+const SECRETS_MAX: usize = 4;
+/// Longest secret, in bytes.
+const SECRET_BYTES_MAX: usize = 4_096;
+/// What the channel of the setting `notify.webhook` is called.
+const PLAIN_WEBHOOK: &str = "webhook";
+
+/// A channel that is set up.
+#[derive(Debug)]
+pub(super) enum Sender {
+    Webhook(Webhook),
+}
+
+impl Sender {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+        }
+    }
+
+    /// Whether the channel has anything to say about a message.
+    pub(super) fn takes(&self, _message: &Message) -> bool {
+        match self {
+            Self::Webhook(_) => true,
+        }
+    }
+
+    pub(super) async fn send(&self, parcel: Parcel<'_>) -> Result<(), String> {
+        let sent = match self {
+            Self::Webhook(webhook) => webhook.send(parcel).await,
+        };
+        sent.map_err(|error| error.to_string())
+    }
+}
+
+/// Every channel by its name.
+///
+/// # Errors
+/// With the setting and what it should be.
+pub(super) fn all(settings: &Notify) -> Result<BTreeMap<String, Sender>, String> {
+    if settings.channels.len().max(settings.subscriptions.len()) > EACH_MAX {
+        return Err(format!("notify: more than {EACH_MAX} channels or subscriptions: expected fewer"));
+    }
+    let policy = || {
+        if settings.allow_private_network {
+            OutgoingPolicy::with_private_networks()
+        } else {
+            OutgoingPolicy::strict()
+        }
+    };
+    let mut channels = BTreeMap::new();
+    if let Some(url) = &settings.webhook {
+        let webhook =
+            Webhook::new(url, Vec::new(), policy()).map_err(|error| format!("notify.webhook: {error}"))?;
+        channels.insert(PLAIN_WEBHOOK.to_owned(), Sender::Webhook(webhook));
+    }
+    for (at, channel) in settings.channels.iter().enumerate() {
+        let field = |problem: String| format!("notify.channels[{at}].{problem}");
+        let name = checked_name(channel.name()).map_err(field)?;
+        let sender = match channel {
+            Channel::Webhook(webhook) => signed_webhook(webhook, policy()).map(Sender::Webhook),
+        };
+        if channels.insert(name.clone(), sender.map_err(field)?).is_some() {
+            return Err(field(format!("name: another channel is called `{name}`: choose another name")));
+        }
+    }
+    Ok(channels)
+}
+
+/// The subscriptions of the settings, and that of the plain webhook, which is told of everything.
+pub(super) fn subscriptions(settings: &Notify) -> Vec<Subscription> {
+    let everything = settings.webhook.as_ref().map(|_| Subscription {
+        channel: PLAIN_WEBHOOK.to_owned(),
+        events: Vec::new(),
+        roles: Vec::new(),
+        services: Vec::new(),
+        levels: Vec::new(),
+        quiet_hours: None,
+        digest_minutes: None,
+    });
+    settings.subscriptions.iter().cloned().chain(everything).collect()
+}
+
+fn signed_webhook(channel: &WebhookChannel, policy: OutgoingPolicy) -> Result<Webhook, String> {
+    if channel.secrets.is_empty() || channel.secrets.len() > SECRETS_MAX {
+        return Err(format!(
+            "secrets: expected 1 to {SECRETS_MAX} places to read a secret from, such as {{ file = \"/etc/cortex-change/webhook\" }}"
+        ));
+    }
+    let mut secrets = Vec::new();
+    for (at, from) in channel.secrets.iter().enumerate() {
+        let secret = read(from).map_err(|error| format!("secrets[{at}]: {error}"))?;
+        let secret =
+            SigningSecret::parse(&secret).map_err(|error| format!("secrets[{at}]: {from}: {error}"))?;
+        secrets.push(secret);
+    }
+    Webhook::new(&channel.url, secrets, policy).map_err(|error| format!("url: {error}"))
+}
+
+fn checked_name(name: &str) -> Result<String, String> {
+    let is_fit = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_fit) {
+        let shown: String = name.chars().take(NAME_BYTES_MAX).filter(|c| !c.is_control()).collect();
+        return Err(format!(
+            "name: `{shown}` is not a name: expected 1 to {NAME_BYTES_MAX} letters, digits, `-` and `_`"
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// Reads a secret, without the line's end after it.
+///
+/// # Errors
+/// When it is not there; what was read is never part of the error.
+pub(super) fn read(from: &SecretFrom) -> Result<String, String> {
+    let text = match from {
+        SecretFrom::File(path) => std::fs::read_to_string(path).map_err(|error| {
+            format!("{from} cannot be read ({error}): write the secret there, readable by the server")
+        })?,
+        SecretFrom::Env(name) => {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is where settings are read, once, at the start"
+            )]
+            let value = std::env::var(name);
+            value.map_err(|_| format!("{from} is not set: set it to the secret"))?
+        }
+    };
+    let secret = text.trim();
+    if secret.is_empty() || secret.len() > SECRET_BYTES_MAX {
+        return Err(format!("{from} holds no secret: expected 1 to {SECRET_BYTES_MAX} bytes"));
+    }
+    Ok(secret.to_owned())
+}
+
+impl fmt::Display for SecretFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "the file `{}`", path.display()),
+            Self::Env(name) => write!(f, "the variable `{name}`"),
+        }
+    }
+}

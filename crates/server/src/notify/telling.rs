@@ -1,0 +1,143 @@
+//! What is told of a change and of an incident.
+
+use adapters::notify::{ChangeFacts, IncidentFacts, Message};
+use domain::Timestamp;
+use domain::actor::Role;
+use domain::approval::{Requirements, outstanding};
+use domain::change::{Change, Notice, State};
+use domain::incident::{Incident, IncidentEvent, IncidentState};
+use store::OutboxMessage;
+
+use crate::app::App;
+use crate::failure::Failure;
+
+/// The messages by which subscribers are told something of a change, each once.
+///
+/// # Errors
+/// Never, as long as ids are visible ASCII.
+pub(crate) fn about_change(
+    app: &App,
+    change: &Change,
+    notices: impl IntoIterator<Item = Notice>,
+    now: Timestamp,
+) -> Result<Vec<OutboxMessage>, Failure> {
+    let event = format!("{}/{}", change.id, change.version);
+    let mut told: Vec<Notice> = Vec::new();
+    let mut messages = Vec::new();
+    for notice in notices {
+        if app.notifier.is_empty() || told.contains(&notice) {
+            continue;
+        }
+        told.push(notice);
+        let message = Message {
+            kind: notice,
+            at: now,
+            change: Some(facts(app, change)),
+            incident: None,
+            audience: audience(change),
+            link: link(app, "changes", &change.id.to_string()),
+        };
+        messages.extend(app.notifier.messages(&event, &message)?);
+    }
+    Ok(messages)
+}
+
+/// The messages by which subscribers are told something of an incident of a change, each once.
+///
+/// # Errors
+/// Never, as long as ids are visible ASCII.
+pub(crate) fn about_incident(
+    app: &App,
+    incident: &Incident,
+    change: &Change,
+    notices: &[Notice],
+    now: Timestamp,
+) -> Result<Vec<OutboxMessage>, Failure> {
+    let event = format!("{}/{}", incident.id, incident.version);
+    let mut messages = Vec::new();
+    for notice in notices {
+        let told = IncidentFacts {
+            incident_id: incident.id,
+            title: incident.title.as_str().to_owned(),
+            severity: incident.severity,
+            state: incident.state,
+        };
+        let message = Message {
+            kind: *notice,
+            at: now,
+            change: Some(facts(app, change)),
+            incident: Some(told),
+            audience: audience(change),
+            link: link(app, "changes", &change.id.to_string()),
+        };
+        messages.extend(app.notifier.messages(&event, &message)?);
+    }
+    Ok(messages)
+}
+
+/// What people are told because of these events of an incident, each once.
+pub(crate) fn incident_notices(before: Option<&Incident>, events: &[IncidentEvent]) -> Vec<Notice> {
+    let was_resolved = before.is_some_and(|incident| incident.state == IncidentState::Resolved);
+    let mut notices: Vec<Notice> = Vec::new();
+    for event in events {
+        let notice = match event {
+            IncidentEvent::Opened { .. } => Notice::IncidentOpened,
+            IncidentEvent::SeverityChanged { .. } => Notice::IncidentWorsened,
+            IncidentEvent::StateChanged { state: IncidentState::Investigating } if was_resolved => {
+                Notice::IncidentWorsened
+            }
+            IncidentEvent::StateChanged { state: IncidentState::Resolved } => Notice::IncidentResolved,
+            IncidentEvent::StateChanged { .. }
+            | IncidentEvent::Noted { .. }
+            | IncidentEvent::RootCauseRecorded { .. } => continue,
+        };
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
+    }
+    notices
+}
+
+fn facts(app: &App, change: &Change) -> ChangeFacts {
+    let assessment = change.assessment();
+    let content = &change.content;
+    let (asked, deadline) = match &change.state {
+        State::AwaitingApproval(awaiting) => {
+            let open = outstanding(&awaiting.requirements, &awaiting.approvals, change.digest);
+            (open.iter().map(|gate| gate.role).collect(), Some(awaiting.deadline))
+        }
+        _ => (Vec::new(), None),
+    };
+    ChangeFacts {
+        change_id: change.id,
+        title: content.title.as_str().to_owned(),
+        change_type: content.change_type,
+        state: change.state_name(),
+        level: assessment.map(|assessment| assessment.level),
+        score: assessment.map(|assessment| assessment.score.get()),
+        requester: app.known().directory.name_of(&change.created_by),
+        services: content.affected_services.iter().map(ToString::to_string).collect(),
+        digest: change.digest,
+        asked,
+        deadline,
+    }
+}
+
+/// The roles that decide about a change or are informed of it.
+fn audience(change: &Change) -> Vec<Role> {
+    let requirements = match &change.state {
+        State::AwaitingApproval(awaiting) => Some(&awaiting.requirements),
+        _ => change.authorization().map(|authorization| &authorization.requirements),
+    };
+    let roles = |requirements: &Requirements| {
+        let gates = requirements.gates.iter().map(|gate| gate.role);
+        gates.chain(requirements.inform.iter().copied()).collect()
+    };
+    requirements.map(roles).unwrap_or_default()
+}
+
+/// The page of a thing, where the server knows under which address it is reached.
+fn link(app: &App, kind: &str, id: &str) -> Option<String> {
+    let url = app.config.public_url.as_deref()?;
+    Some(format!("{}/{kind}/{id}", url.trim_end_matches('/')))
+}
