@@ -26,6 +26,7 @@ pub mod read;
 pub mod request;
 pub mod risk;
 pub mod run;
+pub mod stop;
 
 pub use field::FieldError;
 pub use problem::{ErrorItem, Problem};

@@ -175,5 +175,6 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         validated: false,
         emergency_authorised: false,
         runner_is_holder: false,
+        stopped: false,
     })
 }

@@ -24,6 +24,7 @@ mod policies;
 mod risk;
 mod runs;
 mod sse;
+mod stops;
 mod token;
 
 pub use address::Security;

@@ -29,6 +29,7 @@ pub mod priority;
 pub mod risk;
 pub mod rollback;
 pub mod security;
+pub mod stop;
 pub mod text;
 
 /// An instant in UTC. Stored with microsecond precision.

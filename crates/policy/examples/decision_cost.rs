@@ -81,5 +81,6 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         validated: true,
         emergency_authorised: false,
         runner_is_holder: true,
+        stopped: false,
     })
 }

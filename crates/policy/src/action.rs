@@ -106,6 +106,10 @@ actions!(
     ManageModels = "manage_models",
     /// See, send again and try out notifications. Asked of the system.
     ManageNotifications = "manage_notifications",
+    /// Stop the line. Asked of the system, whatever the stop covers.
+    StopLine = "stop_line",
+    /// Lift a stop.
+    LiftStop = "lift_stop",
 );
 
 impl Action {

@@ -179,6 +179,7 @@ impl Vocabulary {
                 ("validated", truth(change.validated)),
                 ("emergency_authorised", truth(change.emergency_authorised)),
                 ("runner_is_holder", truth(change.runner_is_holder)),
+                ("stopped", truth(change.stopped)),
             ]
             .map(owned),
         );
@@ -273,6 +274,7 @@ mod tests {
             validated: known,
             emergency_authorised: known,
             runner_is_holder: known,
+            stopped: known,
         }
     }
 

@@ -171,6 +171,8 @@ pub struct ChangeResource {
     pub emergency_authorised: bool,
     /// Whether the principal is the runner that holds its lease.
     pub runner_is_holder: bool,
+    /// Whether a stop covers the change or the principal, and does not except it as an emergency.
+    pub stopped: bool,
 }
 
 /// The facts about an incident that policies may weigh.

@@ -44,6 +44,8 @@ pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "rollback-plan-by-level",
     "runner-identity",
     "segregation-of-duties",
+    "stop-the-line",
+    "stops-by-those-who-answer",
     "system-actions-only-by-the-system",
     "test-evidence-by-level",
     "tier-0-never-auto-approved",

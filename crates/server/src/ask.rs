@@ -15,6 +15,7 @@ use policy::{Action, Case, ChangeResource, Context, Question, Resource};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::gates::Gates;
 use crate::known::Known;
 use crate::policies::InForce;
 use crate::record::DecidedBy;
@@ -74,30 +75,39 @@ impl Asking<'_> {
     }
 }
 
+/// A change with what was gathered around it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The change.
+    pub change: &'a Change,
+    /// Everyone who counts as its requester's side.
+    pub parties: &'a BTreeSet<ActorId>,
+    /// What stands in the way of its gates.
+    pub gates: &'a Gates,
+    /// The current time.
+    pub now: Timestamp,
+}
+
 /// Asks whether `caller` may do `action` to a change.
 pub(crate) fn about_change(
     app: &App,
     caller: &Caller,
     action: Action,
-    change: &Change,
-    parties: &BTreeSet<ActorId>,
+    subject: Subject<'_>,
     particulars: Particulars<'_>,
-    now: Timestamp,
 ) -> Ruling {
     let context = Context { authority: particulars.authority, outcome: particulars.outcome };
-    case(&app.policies.current(), caller, change, parties, particulars, now).decide(action, context)
+    case(&app.policies.current(), caller, subject, particulars).decide(action, context)
 }
 
 /// The caller and the change with their facts, for several questions between which no fact changes.
 pub(crate) fn case<'a>(
     policies: &'a InForce,
     caller: &Caller,
-    change: &Change,
-    parties: &BTreeSet<ActorId>,
+    subject: Subject<'_>,
     particulars: Particulars<'_>,
-    now: Timestamp,
 ) -> Asking<'a> {
-    let resource = Resource::Change(Box::new(change_resource(caller, change, parties, particulars, now)));
+    let resource = Resource::Change(Box::new(change_resource(caller, subject, particulars)));
     let case = policies.set.case(&caller.principal(None), &resource);
     Asking { case, set: policies.number }
 }
@@ -135,13 +145,8 @@ pub(crate) fn on_behalf(
     }
 }
 
-fn change_resource(
-    caller: &Caller,
-    change: &Change,
-    parties: &BTreeSet<ActorId>,
-    particulars: Particulars<'_>,
-    now: Timestamp,
-) -> ChangeResource {
+fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particulars<'_>) -> ChangeResource {
+    let Subject { change, parties, gates, now } = subject;
     let content = &change.content;
     let assessment = particulars.assessment.or_else(|| change.assessment());
     let tests = content.evidence.tests;
@@ -176,6 +181,7 @@ fn change_resource(
         }),
         emergency_authorised: !matches!(change.retrospective, Retrospective::NotRequired),
         runner_is_holder: runner_is_holder(caller, change),
+        stopped: !gates.stops(change, caller).is_empty(),
     }
 }
 
@@ -234,8 +240,11 @@ mod tests {
         assert_eq!([&submitted, &assessed].map(|change| change.state_name()), [StateName::Assessing; 2]);
         let assessment = assessed.assessment().unwrap();
         let particulars = Particulars { assessment: Some(assessment), ..Particulars::default() };
-        let facts =
-            |change| change_resource(&Caller::System, change, &BTreeSet::new(), particulars, at(1_000));
+        let facts = |change| {
+            let (parties, gates) = (&BTreeSet::new(), &Gates::default());
+            let subject = Subject { change, parties, gates, now: at(1_000) };
+            change_resource(&Caller::System, subject, particulars)
+        };
         assert_eq!(facts(&submitted), facts(&assessed));
         assert!(submitted.assessment().is_none());
     }

@@ -9,6 +9,7 @@ use domain::change::{CorruptChange, Refusal};
 use domain::cmdb::CmdbError;
 use domain::id::{ActorId, TokenId};
 use domain::incident::{CorruptIncident, IncidentRefusal};
+use domain::stop::StopRefusal;
 use store::{AppendError, LeaseError, StoreError};
 
 use crate::record::UnreadableEvent;
@@ -37,6 +38,9 @@ pub enum Failure {
     /// Descriptions of configuration items contradict themselves or exceed a limit.
     #[error(transparent)]
     Cmdb(#[from] CmdbError),
+    /// A stop is not set or not lifted.
+    #[error(transparent)]
+    Stop(#[from] StopRefusal),
     /// Neither a source describes such a configuration item nor does a relation name it.
     #[error("there is no configuration item `{name}`")]
     UnknownItem {

@@ -5,6 +5,7 @@
 //! falsify one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::actor::{Actor, ActorEvent, Directory};
@@ -12,6 +13,7 @@ use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::cmdb::{CiEvent, Cmdb};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::risk::{Age, History, Record};
+use domain::stop::{StopEvent, Stops};
 use store::ClosedChange;
 
 use crate::around::{Alerts, Incidents};
@@ -42,6 +44,8 @@ pub(crate) struct Known {
     pub incidents: Incidents,
     /// Alerts that are active.
     pub alerts: Alerts,
+    /// Stops that are in force.
+    pub stops: Arc<Stops>,
 }
 
 impl Known {
@@ -79,6 +83,14 @@ impl Known {
                 self.apply_item(name, recorded);
             }
             self.cmdb_version = edit.version;
+        }
+    }
+
+    /// Takes note of an event of the stops, unless it is known already. They are told in the order of their versions.
+    pub(crate) fn apply_stop(&mut self, recorded: &Recorded<StopEvent>) {
+        let Recorded { envelope, event, version, .. } = recorded;
+        if *version > self.stops.version() {
+            Arc::make_mut(&mut self.stops).evolve(*version, envelope.at, &envelope.actor, event);
         }
     }
 

@@ -17,6 +17,7 @@ mod config;
 mod experience;
 mod failure;
 mod follow;
+mod gates;
 mod http;
 mod imported;
 mod known;

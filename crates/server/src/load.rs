@@ -8,6 +8,7 @@ use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::id::{ActorId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
+use domain::stop::StopEvent;
 use store::{
     EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX, Store, StoredEvent, StreamName,
     StreamSet,
@@ -16,6 +17,7 @@ use store::{
 use crate::app::App;
 use crate::around::{Alerts, INCIDENTS_LOADED_MAX, is_alert};
 use crate::failure::Failure;
+use crate::gates::stops_stream;
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recordable, Recorded, decode};
@@ -81,6 +83,9 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
     }
     incidents(store, &mut known).await?;
     known.alerts = Alerts::load(store).await?;
+    for stored in store.read_stream(&stops_stream()?, 1).await? {
+        known.apply_stop(&decode::<StopEvent>(stored)?);
+    }
     Ok(known)
 }
 
@@ -266,7 +271,8 @@ impl StoredItem {
     }
 }
 
-/// Reads the newest events of an actor, of the directory, of the CMDB or of imported history, because another server has written some.
+/// Reads the newest events of an actor, of the directory, of the CMDB, of the stops or of imported history, because another
+/// server has written some.
 ///
 /// # Errors
 /// When the store or the log fails.
@@ -292,6 +298,11 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
             }
             let mut known = app.known_mut();
             edits.iter().for_each(|edit| known.apply_edit(edit));
+        }
+    } else if *stream == stops_stream()? {
+        let from = app.known().stops.version() + 1;
+        for stored in app.store.read_stream(stream, from).await? {
+            app.known_mut().apply_stop(&decode::<StopEvent>(stored)?);
         }
     } else if is_alert(stream) {
         for stored in app.store.read_stream(stream, 1).await? {

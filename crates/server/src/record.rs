@@ -11,6 +11,7 @@ use domain::incident::IncidentEvent;
 use domain::learning::ModelEvent;
 use domain::notification::NotificationEvent;
 use domain::security::SecurityEvent;
+use domain::stop::StopEvent;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -33,6 +34,7 @@ impl Recordable for HistoryEvent {}
 impl Recordable for NotificationEvent {}
 impl Recordable for PolicyEvent {}
 impl Recordable for SecurityEvent {}
+impl Recordable for StopEvent {}
 
 /// When, by whom and on what grounds an event was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

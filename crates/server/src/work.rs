@@ -9,15 +9,17 @@ use domain::authorization::Answer;
 use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
 use domain::id::{ActorId, ChangeId};
+use domain::stop::Stop;
 use policy::{Action, Context, Resource};
 use store::{Append, Guard, StreamAppend, StreamName};
 
 use crate::app::App;
-use crate::ask::{self, Particulars, Ruling};
+use crate::ask::{self, Particulars, Ruling, Subject};
 use crate::assessing::assess_change;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::follow;
+use crate::gates::Gates;
 use crate::known::Known;
 use crate::project;
 use crate::record::{DecidedBy, Envelope, Recorded, decode, encode};
@@ -35,6 +37,7 @@ pub(crate) struct ChangeWork {
     pub effects: Vec<Effect>,
     stored_version: u64,
     parties: BTreeSet<ActorId>,
+    gates: Gates,
     guards: Vec<Guard>,
 }
 
@@ -81,8 +84,9 @@ impl ChangeWork {
         };
         let trail = vec![Recorded { envelope, event: created, version: 1, index: 0 }];
         let parties = ask::parties(known, &change);
+        let (gates, guards) = (Gates::of(known, &change), Vec::new());
         let mut work =
-            Self { now, change, trail, effects: actions, stored_version: 0, parties, guards: Vec::new() };
+            Self { now, change, trail, effects: actions, stored_version: 0, parties, gates, guards };
         work.guard_actor(caller)?;
         Ok(work)
     }
@@ -95,8 +99,9 @@ impl ChangeWork {
         let (change, trail) = load(app, id).await?;
         let now = app.clock.now().max(change.updated_at);
         let parties = parties(app, &change).await?;
+        let (gates, guards) = (Gates::of(&app.known(), &change), Vec::new());
         let stored_version = change.version;
-        Ok(Self { now, change, trail, effects: Vec::new(), stored_version, parties, guards: Vec::new() })
+        Ok(Self { now, change, trail, effects: Vec::new(), stored_version, parties, gates, guards })
     }
 
     /// Asks policy about `action` without deciding anything.
@@ -105,9 +110,7 @@ impl ChangeWork {
     /// When policy refuses.
     pub(crate) fn permit(&self, app: &App, caller: &Caller, action: Action) -> Result<(), Failure> {
         let particulars = Particulars::default();
-        let ruling =
-            ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now);
-        match ruling.answer {
+        match ask::about_change(app, caller, action, self.subject(), particulars).answer {
             Answer::Allowed { .. } => Ok(()),
             Answer::Denied { violations } => Err(Failure::Denied(violations)),
         }
@@ -125,8 +128,7 @@ impl ChangeWork {
         particulars: Particulars<'_>,
         command: &Command,
     ) -> Result<(), Failure> {
-        let ruling =
-            ask::about_change(app, caller, action, &self.change, &self.parties, particulars, self.now);
+        let ruling = ask::about_change(app, caller, action, self.subject(), particulars);
         self.answered(app, caller, action, &ruling, command)
     }
 
@@ -145,6 +147,7 @@ impl ChangeWork {
         let decision = change::decide(&self.change, command, &facts)?;
         self.require_room(app, caller, action)?;
         self.guard_actor(caller)?;
+        self.guard_gates(action)?;
         self.absorb(&caller.id(), &ruling.decided_by(), decision)
     }
 
@@ -169,13 +172,14 @@ impl ChangeWork {
     /// # Errors
     /// When policy or the life of the change refuses.
     pub(crate) fn assess_and_route(&mut self, app: &App, known: &Known) -> Result<(), Failure> {
+        self.gates = Gates::of(known, &self.change);
         let assessment =
             assess_change(app, known, &self.change, self.now, |submission| app.experience.advise(submission));
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let system = Caller::System;
         // All the questions are about the same facts: recording the assessment, which they are told, changes none.
         let policies = app.policies.current();
-        let asking = ask::case(&policies, &system, &self.change, &self.parties, particulars, self.now);
+        let asking = ask::case(&policies, &system, self.subject(), particulars);
         let decide = |action| asking.decide(action, Context::default());
         let pre_approval = decide(Action::PreApprove);
         let permitted = matches!(pre_approval.answer, Answer::Allowed { .. });
@@ -237,6 +241,23 @@ impl ChangeWork {
         }
         self.effects.extend(decision.actions);
         Ok(())
+    }
+
+    /// What is passed while nothing stands in the way is passed only if that is still so at the commit.
+    fn guard_gates(&mut self, action: Action) -> Result<(), Failure> {
+        let guards = self.gates.guards(action)?;
+        let new: Vec<_> = guards.into_iter().filter(|guard| !self.guards.contains(guard)).collect();
+        self.guards.extend(new);
+        Ok(())
+    }
+
+    /// The stops that keep `caller` from passing a gate of the change.
+    pub(crate) fn stops(&self, caller: &Caller) -> Vec<&Stop> {
+        self.gates.stops(&self.change, caller)
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject { change: &self.change, parties: &self.parties, gates: &self.gates, now: self.now }
     }
 
     fn guard_actor(&mut self, caller: &Caller) -> Result<(), Failure> {

@@ -69,6 +69,11 @@ fn key_of(request: &ChangeRequest, shell: &Shell) -> Result<String, Failure> {
     if let Some(key) = ci::idempotency_key(&shell.environment, same).map_err(|error| Failure::of(&error))? {
         return Ok(key);
     }
+    random_key()
+}
+
+/// A key of its own, so that a lost answer can be asked for again.
+pub(super) fn random_key() -> Result<String, Failure> {
     let mut random = [0; KEY_BYTES];
     getrandom::fill(&mut random)
         .map_err(|error| Failure::new("the operating system gives no random numbers").caused_by(&error))?;

@@ -37,6 +37,7 @@ mod rollback;
 mod satisfy;
 mod serve;
 mod show;
+mod stop;
 mod submit;
 mod token;
 mod validate;
@@ -112,6 +113,8 @@ pub(crate) enum Command {
     /// Add a review to a change
     Review(review::Args),
 
+    /// Stop the line: nothing is approved, started or resumed that a stop covers
+    Stop(stop::Args),
     /// Incidents that changes led to
     Incident(incident::Args),
     /// Read, verify and prove the audit log
@@ -181,6 +184,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Decide(args) => shell.block_on(decide::run(args, shell)),
         Command::Rollback(args) => rollback::run(args, shell),
         Command::Review(args) => shell.block_on(review::run(args, shell)),
+        Command::Stop(args) => shell.block_on(stop::run(args, shell)),
         Command::Incident(args) => shell.block_on(incident::run(args, shell)),
         Command::Audit(args) => audit::run(args, shell),
         Command::Policy(args) => policy::run(args, shell),

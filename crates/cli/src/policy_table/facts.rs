@@ -58,6 +58,7 @@ facts!(
             validated: bool,
             emergency_authorised: bool,
             runner_is_holder: bool,
+            stopped: bool,
         }
         perhaps {
             environment: EnvironmentName,
@@ -178,6 +179,7 @@ fn change(ann: ActorId, bot: ActorId, action: Action) -> Result<ChangeResource, 
         validated: true,
         emergency_authorised: false,
         runner_is_holder: true,
+        stopped: false,
     })
 }
 

@@ -192,7 +192,9 @@ impl Case {
             | Action::ManageModels
             | Action::ManageNotifications
             | Action::ImportHistory
-            | Action::ReportAlerts => Resource::System,
+            | Action::ReportAlerts
+            | Action::StopLine
+            | Action::LiftStop => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
             Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {

@@ -22,6 +22,7 @@ mod program;
 mod reading;
 mod risk;
 mod running;
+mod stops;
 mod usage;
 mod wait;
 mod world;

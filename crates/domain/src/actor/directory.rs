@@ -106,6 +106,23 @@ impl Directory {
         }
     }
 
+    /// Every record of the same person or program as `id`, that one included.
+    pub fn records_of(&self, id: &ActorId) -> BTreeSet<ActorId> {
+        let mut records = BTreeSet::new();
+        let mut open = vec![id.clone()];
+        while let Some(next) = open.pop() {
+            if !records.insert(next.clone()) {
+                continue;
+            }
+            open.extend(self.get(&next).and_then(|actor| actor.alias_of.clone()));
+            let related = self.related.get(&next).into_iter().flatten();
+            let aliases =
+                related.filter(|id| self.get(id).is_some_and(|other| other.alias_of.as_ref() == Some(&next)));
+            open.extend(aliases.cloned());
+        }
+        records
+    }
+
     /// Everyone who counts as one side with `id`: its aliases, the owner of an agent or service, and the agents and
     /// services that a person owns, each with their aliases.
     pub fn side_of(&self, id: &ActorId) -> BTreeSet<ActorId> {
@@ -162,6 +179,9 @@ mod tests {
             assert_eq!(side, ["act_ann", "act_ann2", "act_bot"], "{member}");
         }
         assert_eq!(directory.side_of(&ActorId::new("act_bob").unwrap()).len(), 1);
+        for (record, expected) in [("act_ann", 2), ("act_ann2", 2), ("act_bot", 1), ("act_bob", 1)] {
+            assert_eq!(directory.records_of(&ActorId::new(record).unwrap()).len(), expected, "{record}");
+        }
         assert_eq!(directory.find("bob").unwrap().id.as_str(), "act_bob");
         assert_eq!(directory.name_of(&ActorId::system()), "cortex-change-manager");
     }

@@ -13,3 +13,4 @@ mod history;
 mod plan;
 mod risk;
 mod rollback;
+mod stop;

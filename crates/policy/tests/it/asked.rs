@@ -55,7 +55,7 @@ pub(crate) fn ask(action: Action) -> Asked {
 
 fn usual_resource(action: Action) -> Resource {
     match action {
-        Action::Create | Action::ManageModels => Resource::System,
+        Action::Create | Action::ManageModels | Action::StopLine | Action::LiftStop => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,
@@ -126,6 +126,7 @@ pub(crate) fn change() -> ChangeResource {
         validated: true,
         emergency_authorised: false,
         runner_is_holder: true,
+        stopped: false,
     }
 }
 

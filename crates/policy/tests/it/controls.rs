@@ -29,6 +29,7 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("monitoring-reports-alerts", ask(Action::ReportAlerts).kind(PrincipalKind::Service)),
         ("administrators-manage-models", ask(Action::ManageModels).role(Role::Administrator)),
         ("owners-manage-their-tokens", ask(Action::IssueToken).of_account("act_bot", Some(BOB))),
+        ("the-line-is-stopped-and-freed", ask(Action::StopLine).role(Role::Implementer)),
         ("the-system-works", ask(Action::PreApprove).by_the_system()),
     ]
 }
@@ -67,6 +68,8 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
         ),
         ("runner-identity", ask(Action::Progress).by(ANN).change(|change| change.runner_is_holder = false)),
         ("segregation-of-duties", ask(Action::Approve).by(ANN).authority(Role::TechnicalLead)),
+        ("stop-the-line", start().change(|change| change.stopped = true)),
+        ("stops-by-those-who-answer", ask(Action::LiftStop).kind(agent).role(Role::Implementer)),
         ("system-actions-only-by-the-system", ask(Action::PreApprove).role(Role::Administrator)),
         ("test-evidence-by-level", start().change(|change| change.tests_passed = false)),
         ("tier-0-never-auto-approved", pre_approve().change(|change| change.lowest_tier = Some(0))),

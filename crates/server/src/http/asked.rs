@@ -12,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use domain::canonical::Digest;
 use domain::id::{ActorId, ChangeId, TokenId};
+use domain::stop::StopId;
 use serde::{Deserialize, Serialize};
 use store::{AppendError, IdempotencyKey, NewIdempotency, StoredResponse};
 
@@ -21,8 +22,10 @@ use crate::app::SharedApp;
 use crate::caller::Caller;
 use crate::commit::Extras;
 use crate::failure::{Failure, Precondition};
+use crate::gates::stops_stream;
 use crate::load;
 use crate::use_cases::{actors, implementation};
+use crate::view;
 use crate::work::{ChangeWork, actor_stream};
 
 /// Marks an answer to a repeated request.
@@ -75,6 +78,8 @@ pub(super) enum Kept {
     Tested(ChannelTested),
     /// What applying a file of services did.
     Applied(Applied),
+    /// A stop that was set or lifted, told as it is then.
+    Stop(StopId),
 }
 
 impl Asked {
@@ -194,6 +199,15 @@ impl Asked {
             Kept::Revoked | Kept::Redelivered => Ok(status.into_response()),
             Kept::Tested(tested) => Ok((status, Json(tested)).into_response()),
             Kept::Applied(applied) => Ok((status, Json(applied)).into_response()),
+            Kept::Stop(id) => {
+                // It is written, but this server may only be about to take note of it.
+                if view::stop(&app.known(), id).is_none() {
+                    load::refresh(app, &stops_stream()?).await?;
+                }
+                let stop = view::stop(&app.known(), id);
+                let stop = stop.ok_or_else(|| Failure::NotFound { what: "stop", name: id.to_string() })?;
+                Ok((status, Json(stop)).into_response())
+            }
         }
     }
 }
@@ -224,6 +238,7 @@ mod tests {
         let tested = ChannelTested { channel: "ops".to_owned(), delivered: true, error: None };
         check(&Kept::Tested(tested), r#"{"tested":{"channel":"ops","delivered":true,"error":null}}"#);
         let applied = Applied { declared: vec!["cart".to_owned()], retired: vec![], unchanged: 1 };
+        check(&Kept::Stop("STOP-7".parse().unwrap()), r#"{"stop":"STOP-7"}"#);
         check(&Kept::Applied(applied), r#"{"applied":{"declared":["cart"],"retired":[],"unchanged":1}}"#);
     }
 }

@@ -22,6 +22,7 @@ mod problem;
 mod respond;
 mod risk;
 mod runs;
+mod stops;
 mod system;
 
 use axum::Router;
@@ -68,6 +69,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(lifecycle::router())
         .merge(runs::router())
         .merge(incidents::router())
+        .merge(stops::router())
         .merge(alerts::router())
         .merge(audit::router())
         .merge(policies::router())

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::authorization::Violation;
 use domain::change::Refusal;
+use domain::stop::StopRefusal;
 use store::{AppendError, LeaseError, StoreError};
 
 use crate::failure::{Failure, Precondition, RequestError};
@@ -100,6 +101,12 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         Failure::Actor(refusal) => make(Kind::ActorRefused, &refusal.to_string(), CORRECT),
         Failure::Catalog(error) => make(Kind::CatalogRefused, &error.to_string(), CORRECT),
         Failure::Cmdb(error) => make(Kind::CmdbRefused, &error.to_string(), CORRECT),
+        Failure::Stop(refusal @ StopRefusal::NotInForce { .. }) => {
+            make(Kind::NotFound, &refusal.to_string(), "list those in force with GET /api/v1/stops")
+        }
+        Failure::Stop(refusal @ StopRefusal::TooMany) => {
+            make(Kind::TooMuch, &refusal.to_string(), "lift those that are not needed any more")
+        }
         Failure::UnknownItem { suggestions, .. } => {
             make(Kind::NotFound, &failure.to_string(), &look_up_item(suggestions))
         }

@@ -22,6 +22,7 @@ pub(crate) mod notifications;
 pub(crate) mod policies;
 pub(crate) mod refusal;
 pub(crate) mod request;
+pub(crate) mod stops;
 pub(crate) mod what_if;
 
 use domain::change::Command;

@@ -75,6 +75,8 @@ fn matters(action: Action) -> bool {
         | Action::EditCmdb
         | Action::ImportHistory
         | Action::ReportAlerts
+        | Action::StopLine
+        | Action::LiftStop
         | Action::ActOnBehalf => true,
         Action::Create
         | Action::Read

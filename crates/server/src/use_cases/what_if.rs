@@ -17,11 +17,12 @@ use std::collections::BTreeSet;
 use api::FieldError;
 
 use crate::app::{App, SharedApp};
-use crate::ask::{self, Particulars};
+use crate::ask::{self, Particulars, Subject};
 use crate::assessing::assess_change;
 use crate::caller::Caller;
 use crate::experience::Advice;
 use crate::failure::Failure;
+use crate::gates::Gates;
 use crate::work::ChangeWork;
 
 /// How far ahead a change can be supposed to be handed in.
@@ -204,7 +205,9 @@ impl View<'_> {
         let assessment = assess_change(self.app, &self.app.known(), &change, at, foresee);
         let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
         let policies = self.app.policies.current();
-        let asking = ask::case(&policies, &Caller::System, &change, &self.parties, particulars, at);
+        let gates = Gates::of(&self.app.known(), &change);
+        let subject = Subject { change: &change, parties: &self.parties, gates: &gates, now: at };
+        let asking = ask::case(&policies, &Caller::System, subject, particulars);
         let ruling = asking.decide(Action::PreApprove, Context::default());
         let permitted = matches!(ruling.answer, Answer::Allowed { .. });
         let requirements = requirements(&self.app.config.approvals, Case::of(&assessment, permitted));

@@ -9,24 +9,26 @@ use domain::approval::{Approval, Condition, Outstanding, outstanding};
 use domain::change::{Authorization, Awaiting, Change, State};
 use domain::id::ActorId;
 
-use super::{names, role_title, time};
+use super::{names, role_title, stop_in_words, time};
 use crate::ask::parties;
+use crate::caller::Caller;
+use crate::gates::Gates;
 use crate::known::Known;
 
 /// Most people that a blocker names; where there are more, their role says enough.
 const PEOPLE_MAX: usize = 5;
 
-/// Everything that stands between a change and its start; nothing once it has started or its life is over.
+/// Everything that stands between a change and its start; once it has started, only what keeps it from going on, and
+/// nothing when its life is over.
 pub(super) fn blockers(known: &Known, change: &Change, now: Timestamp) -> Vec<Blocker> {
     let before = Before { known, change, now };
     match &change.state {
         State::Draft => vec![before.submission()],
         State::Assessing(_) => vec![assessment()],
-        State::AwaitingApproval(awaiting) => before.approval_pending(awaiting),
-        State::Approved(authorization) => before.start_pending(authorization),
-        State::Implementing(_)
-        | State::Interrupted(_)
-        | State::Validating(_)
+        State::AwaitingApproval(awaiting) => [before.stops(), before.approval_pending(awaiting)].concat(),
+        State::Approved(authorization) => [before.stops(), before.start_pending(authorization)].concat(),
+        State::Implementing(_) | State::Interrupted(_) => before.stops(),
+        State::Validating(_)
         | State::Implemented(_)
         | State::RollingBack(_)
         | State::RolledBack(_)
@@ -86,6 +88,21 @@ impl Before<'_> {
         blockers.extend(self.window());
         blockers.extend(self.plan());
         blockers
+    }
+
+    /// Stops that cover it, whoever acts.
+    fn stops(self) -> Vec<Blocker> {
+        let gates = Gates::of(self.known, self.change);
+        let stops = gates.stops(self.change, &Caller::System).into_iter().map(|stop| {
+            let setter = self.known.directory.name_of(&stop.set_by);
+            let missing = format!("the line is stopped by {}", stop_in_words(self.known, stop));
+            let cleared_by = format!(
+                "{setter} or another person who may lift stops, with `cortex-change stop lift {}`",
+                stop.id
+            );
+            Blocker { people: vec![setter], ..blocker("stop", missing, cleared_by) }
+        });
+        stops.collect()
     }
 
     fn gate(self, gate: Outstanding, approvals: &[Approval], deadline: Option<String>) -> Blocker {

@@ -11,6 +11,7 @@ use domain::history::HistoryEvent;
 use domain::id::ActorId;
 use domain::incident::IncidentEvent;
 use domain::security::SecurityEvent;
+use domain::stop::{StopEvent, StopScope};
 use serde_json::Value;
 use store::StoredEvent;
 
@@ -64,6 +65,7 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("history") => read(stored, history),
         Some("security") => read(stored, security),
         Some("policies") => read(stored, policies),
+        Some("stop") => read(stored, stop),
         Some(_) | None => None,
     };
     sentence.unwrap_or_else(|| event_type.replace(['.', '_'], " "))
@@ -158,6 +160,23 @@ fn cmdb(event: &CmdbEvent) -> String {
         CmdbEvent::Edited { source, described, withdrawn } => {
             format!("{source} described {described} items and withdrew {withdrawn}")
         }
+    }
+}
+
+fn stop(event: &StopEvent) -> String {
+    match event {
+        StopEvent::Set { scope, reason, except_emergency } => {
+            let what = match scope {
+                StopScope::Everything => "everything".to_owned(),
+                StopScope::Agents => "all agents".to_owned(),
+                StopScope::Actor { actor } => actor.to_string(),
+                StopScope::Service { service } => service.to_string(),
+                StopScope::Tier { tier } => tier.to_string(),
+            };
+            let except = if *except_emergency { ", but for emergencies" } else { "" };
+            format!("Stopped {what}{except}: {reason}")
+        }
+        StopEvent::Lifted { stop, reason } => format!("{stop} lifted: {reason}"),
     }
 }
 

@@ -16,6 +16,7 @@ mod performance;
 mod policy;
 mod risk;
 mod run;
+mod stop;
 mod trail;
 mod what_if;
 
@@ -34,6 +35,7 @@ pub(crate) use performance::{backtests, drift, kpis};
 pub(crate) use policy::policies;
 pub(crate) use risk::risk;
 pub(crate) use run::{assignment, rollback_step_statuses};
+pub(crate) use stop::{scope_in_words, stop, stop_in_words, stops};
 pub(crate) use trail::{actor_name, trail_entry, with_names};
 pub(crate) use what_if::what_if;
 

@@ -9,6 +9,7 @@ mod learn;
 mod leases;
 mod outbox;
 mod policies;
+mod stops;
 mod timers;
 
 use std::future::Future;
@@ -46,6 +47,7 @@ enum Wake {
 /// Every loop.
 const ALL: &[Worker] = &[
     Worker { name: "timers", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(timers::turn(app)) },
+    Worker { name: "stops", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(stops::turn(app)) },
     Worker { name: "leases", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(leases::turn(app)) },
     Worker {
         name: "outbox",

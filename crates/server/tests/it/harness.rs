@@ -78,6 +78,11 @@ impl Database {
         Ok(Self { url: Some(url), folder: TempDir::with_prefix("server-test-")? })
     }
 
+    /// Whether several servers can share it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// Settings of a server with this database.
     pub(crate) fn config(&self) -> Config {
         Config {

@@ -32,6 +32,7 @@ mod repeated;
 mod runner;
 mod sink;
 mod spec;
+mod stops;
 mod story;
 mod team;
 mod what_if;

@@ -35,9 +35,10 @@ use super::frame::{Frame, SignedLog, document};
 use super::visitor::{Viewer, Visitor};
 use super::{problem, respond};
 use crate::app::{App, SharedApp};
-use crate::ask::{self, Particulars};
+use crate::ask::{self, Particulars, Subject};
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::gates::Gates;
 use crate::known::Known;
 use crate::load::{self, StoredItem};
 use crate::record::Recorded;
@@ -114,9 +115,12 @@ async fn model(
 ) -> Result<Model, Failure> {
     let id = parse(name)?;
     let (change, trail) = work::load(app, id).await?;
-    let parties = ask::parties(&app.known(), &change);
-    let particulars = Particulars::default();
-    let ruling = ask::about_change(app, caller, Action::Read, &change, &parties, particulars, visitor.now);
+    let (parties, gates) = {
+        let known = app.known();
+        (ask::parties(&known, &change), Gates::of(&known, &change))
+    };
+    let subject = Subject { change: &change, parties: &parties, gates: &gates, now: visitor.now };
+    let ruling = ask::about_change(app, caller, Action::Read, subject, Particulars::default());
     if let Answer::Denied { violations } = ruling.answer {
         return Err(Failure::Denied(violations));
     }

@@ -13,6 +13,7 @@ use domain::actor::ActorKind;
 use domain::change::{ChangeType, StateName};
 use domain::id::ChangeId;
 use domain::risk::Level;
+use domain::stop::Stop;
 use maud::{Markup, html};
 use policy::{Action, Resource};
 use store::{ChangeFilter, ChangePage, ChangeQuery, ChangeRow};
@@ -27,9 +28,12 @@ use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::failure::Failure;
 use crate::known::Known;
+use crate::view::scope_in_words;
 
 /// Rows of one page.
 const ROWS_MAX: usize = 50;
+/// Stops told of above the list.
+const STOPS_SHOWN_MAX: usize = 5;
 /// Services named in one row.
 const SERVICES_SHOWN_MAX: usize = 2;
 
@@ -61,9 +65,22 @@ struct Model {
     states: Vec<StateName>,
     level: Option<Level>,
     counts: BTreeMap<StateName, u64>,
+    /// The stops in force, the oldest first.
+    stops: Vec<Stopped>,
     rows: Vec<Row>,
     /// Where the next page begins.
     next: Option<String>,
+}
+
+/// A stop in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stopped {
+    id: String,
+    what: String,
+    reason: String,
+    set_by: String,
+    set_at: Timestamp,
+    except_emergency: bool,
 }
 
 /// One change.
@@ -130,7 +147,20 @@ async fn model(app: &App, frame: Frame, now: Timestamp, asked: Asked) -> Result<
     let counts = app.store.count_changes_by_state().await?;
     let known = app.known();
     let rows = rows.iter().map(|change| row(&known, change)).collect();
-    Ok(Model { frame, now, asked, states, level, counts, rows, next: next.map(|next| next.to_string()) })
+    let stops = known.stops.in_force().map(|stop| stopped(&known, stop)).collect();
+    let next = next.map(|next| next.to_string());
+    Ok(Model { frame, now, asked, states, level, counts, stops, rows, next })
+}
+
+fn stopped(known: &Known, stop: &Stop) -> Stopped {
+    Stopped {
+        id: stop.id.to_string(),
+        what: scope_in_words(known, &stop.scope),
+        reason: stop.reason.to_string(),
+        set_by: known.directory.name_of(&stop.set_by),
+        set_at: stop.set_at,
+        except_emergency: stop.except_emergency,
+    }
 }
 
 fn row(known: &Known, row: &ChangeRow) -> Row {
@@ -177,6 +207,7 @@ fn view(model: &Model) -> Markup {
             h1 { "Changes" }
             p { (model.answer()) }
         }
+        @if !model.stops.is_empty() { (banner(model)) }
         (views(model))
         section.card aria-labelledby="list" {
             h2.sr #list { "Matching changes" }
@@ -185,6 +216,28 @@ fn view(model: &Model) -> Markup {
         }
     };
     document(&model.frame, "Changes", &content)
+}
+
+/// Says that the line is stopped, and where.
+fn banner(model: &Model) -> Markup {
+    html! {
+        section.stops role="alert" aria-labelledby="stops" {
+            h2 #stops { (Icon::Warning.mark()) "The line is stopped" }
+            ul.plain-list {
+                @for stop in model.stops.iter().take(STOPS_SHOWN_MAX) {
+                    li {
+                        strong { (stop.id) " " (stop.what) }
+                        @if stop.except_emergency { ", but for emergencies" }
+                        ": " (stop.reason)
+                        " " span.quiet { "Set by " (stop.set_by) ", " (format::age(stop.set_at, model.now)) }
+                    }
+                }
+                @let more = model.stops.len().saturating_sub(STOPS_SHOWN_MAX);
+                @if more > 0 { li { "and " (more) " more" } }
+            }
+            p.quiet { "Lift one with " code { "cortex-change stop lift" } "." }
+        }
+    }
 }
 
 fn views(model: &Model) -> Markup {
@@ -395,6 +448,7 @@ mod tests {
             level: asked.level().unwrap(),
             asked,
             counts: BTreeMap::from([(StateName::AwaitingApproval, 3), (StateName::Closed, 1_200)]),
+            stops: Vec::new(),
             rows,
             next: None,
         }
@@ -439,6 +493,24 @@ mod tests {
         );
         assert!(!html.contains("<img") && !html.contains("style="), "{html}");
         assert_eq!(html.matches("<h1>").count(), 1);
+    }
+
+    #[test]
+    fn a_stopped_line_is_said_before_everything_else() {
+        let running = model(Asked::default(), vec![row(7, "x")]);
+        assert!(!view(&running).into_string().contains("role=\"alert\""));
+        let stop = Stopped {
+            id: "STOP-7".to_owned(),
+            what: "all agents".to_owned(),
+            reason: "they <deploy> in a loop".to_owned(),
+            set_by: "maya.okafor".to_owned(),
+            set_at: at(-120),
+            except_emergency: true,
+        };
+        let html = view(&Model { stops: vec![stop; 7], ..running }).into_string();
+        let said = "<strong>STOP-7 all agents</strong>, but for emergencies: they &lt;deploy&gt; in a loop";
+        check(&html, &["role=\"alert\"", "The line is stopped", said, "Set by maya.okafor", "and 2 more"]);
+        assert!(html.find("The line is stopped") < html.find("<table"), "{html}");
     }
 
     #[test]
