@@ -9,7 +9,7 @@ use api::catalog::{Dependency as Named, FullDependency};
 use api::request::ChangeRequest;
 use bench::{LARGE, Options, SMALL, Table, catalogue, median, milliseconds, shown};
 use domain::Timestamp;
-use domain::actor::Scope;
+use domain::actor::{Role, Scope};
 use domain::authorization::Answer;
 use domain::catalog::{Dependency, Service, Strength};
 use domain::change::{Content, StateName};
@@ -20,6 +20,21 @@ use policy::{Action, ChangeResource, Context, PolicySet, Principal, PrincipalKin
 const ROUNDS: usize = 9;
 const REPEATS: usize = 2_000;
 const QUICK_REPEATS: usize = 50;
+/// Actors who ask in turn.
+const ACTORS: usize = 1_000;
+/// Questions of each kind.
+const QUESTIONS: usize = 100_000;
+const QUICK_QUESTIONS: usize = 2_000;
+/// What one authorisation may cost.
+const AUTHORISATION_BUDGET: Duration = Duration::from_micros(100);
+/// What is authorised, with the role that is exercised.
+const AUTHORISED: [(Action, Option<Role>); 5] = [
+    (Action::Read, None),
+    (Action::Amend, None),
+    (Action::Approve, Some(Role::TechnicalLead)),
+    (Action::Start, None),
+    (Action::Close, None),
+];
 
 fn main() -> Result<()> {
     let options = Options::read()?;
@@ -45,7 +60,48 @@ fn main() -> Result<()> {
     let decided = small.ask(&policies, Action::PreApprove);
     ensure!(matches!(decided, Answer::Allowed { .. }), "the small change is not approved: {decided:?}");
     println!("{table}");
+    authorise(&policies, small.resource, options.count(QUESTIONS, QUICK_QUESTIONS))
+}
+
+/// A full authorisation for each of many actors in turn: the actor's entity with its roles, teams and scopes, the change's,
+/// the request, and the decision of all shipped policies for the action.
+fn authorise(policies: &PolicySet, resource: Resource, questions: usize) -> Result<()> {
+    let actors = (0..ACTORS).map(actor).collect::<Result<Vec<_>>>()?;
+    let mut table = Table::new(&["authorise, one of 1000 actors", "p50", "p99", "of the budget at p99"]);
+    for (action, authority) in AUTHORISED {
+        let context = Context { authority, ..Context::default() };
+        let mut took: Vec<Duration> = (0..questions)
+            .zip(actors.iter().cycle())
+            .map(|(_, principal)| {
+                let began = Instant::now();
+                let question = Question { principal, action, resource: &resource, context };
+                black_box(policies.decide(black_box(&question)));
+                began.elapsed()
+            })
+            .collect();
+        took.sort_unstable();
+        let at = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or_default();
+        let share = at(99).as_nanos() * 100 / AUTHORISATION_BUDGET.as_nanos();
+        table.row([action.to_string(), shown(at(50)), shown(at(99)), format!("{share} %")]);
+    }
+    println!("{table}");
     Ok(())
+}
+
+/// An actor with the roles, teams and owner that its number gives it.
+fn actor(number: usize) -> Result<Principal> {
+    let is_agent = number % 4 == 3;
+    let roles = Role::ALL.iter().copied().cycle().skip(number).take(number % 4);
+    Ok(Principal {
+        id: format!("act_{number:04}").parse()?,
+        kind: if is_agent { PrincipalKind::Agent } else { PrincipalKind::Human },
+        roles: roles.collect(),
+        scopes: Scope::ALL.iter().copied().collect(),
+        teams: BTreeSet::from([format!("team-{}", number % 40).parse()?]),
+        owner: is_agent.then(|| format!("act_{:04}", number - 1).parse()).transpose()?,
+        active: number % 50 != 49,
+        delegated: false,
+    })
 }
 
 /// Time of one call: the median of some rounds.

@@ -24,6 +24,7 @@ mod known;
 mod load;
 mod metrics;
 mod notify;
+mod past;
 mod policies;
 mod portal;
 pub mod project;

@@ -1,5 +1,7 @@
 //! Policies without a server, and those of a server.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -61,8 +63,24 @@ fn the_example_of_cases_holds_and_each_that_does_not_is_named_with_its_line() {
     }
 }
 
+/// The shipped policies in the form in which anybody tests policies, one case at least for each.
 #[test]
-fn policies_of_a_server_are_listed_and_shown() -> Result<()> {
+fn every_shipped_policy_decides_a_case_of_its_table() {
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../policy/tests/tables/shipped.yaml");
+    let ran = Place::new().run(&["policy", "test", table, "--output", "json"]).ended_with(0);
+    let cases: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+    let decided: BTreeSet<&str> = cases
+        .iter()
+        .flat_map(|case| case["decided_by"].as_array().unwrap())
+        .filter_map(Value::as_str)
+        .collect();
+    let shipped = policy::PolicySet::shipped().unwrap();
+    let without: Vec<_> = shipped.policies().filter(|policy| !decided.contains(policy.id.as_str())).collect();
+    assert!(without.is_empty(), "no case is decided by {without:?}");
+}
+
+#[test]
+fn policies_of_a_server_are_listed_explained_and_replayed() -> Result<()> {
     let world = World::start(None)?;
     let listed: api::policy::Policies =
         serde_json::from_str(&world.admin(&["policy", "list", "--output", "json"])?)?;
@@ -71,6 +89,27 @@ fn policies_of_a_server_are_listed_and_shown() -> Result<()> {
     assert!(text.contains("segregation-of-duties") && text.contains(&listed.digest), "{text}");
     let shown = world.admin(&["policy", "show", "segregation-of-duties"])?;
     assert!(shown.contains("forbid") && shown.contains("SOC2:CC8.1"), "{shown}");
+    let replayed = world.admin(&["policy", "replay", "--since", "30d"])?;
+    assert!(replayed.starts_with("0 of 0 decisions about 0 changes"), "{replayed}");
+    world.declare(&[("chat", 2)])?;
+    let request = ["create", "--type", "normal", "--category", "configuration", "--title", "Reload"];
+    let id = world.admin(&[request.as_slice(), &["--service", "chat"]].concat())?;
+    let explained = world.admin(&["policy", "explain", id.trim()])?;
+    for part in
+        ["approval requested", "permitted by: the-system-works", "a person decides: pre-approval-needs"]
+    {
+        assert!(explained.contains(part), "{part}: {explained}");
+    }
+    std::fs::create_dir(world.folder().join("policies"))?;
+    std::fs::write(
+        world.folder().join("policies/none.cedar"),
+        r#"@id("no-configuration") @title("No configuration") @fix("wait")
+        forbid (principal, action == Action::"create", resource);"#,
+    )?;
+    let replayed = world.admin(&["policy", "replay", "--policies", "policies"])?;
+    for part in ["1 of 2 decisions about 1 changes", "would be refused", "refused by: no-configuration"] {
+        assert!(replayed.contains(part), "{part}: {replayed}");
+    }
     let ran = world.run_as_admin(&["policy", "show", "no-such-policy"])?.ended_with(1);
     ran.said(&["no policy `no-such-policy` is in force", "cortex-change policy list"]);
     Ok(())

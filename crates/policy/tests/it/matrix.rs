@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::actor::Role;
+use domain::change::{ChangeType, CommandName};
 use policy::{Action, PrincipalKind};
 
 use crate::asked::{ANN, Asked, BOB, SHIPPED, ask};
@@ -51,6 +52,44 @@ fn table(action: Action) -> String {
 #[test]
 fn the_permission_table_is_as_reviewed() {
     let tables: Vec<String> = Action::ALL.iter().map(|action| table(*action)).collect();
+    insta::assert_snapshot!(tables.join("\n"));
+}
+
+/// Who may give a command in a state in which it is legal: roles of a person on nobody's side, the requester without a
+/// role, and the system. A state in which it is not legal has no line; states that are alike share one.
+fn by_state(command: CommandName, change_type: ChangeType) -> String {
+    let action = Action::of(command, change_type);
+    let mut lines = Vec::<(String, Vec<&str>)>::new();
+    for state in command.legal_in().iter().copied() {
+        let permits = |asked: Asked| {
+            let asked = asked.change(|change| (change.state, change.change_type) = (state, change_type));
+            asked.verdict(&SHIPPED).starts_with('+')
+        };
+        let mut who: Vec<&str> = Role::ALL
+            .iter()
+            .filter(|role| permits(asked(action, PrincipalKind::Human, BOB, Some(**role))))
+            .map(|role| role.as_str())
+            .collect();
+        let besides = [
+            ("anybody", asked(action, PrincipalKind::Human, BOB, None)),
+            ("the requester", asked(action, PrincipalKind::Human, ANN, None)),
+            ("the system", asked(action, PrincipalKind::System, BOB, None)),
+        ];
+        who.extend(besides.into_iter().filter(|(_, asked)| permits(asked.clone())).map(|(who, _)| who));
+        let who = if who.is_empty() { "nobody".to_owned() } else { who.join(", ") };
+        match lines.iter_mut().find(|(others, _)| *others == who) {
+            Some((_, states)) => states.push(state.as_str()),
+            None => lines.push((who, vec![state.as_str()])),
+        }
+    }
+    let line = |(who, states): (String, Vec<&str>)| format!("  {}\n      {who}\n", states.join(", "));
+    lines.into_iter().map(line).fold(format!("{action}\n"), |table, line| table + &line)
+}
+
+#[test]
+fn who_may_do_what_in_which_state_is_as_reviewed() {
+    let normal = CommandName::ALL.iter().map(|command| by_state(*command, ChangeType::Normal));
+    let tables: Vec<String> = normal.chain([by_state(CommandName::Approve, ChangeType::Emergency)]).collect();
     insta::assert_snapshot!(tables.join("\n"));
 }
 

@@ -32,7 +32,7 @@ pub(crate) use incident::{incident, incident_summary};
 pub(crate) use learning::models;
 pub(crate) use log::log_entry;
 pub(crate) use performance::{backtests, drift, kpis};
-pub(crate) use policy::policies;
+pub(crate) use policy::{explanation, policies, replay};
 pub(crate) use risk::risk;
 pub(crate) use run::{assignment, rollback_step_statuses};
 pub(crate) use stop::{scope_in_words, stop, stop_in_words, stops};

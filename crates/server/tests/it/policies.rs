@@ -4,12 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Database, Person, TestApp, eventually, on_both_databases, on_sqlite, small, text};
+use crate::runner::Runner;
+use crate::team::{approved, in_steps, team, validate};
 
-on_both_databases!(a_changed_folder_comes_into_force_and_an_invalid_one_does_not,);
-on_sqlite!(a_server_with_an_invalid_folder_does_not_start);
+on_both_databases!(
+    a_changed_folder_comes_into_force_and_an_invalid_one_does_not,
+    other_policies_are_asked_about_past_decisions,
+);
+on_sqlite!(a_server_with_an_invalid_folder_does_not_start, every_decision_about_a_change_is_explained,);
 
 /// Agents and people alike create nothing of this category.
 fn no_category(id: &str, category: &str) -> String {
@@ -130,4 +135,88 @@ async fn a_server_with_an_invalid_folder_does_not_start(database: Database) -> R
     let error = server::start(config).await.err().context("a folder that is not there")?.to_string();
     assert!(error.contains("cannot be read"), "{error}");
     Ok(())
+}
+
+fn ids(reasons: &Value) -> Vec<&str> {
+    reasons.as_array().into_iter().flatten().map(|reason| text(&reason["id"])).collect()
+}
+
+async fn every_decision_about_a_change_is_explained(database: Database) -> Result<()> {
+    let (app, ann, lead) = team(database).await?;
+    let id =
+        approved(&ann, &lead, &in_steps(&json!([{ "name": "one", "run": "true", "undo": "true" }]))).await?;
+    let told = ann.get(&format!("/api/v1/changes/{id}/policies")).await?;
+    let decisions = told["decisions"].as_array().context("decisions")?;
+    let actions: Vec<_> = decisions.iter().map(|decided| text(&decided["action"])).collect();
+    assert_eq!(actions, ["created", "risk_assessed", "approval_requested", "approved"]);
+    let in_force = ann.get("/api/v1/policies").await?;
+    for decided in decisions {
+        assert_eq!((&decided["policy_set"], &decided["digest"]), (&json!(1), &in_force["digest"]));
+        assert!(decided["permitted_by"][0]["title"].is_string(), "{decided}");
+    }
+    let [_, _, requested, by_lead] = decisions.as_slice() else { anyhow::bail!("{told}") };
+    assert_eq!(ids(&by_lead["permitted_by"]), ["authorities-decide"]);
+    assert!(ids(&requested["not_automated"]).contains(&"tier-0-never-auto-approved"), "{requested}");
+    assert_eq!(requested["not_automated"][0]["controls"][0], "SOC2:CC8.1");
+    app.stop().await
+}
+
+/// Two changes are started, one of which fails; an agent's is refused by other policies.
+async fn other_policies_are_asked_about_past_decisions(database: Database) -> Result<()> {
+    let (app, ann, lead) = team(database).await?;
+    let request = in_steps(&json!([{ "name": "one", "run": "true", "undo": "true" }]));
+    let mut done = Vec::new();
+    for passed in [true, false] {
+        let id = approved(&ann, &lead, &request).await?;
+        let mut runner = Runner::start(&ann, &id, true).await?;
+        runner.work(|_| false).await?;
+        runner.finish().await?;
+        validate(&ann, &id, passed).await?;
+        done.push(id);
+    }
+    let small = ann.create(&small("greeter")).await?;
+    assert_eq!(small["state"], "approved");
+    let replay = async |files: Value| {
+        let body = json!({ "since": "2026-01-01T00:00:00Z", "files": files });
+        app.root().post("/api/v1/policies/replay", &body).await
+    };
+    let same = replay(json!([])).await?;
+    assert_eq!((&same["changes"], &same["not_reproduced"]), (&json!(3), &json!(0)), "{same}");
+    assert_eq!((&same["differing"], &same["in_force"]), (&json!([]), &same["other"]));
+    assert!(same["decisions"].as_u64() > Some(12), "{same}");
+
+    let stricter = r#"
+        @id("nobody-starts") @title("Nobody starts") @fix("wait") @control("SOC2:CC8.1")
+        forbid (principal, action == Action::"start", resource);
+        @id("nothing-automated") @title("A person decides") @fix("ask one")
+        forbid (principal, action == Action::"pre_approve", resource);
+    "#;
+    let stricter = replay(json!([{ "name": "strict.cedar", "text": stricter }])).await?;
+    let differing = stricter["differing"].as_array().context("differing")?;
+    let told: Vec<_> = differing
+        .iter()
+        .map(|one| {
+            (text(&one["change_id"]), text(&one["action"]), &one["went_wrong"], ids(&one["refused_by"]))
+        })
+        .collect();
+    let (well, badly) = (json!(false), json!(true));
+    let expected = [
+        (done[0].as_str(), "start", &well, vec!["nobody-starts"]),
+        (done[1].as_str(), "start", &badly, vec!["nobody-starts"]),
+        (text(&small["change_id"]), "pre_approve", &well, vec!["nothing-automated"]),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(differing[0]["permitted_by"], json!(["requesters-implement-their-changes"]));
+
+    let wider = r#"
+        @id("everybody-does-everything") @title("All may do all")
+        permit (principal, action, resource);
+    "#;
+    let wider = replay(json!([{ "name": "wide.cedar", "text": wider }])).await?;
+    assert_eq!(wider["differing"], json!([]), "what was permitted stays so, and no control is lifted");
+    let broken =
+        json!({ "since": "2026-01-01T00:00:00Z", "files": [{ "name": "x.cedar", "text": "permit" }] });
+    let problem = app.root().refused("/api/v1/policies/replay", &broken, 422, "invalid-field").await?;
+    assert!(problem["detail"].to_string().contains("`x.cedar` line 1"), "{problem}");
+    app.stop().await
 }

@@ -3,9 +3,11 @@
 //! To add a command that needs no server: a file here; it reads policies as a server would.
 
 mod check;
+mod replay;
 mod test;
 
 use clap::Subcommand;
+use domain::id::ChangeId;
 pub(crate) use test::Told;
 
 use super::Outcome;
@@ -34,6 +36,10 @@ enum PolicyCommand {
     Check(check::Args),
     /// Ask tables of questions and compare the answers; needs no server
     Test(test::Args),
+    /// Show which policies decided what happened to a change
+    Explain(ExplainArgs),
+    /// Show which past decisions other policies would have made differently, and how those changes ended
+    Replay(replay::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -43,12 +49,22 @@ struct ShowArgs {
     id: String,
 }
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cortex-change policy explain CHG-2026-000123\n  \
+                        cortex-change policy explain CHG-2026-000123 --output json")]
+struct ExplainArgs {
+    /// The change
+    id: ChangeId,
+}
+
 pub(crate) fn run(Args { command }: Args, shell: &Shell) -> Outcome {
     match command {
         PolicyCommand::List => shell.block_on(list(shell)),
         PolicyCommand::Show(args) => shell.block_on(show(args, shell)),
         PolicyCommand::Check(args) => check::run(&args, shell),
         PolicyCommand::Test(args) => test::run(&args, shell),
+        PolicyCommand::Explain(args) => shell.block_on(explain(args, shell)),
+        PolicyCommand::Replay(args) => shell.block_on(replay::run(args, shell)),
     }
 }
 
@@ -74,6 +90,15 @@ async fn show(ShowArgs { id }: ShowArgs, shell: &Shell) -> Outcome {
     match shell.format() {
         Format::Text => shell.data(&render::policy::in_full(policy, shell.data_paint()))?,
         Format::Json => shell.json(policy)?,
+    }
+    Ok(ExitStatus::Done)
+}
+
+async fn explain(ExplainArgs { id }: ExplainArgs, shell: &Shell) -> Outcome {
+    let explanation = shell.client()?.explain_policies(&id.to_string()).await?;
+    match shell.format() {
+        Format::Text => shell.data(&render::policy::explanation(&explanation, shell.data_paint()))?,
+        Format::Json => shell.json(&explanation)?,
     }
     Ok(ExitStatus::Done)
 }
