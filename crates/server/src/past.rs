@@ -1,7 +1,8 @@
 //! The questions that policy was asked about a change, put together again from what was recorded.
 //!
-//! They rest on the change as it was before each decision and on the actor as it was then. Two facts are not recorded: the
-//! scopes of the token in use, which count as all of them, and the requester's side, which is taken as it is now. What the
+//! They rest on the change as it was before each decision and on the actor as it was then. Some facts are not recorded with
+//! it: the scopes of the token in use count as all of them, the requester's side is taken as it is now, and no stop stands in
+//! the way. What the
 //! system does by itself is left out, but for approving without a person; so are reports of a runner's progress.
 
 use std::collections::BTreeSet;
@@ -19,8 +20,9 @@ use domain::id::{ActorId, ChangeId};
 use domain::plan::{Cause, Observation};
 use policy::{Action, Context, Question, Resource};
 
-use crate::ask::{self, Particulars};
+use crate::ask::{self, Particulars, Subject};
 use crate::caller::Caller;
+use crate::gates::Gates;
 use crate::policies::InForce;
 use crate::record::Recorded;
 
@@ -82,7 +84,8 @@ impl PastQuestion {
         };
         let (outcome, digest) = (self.outcome, self.digest);
         let particulars = Particulars { authority, outcome, digest, assessment: None };
-        let asking = ask::case(policies, &caller, change, parties, particulars, self.at);
+        let subject = Subject { change, parties, gates: &Gates::default(), now: self.at };
+        let asking = ask::case(policies, &caller, subject, particulars);
         asking.decide(self.action, Context { authority, outcome }).answer
     }
 }

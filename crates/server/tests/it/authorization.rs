@@ -154,13 +154,10 @@ impl World {
             row("POST", "/api/v1/notifications/msg_none/redeliver", root, "admin"),
             row("POST", "/api/v1/notifications/test", root, "admin").with(&json!({ "channel": "none" })),
             row("GET", "/api/v1/policies", ann, "read"),
-<<<<<<< HEAD
             row("GET", "/api/v1/stops", ann, "read"),
             row("POST", "/api/v1/stops", lead, "approve").with(&json!({ "scope": "everything", "reason": "x" })),
             row("POST", "/api/v1/stops/STOP-1/lift", lead, "approve").with(&json!({ "reason": "x" })),
-=======
             row("POST", "/api/v1/policies/replay", root, "audit").with(&json!({ "since": "2026-01-01T00:00:00Z", "files": [] })),
->>>>>>> 1696ea8 (Explain which policies decided a change, replay past decisions under other policies, and show who may do what in which state)
             row("GET", "/api/v1/risk/models", ann, "read"),
             row("POST", "/api/v1/risk/models", root, "admin"),
             row("PUT", "/api/v1/risk/models/asked", root, "admin").with(&json!({ "version": null })),
