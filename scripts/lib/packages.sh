@@ -10,6 +10,8 @@ have_package() {
     git) command -v git ;;
     libc6-dev) compgen -G '/usr/include/stdlib.h' ;;
     postgresql) command -v postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' ;;
+    python3-aiosmtpd) /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
+    python3-venv) /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     prometheus) command -v prometheus ;;
     shellcheck) command -v shellcheck ;;
     *) echo "unknown package \`$1\`: add it to scripts/lib/packages.sh" >&2 && exit 2 ;;

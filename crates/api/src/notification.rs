@@ -49,6 +49,15 @@ pub struct Notification {
     pub last_error: Option<String>,
 }
 
+/// What came of the use of a button in Slack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SlackAnswer {
+    /// Whether it was done.
+    pub accepted: bool,
+    /// What the person is told.
+    pub text: String,
+}
+
 /// A channel to try out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -32,6 +32,11 @@ pub(crate) enum Caller {
         /// Digest of the token's secret.
         token: Digest,
     },
+    /// A registered actor for whom a chat system vouches, whose users the settings name. It can decide and nothing else.
+    Vouched {
+        /// The actor, as known when it was named.
+        actor: Arc<Actor>,
+    },
     /// The product itself.
     System,
 }
@@ -80,6 +85,10 @@ impl Caller {
     pub(crate) fn renewed(&self, directory: &Directory, now: Timestamp) -> Result<Self, Failure> {
         match self {
             Self::Registered { token, .. } => Self::of_digest(directory, token, now),
+            Self::Vouched { actor } => match directory.get(&actor.id).filter(|actor| actor.active) {
+                Some(actor) => Ok(Self::Vouched { actor: Arc::new(actor.clone()) }),
+                None => Err(Failure::Unauthenticated("the actor is inactive")),
+            },
             Self::System => Ok(Self::System),
         }
     }
@@ -87,7 +96,7 @@ impl Caller {
     /// The identifier under which events are recorded.
     pub(crate) fn id(&self) -> ActorId {
         match self {
-            Self::Registered { actor, .. } => actor.id.clone(),
+            Self::Registered { actor, .. } | Self::Vouched { actor } => actor.id.clone(),
             Self::System => ActorId::system(),
         }
     }
@@ -95,32 +104,34 @@ impl Caller {
     /// The registered actor, where there is one.
     pub(crate) fn actor(&self) -> Option<&Actor> {
         match self {
-            Self::Registered { actor, .. } => Some(actor),
+            Self::Registered { actor, .. } | Self::Vouched { actor } => Some(actor),
             Self::System => None,
         }
     }
 
     /// The caller as policy sees it.
     pub(crate) fn principal(&self, on_behalf_of: Option<&ActorId>) -> Principal {
-        match self {
-            Self::Registered { actor, scopes, .. } => Principal {
-                id: actor.id.clone(),
-                kind: PrincipalKind::from(actor.kind),
-                roles: actor.roles.clone(),
-                scopes: scopes.clone(),
-                teams: actor.teams.clone(),
-                owner: actor.owner.clone(),
-                active: actor.active,
-                delegated: on_behalf_of.is_some_and(|other| actor.may_act_for.contains(other)),
-            },
-            Self::System => Principal::system(),
+        let (actor, scopes) = match self {
+            Self::Registered { actor, scopes, .. } => (actor, scopes.clone()),
+            Self::Vouched { actor } => (actor, BTreeSet::from([Scope::Approve])),
+            Self::System => return Principal::system(),
+        };
+        Principal {
+            id: actor.id.clone(),
+            kind: PrincipalKind::from(actor.kind),
+            roles: actor.roles.clone(),
+            scopes,
+            teams: actor.teams.clone(),
+            owner: actor.owner.clone(),
+            active: actor.active,
+            delegated: on_behalf_of.is_some_and(|other| actor.may_act_for.contains(other)),
         }
     }
 
     /// The caller as the life of a change sees it.
     pub(crate) fn acting(&self, on_behalf_of: Option<&ActorId>) -> ActingActor {
         match self {
-            Self::Registered { actor, .. } => ActingActor::Registered {
+            Self::Registered { actor, .. } | Self::Vouched { actor } => ActingActor::Registered {
                 id: actor.id.clone(),
                 kind: actor.kind,
                 on_behalf_of: on_behalf_of.cloned(),

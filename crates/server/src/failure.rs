@@ -13,6 +13,7 @@ use domain::stop::StopRefusal;
 use store::{AppendError, LeaseError, StoreError};
 
 use crate::record::UnreadableEvent;
+use crate::use_cases::slack::InteractionRefused;
 
 /// Why a use-case did not happen. Nothing was written to any change.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +82,9 @@ pub enum Failure {
         /// Its identifier.
         token_id: TokenId,
     },
+    /// What says it comes from Slack is not believed.
+    #[error(transparent)]
+    Interaction(#[from] InteractionRefused),
     /// What the request rests on is not so.
     #[error(transparent)]
     Precondition(#[from] Precondition),

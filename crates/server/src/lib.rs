@@ -41,8 +41,12 @@ pub use clock::Clock;
 pub use config::{Config, Health, LISTEN_DEFAULT, Lease, Limits, Policies, Signal};
 pub use failure::Failure;
 pub use http::openapi;
-pub use notify::{Channel, Notify, QuietHours, SecretFrom, Subscription, WebhookChannel};
+pub use notify::{
+    Channel, EmailChannel, MailProtection, Notify, PagerDutyChannel, QuietHours, SecretFrom,
+    SlackAppSettings, SlackChannel, SlackUser, Subscription, WebhookChannel,
+};
 pub use policies::{AddedPolicies, PolicyFolderError};
 pub use serve::{Running, StartError, start, start_with_clock, store_config};
 pub use signing::{KEY_FILE, KeyFileError};
+pub use use_cases::slack::InteractionRefused;
 pub use verify::verify;

@@ -127,6 +127,16 @@ const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "notify.slack",
+        keys: &[
+            key(
+                "signing_secrets",
+                "Where the signing secret of the app in Slack is read from: a list of { file } or { env }.",
+            ),
+            key("users", "Which actors the users of Slack are: a list of { user, actor }."),
+        ],
+    },
+    Section {
         name: "health",
         keys: &[
             optional(

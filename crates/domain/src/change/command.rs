@@ -178,6 +178,10 @@ words!(
         Assessment = "assessment",
         /// Authorities have not decided.
         Approval = "approval",
+        /// Authorities have not decided when half of their time is over.
+        ApprovalReminder = "approval_reminder",
+        /// Authorities have not decided when nine tenths of their time are over.
+        ApprovalEscalation = "approval_escalation",
         /// The window to implement has passed.
         Window = "window",
         /// Nobody has taken over an interrupted change.

@@ -21,6 +21,13 @@ pub fn after(from: Timestamp, seconds: i64) -> Timestamp {
     from.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
+/// When authorities are reminded: at half and at nine tenths of so many seconds that end at a deadline.
+pub fn reminders(deadline: Timestamp, seconds: u64) -> [Timestamp; 2] {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    [seconds / 2, seconds / 10]
+        .map(|before| deadline.saturating_sub(SignedDuration::from_secs(before)).unwrap_or(deadline))
+}
+
 /// When a finished plan must have been validated: its soak time, and a day.
 pub fn validation(plan: &Plan, now: Timestamp) -> Timestamp {
     let soak = i64::try_from(plan.soak_seconds).unwrap_or(i64::MAX);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Deadline;
 use super::content::Content;
+use super::deadlines;
 use super::kind::words;
 use super::transition::StateName;
 use crate::approval::{Approval, Condition, Requirements};
@@ -309,13 +310,20 @@ impl Change {
         self.state.name()
     }
 
-    /// When a deadline passes, where it runs. The assessment's is not recorded: all it does is call a person.
+    /// When a deadline passes, where it runs. The assessment's is not recorded: all it does is call a person. Nor is
+    /// whether somebody was reminded already.
     pub fn due_at(&self, deadline: Deadline) -> Option<Timestamp> {
         match deadline {
             Deadline::Assessment => None,
             Deadline::Approval => {
                 let State::AwaitingApproval(awaiting) = &self.state else { return None };
                 Some(awaiting.deadline)
+            }
+            Deadline::ApprovalReminder | Deadline::ApprovalEscalation => {
+                let State::AwaitingApproval(awaiting) = &self.state else { return None };
+                let seconds = awaiting.requirements.deadline_seconds;
+                let [reminder, escalation] = deadlines::reminders(awaiting.deadline, seconds);
+                Some(if deadline == Deadline::ApprovalReminder { reminder } else { escalation })
             }
             Deadline::Window => {
                 let State::Approved(_) = self.state else { return None };

@@ -145,6 +145,18 @@ impl<T: DeserializeOwned> FromRequest<SharedApp> for JsonBody<T> {
     }
 }
 
+/// A body as it came, for what is signed as a whole.
+#[derive(Debug)]
+pub(super) struct RawBody(pub Vec<u8>);
+
+impl FromRequest<SharedApp> for RawBody {
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, _: &SharedApp) -> Result<Self, Rejection> {
+        Ok(Self(read(request.into_body()).await?))
+    }
+}
+
 /// A request without a body, or with an ignored empty one.
 #[derive(Debug)]
 pub(super) struct NoBody {

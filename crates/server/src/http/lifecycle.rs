@@ -129,7 +129,7 @@ async fn reject(
     let reason = text("reason", &value.reason)?;
     let asked = Asked { app, caller, key, digest };
     let extras = asked.extras(Kept::Change(id));
-    asked.change(approval::reject(&asked.app, &asked.caller, id, role, reason, extras)).await
+    asked.change(approval::reject(&asked.app, &asked.caller, id, role, None, reason, extras)).await
 }
 
 /// Take back one's own approval, before the start.

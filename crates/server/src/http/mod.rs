@@ -22,6 +22,7 @@ mod problem;
 mod respond;
 mod risk;
 mod runs;
+mod slack;
 mod stops;
 mod system;
 
@@ -75,6 +76,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(policies::router())
         .merge(models::router())
         .merge(notifications::router())
+        .merge(slack::router())
         .merge(risk::router())
         .merge(actors::router())
         .merge(catalog::router())

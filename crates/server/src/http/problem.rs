@@ -91,6 +91,11 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
             detail,
             "get a token from an administrator, or with `cortex-change token issue`",
         ),
+        Failure::Interaction(refused) => make(
+            Kind::Unauthenticated,
+            &refused.to_string(),
+            "check the app's signing secret in `notify.slack` and the clocks, and use the button again",
+        ),
         Failure::Denied(violations) | Failure::Refused(Refusal::Policy { violations }) => denied(violations),
         Failure::Refused(refusal) => refused(refusal),
         Failure::Incident(refusal) => make(

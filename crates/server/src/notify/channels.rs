@@ -1,12 +1,19 @@
 //! The channels of the settings, set up to send.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use adapters::notify::{Message, Parcel, SigningSecret, Webhook};
+use adapters::notify::{
+    Email, EmailError, MailSecurity, Message, PAGERDUTY_URL, PagerDuty, Parcel, Relay, SigningSecret, Slack,
+    SlackSecrets, Webhook,
+};
 use adapters::outgoing::OutgoingPolicy;
 
-use super::settings::{Channel, Notify, SecretFrom, Subscription, WebhookChannel};
+use super::settings::{
+    Channel, EmailChannel, MailProtection, Notify, PagerDutyChannel, SecretFrom, SlackAppSettings,
+    SlackChannel, SlackUser, Subscription, WebhookChannel,
+};
+use crate::use_cases::slack::SlackApp;
 
 /// Most channels, and most subscriptions.
 const EACH_MAX: usize = 100;
@@ -14,6 +21,8 @@ const EACH_MAX: usize = 100;
 const NAME_BYTES_MAX: usize = 40;
 /// Most secrets of one webhook: the present one and those that receivers are leaving.
 const SECRETS_MAX: usize = 4;
+/// Most people whom one channel writes to.
+const RECIPIENTS_MAX: usize = 50;
 /// Longest secret, in bytes.
 const SECRET_BYTES_MAX: usize = 4_096;
 /// What the channel of the setting `notify.webhook` is called.
@@ -23,25 +32,35 @@ const PLAIN_WEBHOOK: &str = "webhook";
 #[derive(Debug)]
 pub(super) enum Sender {
     Webhook(Webhook),
+    Slack(Slack),
+    Email(Box<Email>),
+    PagerDuty(PagerDuty),
 }
 
 impl Sender {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Webhook(_) => "webhook",
+            Self::Slack(_) => "slack",
+            Self::Email(_) => "email",
+            Self::PagerDuty(_) => "pagerduty",
         }
     }
 
     /// Whether the channel has anything to say about a message.
-    pub(super) fn takes(&self, _message: &Message) -> bool {
+    pub(super) fn takes(&self, message: &Message) -> bool {
         match self {
-            Self::Webhook(_) => true,
+            Self::Webhook(_) | Self::Slack(_) | Self::Email(_) => true,
+            Self::PagerDuty(_) => PagerDuty::takes(message),
         }
     }
 
     pub(super) async fn send(&self, parcel: Parcel<'_>) -> Result<(), String> {
         let sent = match self {
             Self::Webhook(webhook) => webhook.send(parcel).await,
+            Self::Slack(slack) => slack.send(parcel).await,
+            Self::PagerDuty(pager) => pager.send(parcel).await,
+            Self::Email(email) => return email.send(parcel).await.map_err(|error| error.to_string()),
         };
         sent.map_err(|error| error.to_string())
     }
@@ -55,13 +74,7 @@ pub(super) fn all(settings: &Notify) -> Result<BTreeMap<String, Sender>, String>
     if settings.channels.len().max(settings.subscriptions.len()) > EACH_MAX {
         return Err(format!("notify: more than {EACH_MAX} channels or subscriptions: expected fewer"));
     }
-    let policy = || {
-        if settings.allow_private_network {
-            OutgoingPolicy::with_private_networks()
-        } else {
-            OutgoingPolicy::strict()
-        }
-    };
+    let policy = || settings.outgoing_policy();
     let mut channels = BTreeMap::new();
     if let Some(url) = &settings.webhook {
         let webhook =
@@ -73,6 +86,9 @@ pub(super) fn all(settings: &Notify) -> Result<BTreeMap<String, Sender>, String>
         let name = checked_name(channel.name()).map_err(field)?;
         let sender = match channel {
             Channel::Webhook(webhook) => signed_webhook(webhook, policy()).map(Sender::Webhook),
+            Channel::Slack(slack) => slack_channel(slack, policy()).map(Sender::Slack),
+            Channel::Email(email) => mail(email).map(|email| Sender::Email(Box::new(email))),
+            Channel::PagerDuty(pager) => pager_duty(pager, policy()).map(Sender::PagerDuty),
         };
         if channels.insert(name.clone(), sender.map_err(field)?).is_some() {
             return Err(field(format!("name: another channel is called `{name}`: choose another name")));
@@ -109,6 +125,75 @@ fn signed_webhook(channel: &WebhookChannel, policy: OutgoingPolicy) -> Result<We
         secrets.push(secret);
     }
     Webhook::new(&channel.url, secrets, policy).map_err(|error| format!("url: {error}"))
+}
+
+fn slack_channel(channel: &SlackChannel, policy: OutgoingPolicy) -> Result<Slack, String> {
+    let url = read(&channel.url).map_err(|error| format!("url: {error}"))?;
+    Slack::new(&url, policy)
+        .map_err(|error| format!("url: what {} holds cannot be used: {error}", channel.url))
+}
+
+fn pager_duty(channel: &PagerDutyChannel, policy: OutgoingPolicy) -> Result<PagerDuty, String> {
+    let key = read(&channel.routing_key).map_err(|error| format!("routing_key: {error}"))?;
+    let url = channel.url.as_deref().unwrap_or(PAGERDUTY_URL);
+    PagerDuty::new(url, key, policy).map_err(|error| format!("url: {error}"))
+}
+
+fn mail(channel: &EmailChannel) -> Result<Email, String> {
+    let (security, port) = match channel.security {
+        MailProtection::Tls => (MailSecurity::Tls, 465),
+        MailProtection::StartTls => (MailSecurity::StartTls, 587),
+        MailProtection::Plain => (MailSecurity::Plain, 25),
+    };
+    let login = match (&channel.username, &channel.password) {
+        (None, None) => None,
+        (Some(name), Some(from)) => {
+            Some((name.clone(), read(from).map_err(|error| format!("password: {error}"))?))
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            return Err("username: expected `username` and `password`, or none of the two".to_owned());
+        }
+    };
+    if channel.to.len() > RECIPIENTS_MAX {
+        return Err(format!("to: more than {RECIPIENTS_MAX} addresses: expected a mailing list"));
+    }
+    let relay = Relay { host: channel.host.clone(), port: channel.port.unwrap_or(port), security, login };
+    Email::new(relay, &channel.from, &channel.to).map_err(|error| match &error {
+        EmailError::Unprotected | EmailError::Tls(_) => format!("security: {error}"),
+        EmailError::Address { .. } => format!("from, to: {error}"),
+        EmailError::Nobody => format!("to: {error}"),
+    })
+}
+
+/// The app of Slack whose buttons are believed; none without a secret.
+///
+/// # Errors
+/// With the setting and what it should be.
+pub(super) fn slack_app(settings: &Notify) -> Result<Option<SlackApp>, String> {
+    let SlackAppSettings { signing_secrets, users } = &settings.slack;
+    if signing_secrets.is_empty() {
+        return if users.is_empty() {
+            Ok(None)
+        } else {
+            Err("notify.slack.signing_secrets: expected the app's signing secret, such as [{ file = \"/etc/cortex-change/slack\" }]".to_owned())
+        };
+    }
+    if signing_secrets.len() > SECRETS_MAX {
+        return Err(format!("notify.slack.signing_secrets: expected 1 to {SECRETS_MAX}"));
+    }
+    let each = signing_secrets.iter().enumerate();
+    let read_each = each
+        .map(|(at, from)| read(from).map_err(|error| format!("notify.slack.signing_secrets[{at}]: {error}")));
+    let secrets = SlackSecrets::new(read_each.collect::<Result<_, _>>()?);
+    let mut known = HashMap::new();
+    for (at, SlackUser { user, actor }) in users.iter().enumerate() {
+        if known.insert(user.clone(), actor.clone()).is_some() {
+            return Err(format!(
+                "notify.slack.users[{at}].user: `{user}` is named twice: expected each once"
+            ));
+        }
+    }
+    Ok(Some(SlackApp::new(secrets, known)))
 }
 
 fn checked_name(name: &str) -> Result<String, String> {

@@ -15,10 +15,14 @@ use domain::canonical::Digest;
 use serde::{Deserialize, Serialize};
 use store::{MessageId, OutboxEntry, OutboxMessage};
 
-pub use settings::{Channel, Notify, QuietHours, SecretFrom, Subscription, WebhookChannel};
+pub use settings::{
+    Channel, EmailChannel, MailProtection, Notify, PagerDutyChannel, QuietHours, SecretFrom,
+    SlackAppSettings, SlackChannel, SlackUser, Subscription, WebhookChannel,
+};
 pub(crate) use telling::{about_change, about_incident, incident_notices};
 
 use crate::failure::Failure;
+use crate::use_cases::slack::SlackApp;
 use channels::Sender;
 
 /// Hex digits of a message's id: enough that no two are the same.
@@ -29,6 +33,7 @@ const ID_HEX_DIGITS: usize = 32;
 pub(crate) struct Notifier {
     channels: BTreeMap<String, Sender>,
     subscriptions: Vec<subscription::Subscription>,
+    slack: Option<SlackApp>,
 }
 
 /// A message as the outbox keeps it.
@@ -75,7 +80,12 @@ impl Notifier {
             }
             subscriptions.push(subscription::Subscription::of(given).map_err(field)?);
         }
-        Ok(Self { channels, subscriptions })
+        Ok(Self { channels, subscriptions, slack: channels::slack_app(settings)? })
+    }
+
+    /// The app of Slack whose buttons are believed.
+    pub(crate) fn slack(&self) -> Option<&SlackApp> {
+        self.slack.as_ref()
     }
 
     /// The name and kind of each channel.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use adapters::outgoing::OutgoingPolicy;
 use domain::actor::Role;
 use domain::change::Notice;
 use domain::risk::Level;
@@ -20,6 +21,28 @@ pub struct Notify {
     pub channels: Vec<Channel>,
     /// Which channel is told of what.
     pub subscriptions: Vec<Subscription>,
+    /// The app of Slack whose buttons decide.
+    pub slack: SlackAppSettings,
+}
+
+/// The app of Slack whose buttons decide. Without a secret no button is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlackAppSettings {
+    /// The app's signing secret; several while one is replaced.
+    pub signing_secrets: Vec<SecretFrom>,
+    /// Which actors its users are.
+    pub users: Vec<SlackUser>,
+}
+
+/// Which actor a user of Slack is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackUser {
+    /// The user's member ID in Slack, for example `U2CERLKJA`.
+    pub user: String,
+    /// The name or id of the actor.
+    pub actor: String,
 }
 
 /// A way to tell somebody something.
@@ -28,6 +51,74 @@ pub struct Notify {
 pub enum Channel {
     /// A webhook by the Standard Webhooks specification.
     Webhook(WebhookChannel),
+    /// A channel of Slack.
+    Slack(SlackChannel),
+    /// Mail over an SMTP relay.
+    Email(EmailChannel),
+    /// A service of `PagerDuty`: emergencies and major incidents.
+    PagerDuty(PagerDutyChannel),
+}
+
+/// A channel of Slack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackChannel {
+    /// What subscriptions call it.
+    pub name: String,
+    /// The address of an incoming webhook of the channel, which is a secret.
+    pub url: SecretFrom,
+}
+
+/// Mail over an SMTP relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailChannel {
+    /// What subscriptions call it.
+    pub name: String,
+    /// Name of the relay.
+    pub host: String,
+    /// Its port: 465, 587 or 25 by its security when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// How the connection is protected: `tls`, `starttls`, or `plain` for a relay on the same machine.
+    #[serde(default)]
+    pub security: MailProtection,
+    /// The name to log in with, where the relay asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password to log in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretFrom>,
+    /// Who writes, for example `Changes <changes@example.com>`.
+    pub from: String,
+    /// Who is written to.
+    pub to: Vec<String>,
+}
+
+/// How the connection to a relay is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailProtection {
+    /// By TLS from the beginning.
+    #[default]
+    Tls,
+    /// By TLS, begun with STARTTLS.
+    StartTls,
+    /// Not at all.
+    Plain,
+}
+
+/// A service of `PagerDuty`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagerDutyChannel {
+    /// What subscriptions call it.
+    pub name: String,
+    /// The integration's key.
+    pub routing_key: SecretFrom,
+    /// Where events go, when not to `PagerDuty`'s own address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// A webhook by the Standard Webhooks specification.
@@ -90,11 +181,25 @@ pub struct QuietHours {
     pub zone: String,
 }
 
+impl Notify {
+    /// Which addresses channels may lie at.
+    pub(crate) fn outgoing_policy(&self) -> OutgoingPolicy {
+        if self.allow_private_network {
+            OutgoingPolicy::with_private_networks()
+        } else {
+            OutgoingPolicy::strict()
+        }
+    }
+}
+
 impl Channel {
     /// What subscriptions call it.
     pub fn name(&self) -> &str {
         match self {
             Self::Webhook(channel) => &channel.name,
+            Self::Slack(channel) => &channel.name,
+            Self::Email(channel) => &channel.name,
+            Self::PagerDuty(channel) => &channel.name,
         }
     }
 }

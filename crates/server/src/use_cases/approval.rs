@@ -3,7 +3,7 @@
 use domain::actor::Role;
 use domain::approval::outstanding;
 use domain::canonical::Digest;
-use domain::change::{Change, ChangeType, Command, State};
+use domain::change::{Change, ChangeType, Command, Refusal, State};
 use domain::id::ChangeId;
 use domain::text::FreeText;
 use policy::Action;
@@ -57,7 +57,7 @@ pub(crate) async fn approve(
     .await
 }
 
-/// Refuses a change as an authority.
+/// Refuses a change as an authority; where it says what it was shown, only that.
 ///
 /// # Errors
 /// When policy or the life of the change refuses, there is no such change, or the store fails.
@@ -66,12 +66,14 @@ pub(crate) async fn reject(
     caller: &Caller,
     id: ChangeId,
     role: Option<Role>,
+    shown: Option<Digest>,
     reason: FreeText,
     extras: Extras,
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
         let done = with_change(&shared, &caller, id, extras, |work, _, caller| {
+            require_shown(&work.change, shown)?;
             let role = exercised(caller, &work.change, role)?;
             let particulars = Particulars { authority: Some(role), ..Particulars::default() };
             let command = Command::Reject { role, reason: reason.clone() };
@@ -81,6 +83,14 @@ pub(crate) async fn reject(
         noted(&shared, &caller, Action::Reject, id, done).await
     })
     .await
+}
+
+/// What was shown is not what the change is now.
+fn require_shown(change: &Change, shown: Option<Digest>) -> Result<(), Refusal> {
+    match shown.filter(|shown| *shown != change.digest) {
+        Some(given) => Err(Refusal::DigestMismatch { given, current: change.digest }),
+        None => Ok(()),
+    }
 }
 
 /// Approving an emergency change is authorising it.

@@ -24,6 +24,7 @@ pub(crate) mod policies;
 pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod request;
+pub(crate) mod slack;
 pub(crate) mod stops;
 pub(crate) mod what_if;
 

@@ -22,10 +22,28 @@ pub(crate) async fn note(app: &App, caller: &Caller, action: Action, resource: &
     if !app.admits_refusal(&caller.id(), now) {
         return;
     }
+    record(app, caller, action, resource, rules).await;
+}
+
+/// Records an attempt of somebody who could not show who they are. Nobody is known to have made it, so it stands in the
+/// product's own name, and as many are recorded as of one actor.
+pub(crate) async fn note_forged(app: &App, action: Action, resource: &str, rule: &str) {
+    let caller = Caller::System;
+    let rules: Vec<_> = PolicyId::new(rule).into_iter().collect();
+    if app.admits_refusal(&caller.id(), app.clock.now()) {
+        record(app, &caller, action, resource, rules).await;
+    }
+}
+
+async fn record(app: &App, caller: &Caller, action: Action, resource: &str, rules: Vec<PolicyId>) {
     let event =
         SecurityEvent::Refused { action: action.as_str().to_owned(), resource: resource.to_owned(), rules };
-    let envelope =
-        Envelope { at: now, actor: caller.id(), on_behalf_of: None, decided_by: DecidedBy::default() };
+    let envelope = Envelope {
+        at: app.clock.now(),
+        actor: caller.id(),
+        on_behalf_of: None,
+        decided_by: DecidedBy::default(),
+    };
     if let Err(error) = append(app, caller, &envelope, &event).await {
         tracing::error!(error = %error, "a refused attempt could not be recorded");
     }

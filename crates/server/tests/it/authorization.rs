@@ -149,6 +149,7 @@ impl World {
             row("GET", "/api/v1/actors/lead/tokens", root, "admin"),
             row("POST", "/api/v1/actors/lead/tokens", root, "admin").with(&token),
             row("DELETE", "/api/v1/actors/lead/tokens/tok_0011", root, "admin"),
+            row("POST", "/api/v1/slack/interactions", ann, ""),
             row("GET", "/api/v1/notifications", root, "admin"),
             row("GET", "/api/v1/notifications/dead", root, "admin"),
             row("POST", "/api/v1/notifications/msg_none/redeliver", root, "admin"),

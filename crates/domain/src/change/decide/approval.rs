@@ -15,6 +15,9 @@ use crate::change::state::{Assessing, Authorization, Awaiting, Change, Rejection
 use crate::change::transition::{CommandName, StateName};
 use crate::text::FreeText;
 
+/// The deadlines that run while authorities decide.
+pub(super) const TIME_TO_DECIDE: [Deadline; 3] =
+    [Deadline::Approval, Deadline::ApprovalReminder, Deadline::ApprovalEscalation];
 /// Most conditions on one change.
 pub(super) const CONDITIONS_MAX: usize = 50;
 
@@ -35,14 +38,10 @@ pub(super) fn pre_approve(
 pub(super) fn request_approval(assessing: &Assessing, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let requirements = assessed(assessing, CommandName::RequestApproval)?;
     let deadline = approval_deadline(requirements, facts);
-    Ok(Decision::new(
-        vec![ChangeEvent::ApprovalRequested { deadline }],
-        vec![
-            Action::CancelTimer { deadline: Deadline::Assessment },
-            Action::SetTimer { deadline: Deadline::Approval, due_at: deadline },
-            Action::Notify { notice: Notice::ApprovalRequested },
-        ],
-    ))
+    let mut actions = vec![Action::CancelTimer { deadline: Deadline::Assessment }];
+    actions.extend(time_to_decide(deadline, requirements));
+    actions.push(Action::Notify { notice: Notice::ApprovalRequested });
+    Ok(Decision::new(vec![ChangeEvent::ApprovalRequested { deadline }], actions))
 }
 
 pub(super) fn approve(
@@ -94,8 +93,8 @@ fn approved(
     let event = ChangeEvent::Approved { grounds, digest, complete, retrospective_due };
     let mut actions = Vec::new();
     if complete {
-        let routed = [Deadline::Assessment, Deadline::Approval];
-        actions.extend(routed.map(|deadline| Action::CancelTimer { deadline }));
+        actions.push(Action::CancelTimer { deadline: Deadline::Assessment });
+        actions.extend(TIME_TO_DECIDE.map(|deadline| Action::CancelTimer { deadline }));
         actions.push(Action::Notify { notice: Notice::Approved });
         let window = change.content.window.map(|window| (Deadline::Window, window.end));
         let timers = window.into_iter().chain(retrospective_due.map(|due| (Deadline::Retrospective, due)));
@@ -122,21 +121,18 @@ pub(super) fn reject(
 }
 
 pub(super) fn rejected(reason: RejectionReason, text: FreeText) -> Decision {
-    Decision::new(
-        vec![ChangeEvent::Rejected { reason, text }],
-        vec![
-            Action::CancelTimer { deadline: Deadline::Approval },
-            Action::Notify { notice: Notice::Rejected },
-        ],
-    )
+    let mut actions = TIME_TO_DECIDE.map(|deadline| Action::CancelTimer { deadline }).to_vec();
+    actions.push(Action::Notify { notice: Notice::Rejected });
+    Decision::new(vec![ChangeEvent::Rejected { reason, text }], actions)
 }
 
 /// Withdrawing reopens an approved change with new time to decide. It never prolongs the time of one that still waits.
 pub(super) fn withdraw(change: &Change, reason: &FreeText, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    let (approvals, deadline, is_reopened) = match &change.state {
-        State::AwaitingApproval(awaiting) => (&awaiting.approvals, awaiting.deadline, false),
+    let (approvals, deadline, reopened_under) = match &change.state {
+        State::AwaitingApproval(awaiting) => (&awaiting.approvals, awaiting.deadline, None),
         State::Approved(authorization) => {
-            (&authorization.approvals, approval_deadline(&authorization.requirements, facts), true)
+            let requirements = &authorization.requirements;
+            (&authorization.approvals, approval_deadline(requirements, facts), Some(requirements))
         }
         State::Draft
         | State::Assessing(_)
@@ -156,7 +152,10 @@ pub(super) fn withdraw(change: &Change, reason: &FreeText, facts: &Facts<'_>) ->
         return Err(Refusal::NotApproved);
     }
     let event = ChangeEvent::ApprovalWithdrawn { reason: reason.clone(), deadline };
-    Ok(if is_reopened { reopened(event, deadline) } else { Decision::event(event) })
+    Ok(match reopened_under {
+        Some(requirements) => reopened(event, deadline, requirements),
+        None => Decision::event(event),
+    })
 }
 
 /// The window has passed before the start: a new one must be asked for and approved.
@@ -165,21 +164,27 @@ pub(super) fn window_missed(change: &Change, facts: &Facts<'_>) -> Result<Decisi
         return Err(illegal(change, CommandName::Expire));
     };
     let deadline = approval_deadline(&authorization.requirements, facts);
-    let missed = reopened(ChangeEvent::WindowMissed { deadline }, deadline);
+    let missed = reopened(ChangeEvent::WindowMissed { deadline }, deadline, &authorization.requirements);
     Ok(missed.then(Decision::new(Vec::new(), vec![Action::Notify { notice: Notice::AttentionNeeded }])))
 }
 
 /// An approved change waits for authorities again.
-fn reopened(event: ChangeEvent, deadline: Timestamp) -> Decision {
-    Decision::new(
-        vec![event],
-        vec![
-            Action::CancelTimer { deadline: Deadline::Window },
-            Action::CancelTimer { deadline: Deadline::Retrospective },
-            Action::SetTimer { deadline: Deadline::Approval, due_at: deadline },
-            Action::Notify { notice: Notice::ApprovalRequested },
-        ],
-    )
+fn reopened(event: ChangeEvent, deadline: Timestamp, requirements: &Requirements) -> Decision {
+    let void = [Deadline::Window, Deadline::Retrospective];
+    let mut actions = void.map(|deadline| Action::CancelTimer { deadline }).to_vec();
+    actions.extend(time_to_decide(deadline, requirements));
+    actions.push(Action::Notify { notice: Notice::ApprovalRequested });
+    Decision::new(vec![event], actions)
+}
+
+/// The timers of the authorities' time.
+fn time_to_decide(deadline: Timestamp, requirements: &Requirements) -> [Action; 3] {
+    let [reminder, escalation] = deadlines::reminders(deadline, requirements.deadline_seconds);
+    [
+        Action::SetTimer { deadline: Deadline::Approval, due_at: deadline },
+        Action::SetTimer { deadline: Deadline::ApprovalReminder, due_at: reminder },
+        Action::SetTimer { deadline: Deadline::ApprovalEscalation, due_at: escalation },
+    ]
 }
 
 /// Whether a condition is met is judged by a human who did not ask for the change.

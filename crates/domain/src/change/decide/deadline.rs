@@ -23,6 +23,8 @@ pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> 
             let text = FreeText::excerpt("no decision before the deadline", TEXT_BYTES_MAX);
             Ok(approval::rejected(RejectionReason::Expired, text))
         }
+        Deadline::ApprovalReminder => Ok(told(Notice::ApprovalReminder)),
+        Deadline::ApprovalEscalation => Ok(told(Notice::ApprovalEscalated)),
         Deadline::Window => approval::window_missed(change, facts),
         Deadline::Interruption => interruption(change, facts),
         Deadline::Validation => Ok(rollback::started(change, &Cause::ValidationDeadline, facts)),
@@ -58,6 +60,11 @@ fn attention(text: &str) -> Decision {
         vec![ChangeEvent::AttentionNeeded { text: FreeText::excerpt(text, TEXT_BYTES_MAX) }],
         vec![Action::Notify { notice: Notice::AttentionNeeded }],
     )
+}
+
+/// Somebody is told, and nothing happens to the change.
+fn told(notice: Notice) -> Decision {
+    Decision::new(Vec::new(), vec![Action::Notify { notice }])
 }
 
 fn overtaken(change: &Change) -> Refusal {

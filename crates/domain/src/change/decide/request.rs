@@ -1,6 +1,7 @@
 //! Asking for a change: create, submit, amend, assess, cancel.
 
 use super::Decision;
+use super::approval::TIME_TO_DECIDE;
 use crate::approval::Requirements;
 use crate::canonical::Digest;
 use crate::change::action::{Action, Notice};
@@ -30,7 +31,8 @@ pub(super) fn amend(change: &Change, content: &Content, facts: &Facts<'_>) -> Re
     require_window_ahead(content, facts)?;
     let mut actions = Vec::new();
     if !matches!(change.state, State::Draft) {
-        let void = [Deadline::Approval, Deadline::Window, Deadline::Retrospective];
+        actions.extend(TIME_TO_DECIDE.map(|deadline| Action::CancelTimer { deadline }));
+        let void = [Deadline::Window, Deadline::Retrospective];
         actions.extend(void.map(|deadline| Action::CancelTimer { deadline }));
         actions.push(assessment_timer(facts));
     }
@@ -44,8 +46,9 @@ pub(super) fn record_assessment(assessment: &Assessment, requirements: &Requirem
 }
 
 pub(super) fn cancel(reason: &FreeText) -> Decision {
-    let deadlines = [Deadline::Assessment, Deadline::Approval, Deadline::Window, Deadline::Retrospective];
+    let deadlines = [Deadline::Assessment, Deadline::Window, Deadline::Retrospective];
     let mut actions = deadlines.map(|deadline| Action::CancelTimer { deadline }).to_vec();
+    actions.extend(TIME_TO_DECIDE.map(|deadline| Action::CancelTimer { deadline }));
     actions.push(Action::Notify { notice: Notice::Cancelled });
     Decision::new(vec![ChangeEvent::Cancelled { reason: reason.clone() }], actions)
 }

@@ -65,6 +65,14 @@ fn deadline_table() -> String {
                 ),
                 "the change is rejected as `expired`",
             ),
+            Deadline::ApprovalReminder => {
+                ("`awaiting_approval`", "half of that time".to_owned(), "those who are asked are told again")
+            }
+            Deadline::ApprovalEscalation => (
+                "`awaiting_approval`",
+                "nine tenths of that time".to_owned(),
+                "it is escalated: told as nearly overdue",
+            ),
             Deadline::Window => (
                 "`approved`",
                 "the end of the window".to_owned(),
