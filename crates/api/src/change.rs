@@ -237,6 +237,20 @@ pub struct Finding {
     pub next_step: String,
     /// The control it belongs to.
     pub control: Option<String>,
+    /// The rule of the organisation that is broken; absent for findings of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<BrokenRule>,
+}
+
+/// A rule of the organisation's own rule sets that a change breaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BrokenRule {
+    /// Its id.
+    pub rule: String,
+    /// The field that breaks it.
+    pub field: Option<String>,
+    /// What that field held when the change was assessed.
+    pub value: Option<String>,
 }
 
 /// Approvals of a change.

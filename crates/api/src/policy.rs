@@ -20,6 +20,26 @@ pub struct Policies {
     pub held: Option<HeldPolicies>,
     /// Every policy, in order of the ids.
     pub items: Vec<Policy>,
+    /// Rules of the organisation's own rule sets, which are asked when a change is assessed.
+    #[serde(default)]
+    pub rules: Vec<PolicyRule>,
+}
+
+/// A rule of the organisation's own rule sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyRule {
+    /// Its id.
+    pub id: String,
+    /// The policy that it is of.
+    pub policy: String,
+    /// What it asks for.
+    pub title: String,
+    /// The severity that its policy states.
+    pub severity: Option<String>,
+    /// The controls that ask for it.
+    pub controls: Vec<String>,
+    /// The file it stands in.
+    pub file: String,
 }
 
 /// A file that adds to the shipped policies.

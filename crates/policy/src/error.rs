@@ -5,6 +5,7 @@ use domain::id::InvalidId;
 
 use crate::nesting::NESTING_MAX;
 use crate::place::Place;
+use crate::rules::RULES_MAX;
 use crate::source::{FILE_BYTES_MAX, FILES_MAX, POLICIES_MAX};
 
 /// Why policies could not be loaded: what is wrong, where, and what to do about it.
@@ -31,6 +32,26 @@ pub enum LoadError {
     TooManyPolicies {
         /// How many there are.
         count: usize,
+    },
+    /// More rules than are accepted.
+    #[error("{count} rules are too many: at most {RULES_MAX} are accepted; remove some of them")]
+    TooManyRules {
+        /// How many there are.
+        count: usize,
+    },
+    /// A rule that another file has too.
+    #[error(
+        "policy file `{file}`: the rule `{id}` of `{policy}` is already that of `{first}`; remove one of them"
+    )]
+    RuleTwice {
+        /// The second file.
+        file: String,
+        /// The policy.
+        policy: String,
+        /// The rule.
+        id: String,
+        /// The first file.
+        first: String,
     },
     /// Two files of one name, so that a place would be ambiguous.
     #[error("policy file `{file}` was given twice; rename one of the two")]

@@ -2,7 +2,8 @@
 //!
 //! Knows: the shipped policies with their schema, how an organisation adds its own, how typed facts become Cedar
 //! entities, and how a decision becomes an [`Answer`](domain::authorization::Answer) that names the rule, says it in a
-//! sentence and offers the next step. Never does: input or output, looking facts up, deciding who must approve.
+//! sentence and offers the next step; and which rules of an organisation's own rule sets what is known of a change breaks.
+//! Never does: input or output, looking facts up, deciding who must approve.
 //!
 //! Nothing here is permitted by default. A question that does not fit the schema and a policy that fails while it is
 //! evaluated are denials, although Cedar alone would skip such a policy and go on.
@@ -20,6 +21,7 @@ mod error;
 mod nesting;
 mod place;
 mod question;
+mod rules;
 mod set;
 mod shipped;
 mod source;
@@ -30,5 +32,6 @@ pub use place::Place;
 pub use question::{
     ActorResource, ChangeResource, Context, IncidentResource, Principal, PrincipalKind, Question, Resource,
 };
+pub use rules::{Fact, RULES_MAX, Rule, RuleBook, RuleFacts, Violation as RuleViolation};
 pub use set::{Case, Effect, NO_PERMISSION, POLICY_ERROR, PolicyInfo, PolicySet};
 pub use source::{FILE_BYTES_MAX, FILES_MAX, POLICIES_MAX, PolicyFile};

@@ -16,6 +16,7 @@ use crate::entities::{CaseFacts, DoesNotFit, Vocabulary};
 use crate::error::LoadError;
 use crate::place::Place;
 use crate::question::{Context, Principal, Question, Resource};
+use crate::rules::RuleBook;
 use crate::shipped::{CORE_FOLDER, POLICIES, SCHEMA};
 use crate::source::{Complaint, FILES_MAX, POLICIES_MAX, Parsed, PolicyFile};
 
@@ -37,6 +38,7 @@ pub struct PolicySet {
     policy_error: PolicyId,
     digest: Digest,
     core_digest: Digest,
+    rules: RuleBook,
 }
 
 /// A principal and a resource with their facts, put together once for every question about them.
@@ -100,7 +102,7 @@ impl PolicySet {
         Self::with_additional(&[])
     }
 
-    /// The shipped policies and `files`. An added `forbid` restricts further. An added `permit` widens who may do what
+    /// The shipped policies and `files`; those that end in `.json` hold rules, all others Cedar. An added `forbid` restricts further. An added `permit` widens who may do what
     /// by role, but lifts no `forbid`, so every shipped control stays in force.
     ///
     /// # Errors
@@ -110,8 +112,9 @@ impl PolicySet {
         if files.len() > FILES_MAX {
             return Err(LoadError::TooManyFiles { count: files.len() });
         }
-        let files: Vec<PolicyFile<'_>> = POLICIES.iter().chain(files).copied().collect();
-        let by_name = by_name(&files)?;
+        let (rules, files): (Vec<_>, Vec<_>) =
+            POLICIES.iter().chain(files).copied().partition(RuleBook::is_of);
+        let by_name = by_name(&[files.as_slice(), rules.as_slice()].concat())?;
         let vocabulary = Vocabulary::shipped()?;
         let mut parsed = Vec::new();
         for file in &files {
@@ -135,6 +138,7 @@ impl PolicySet {
             policy_error: PolicyId::new(POLICY_ERROR)?,
             digest: digest(by_name)?,
             core_digest: digest(self::by_name(POLICIES)?)?,
+            rules: RuleBook::read(&rules)?,
         })
     }
 
@@ -146,6 +150,11 @@ impl PolicySet {
     /// Digest of the schema and the shipped policy files alone.
     pub fn core_digest(&self) -> Digest {
         self.core_digest
+    }
+
+    /// The rules that are asked when a change is assessed.
+    pub fn rules(&self) -> &RuleBook {
+        &self.rules
     }
 
     /// Every policy in force, by id.

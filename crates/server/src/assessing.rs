@@ -21,7 +21,7 @@ pub(crate) fn assess_change(
 ) -> Assessment {
     let mut history = known.endings.history(change, at);
     known.imported.add_to(&mut history, &change.content, at);
-    let circumstances = circumstances(app, known, &change.content, at);
+    let circumstances = circumstances(app, known, change, at);
     let facts = AssessmentFacts {
         content: &change.content,
         cmdb: &known.cmdb,

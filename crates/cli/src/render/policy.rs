@@ -22,7 +22,12 @@ pub(crate) fn list(policies: &Policies, paint: Paint) -> String {
         lines.field(paint, "added", Some(&format!("{} {}", file.name, file.digest)));
     }
     lines.line("");
-    format!("{}{}", lines.into_text(), table.into_text())
+    let mut rules = Table::new(paint, &["RULE AT ASSESSMENT", "OF", "FROM", "SAYS"], RULE);
+    for rule in &policies.rules {
+        rules.row([cell(&rule.id), cell(&rule.policy), cell(&rule.file), cell(&rule.title)]);
+    }
+    let rules = if policies.rules.is_empty() { String::new() } else { format!("\n{}", rules.into_text()) };
+    format!("{}{}{rules}", lines.into_text(), table.into_text())
 }
 
 /// Cases that were asked.

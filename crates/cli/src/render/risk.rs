@@ -40,6 +40,9 @@ pub(crate) fn summary(lines: &mut Lines, risk: &Risk, paint: Paint) {
     }
     for finding in &risk.findings {
         lines.line(format!("  {} {}", paint.bad("finding:"), plain(&finding.sentence)));
+        if let Some(value) = finding.broken.as_ref().and_then(|broken| broken.value.as_ref()) {
+            lines.line(format!("           {} {}", paint.dim("it is:"), plain(value)));
+        }
         lines.line(format!(
             "           {} {} ({})",
             paint.dim("next:"),

@@ -112,6 +112,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let mut floors = floors(&missing, &blast_radius, facts.prediction);
     floors.extend(findings_floor(&content.evidence));
     floors.extend(policies_floor(&content.evidence));
+    floors.extend(rules_floor(facts.circumstances));
     let level = floors
         .iter()
         .map(|floor| floor.level)
@@ -137,7 +138,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
         missing,
         testing,
         rollback,
-        findings: findings(content, routed_as, level),
+        findings: findings(content, routed_as, level, &facts.circumstances.rules),
     }
 }
 
@@ -186,6 +187,13 @@ fn policies_floor(evidence: &Evidence) -> Option<LevelFloor> {
     let count = evidence.policy_findings.len();
     let sentence =
         format!("what a policy objects to is never low risk: {}", counted(count, "policy finding"));
+    (count > 0).then_some(LevelFloor { level: Level::Medium, sentence })
+}
+
+fn rules_floor(circumstances: &Circumstances) -> Option<LevelFloor> {
+    let count = circumstances.rules.len();
+    let sentence =
+        format!("what breaks a rule of the organisation is never low risk: {}", counted(count, "rule"));
     (count > 0).then_some(LevelFloor { level: Level::Medium, sentence })
 }
 

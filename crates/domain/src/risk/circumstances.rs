@@ -1,4 +1,5 @@
-//! What is wrong around a change at the moment it is handed in: recent incidents, the health of the system, alerts.
+//! What is wrong around a change at the moment it is handed in: recent incidents, the health of the system, alerts, rules of
+//! the organisation that it breaks.
 //!
 //! Facts that the caller looks up. They only ever raise a risk: what is not known counts as wrong in part, and never as
 //! healthy.
@@ -9,11 +10,14 @@ use crate::Timestamp;
 use crate::change::Line;
 use crate::change::kind::words;
 use crate::id::IncidentId;
+use crate::text::FreeText;
 
 /// Incidents count for so many days from when they were opened.
 pub const INCIDENT_WINDOW_DAYS: u16 = 30;
 /// Most incidents, and most alerts, that an assessment names; it counts them all.
 pub const CIRCUMSTANCES_NAMED_MAX: usize = 5;
+/// Most rules that an assessment names as broken; one more says how many there are.
+pub const RULE_VIOLATIONS_MAX: usize = 50;
 
 words!(
     /// What a query of the system's health says.
@@ -40,6 +44,38 @@ pub struct Circumstances {
     /// Alerts that are active on what is changed.
     #[serde(default, skip_serializing_if = "ActiveAlerts::is_none")]
     pub alerts: ActiveAlerts,
+    /// Rules of the organisation's own rule sets that the change breaks, at most [`RULE_VIOLATIONS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleViolation>,
+}
+
+/// A rule of the organisation's own rule sets that a change breaks. One that could not be evaluated is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleViolation {
+    /// The rule.
+    pub rule: Line,
+    /// The field that breaks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Line>,
+    /// What that field holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<FreeText>,
+    /// The controls that ask for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<String>,
+    /// What the rule says of it, or why it could not be evaluated.
+    pub sentence: String,
+    /// What to do about it.
+    pub next_step: String,
+}
+
+impl RuleViolation {
+    /// The rule, its field and its sentence. What the field holds is not repeated: it stays where it can be erased.
+    pub(super) fn told(&self) -> String {
+        let field = self.field.as_ref().map(|field| format!(" at `{field}`")).unwrap_or_default();
+        format!("`{}`{field}: {}", self.rule, self.sentence)
+    }
 }
 
 /// Incidents that were opened in the last [`INCIDENT_WINDOW_DAYS`].

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::circumstances::RuleViolation;
 use super::factors::{broken, has_way_back, summary, worst};
 use super::level::{Level, TestingRequirement};
 use crate::change::kind::words;
@@ -47,7 +48,12 @@ pub struct Finding {
 
 /// What `content` lacks at `level`, and what others found. A standard change that a model covers lacks nothing: the model
 /// vouches for it; but no model vouches for a vulnerability.
-pub(super) fn findings(content: &Content, routed_as: ChangeType, level: Level) -> Vec<Finding> {
+pub(super) fn findings(
+    content: &Content,
+    routed_as: ChangeType,
+    level: Level,
+    rules: &[RuleViolation],
+) -> Vec<Finding> {
     let lacking = match routed_as {
         ChangeType::Standard => Vec::new(),
         ChangeType::Normal | ChangeType::Emergency => vec![
@@ -59,7 +65,7 @@ pub(super) fn findings(content: &Content, routed_as: ChangeType, level: Level) -
         ],
     };
     let reported = [vulnerabilities(&content.evidence), policies(&content.evidence)];
-    lacking.into_iter().chain(reported).flatten().collect()
+    lacking.into_iter().chain(reported).flatten().chain(rules.iter().map(broken_rule)).collect()
 }
 
 fn finding(
@@ -148,6 +154,15 @@ fn vulnerabilities(evidence: &Evidence) -> Option<Finding> {
         "repair them and amend the change with the new scan, or ask the authorities to accept them",
         &["SOC2:CC7.1", "ISO27001:A.8.8"],
     )
+}
+
+fn broken_rule(violation: &RuleViolation) -> Finding {
+    Finding {
+        rule: FindingRule::PolicyViolated,
+        sentence: violation.told(),
+        next_step: violation.next_step.clone(),
+        controls: violation.controls.clone(),
+    }
 }
 
 fn policies(evidence: &Evidence) -> Option<Finding> {

@@ -29,7 +29,7 @@ pub use assessment::{Assessment, AssessmentFacts, assess};
 pub use blast_radius::{BlastClass, BlastRadius, Hop, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
 pub use circumstances::{
     ActiveAlert, ActiveAlerts, CIRCUMSTANCES_NAMED_MAX, Circumstances, HealthReading, HealthState,
-    INCIDENT_WINDOW_DAYS, RecentIncidents,
+    INCIDENT_WINDOW_DAYS, RULE_VIOLATIONS_MAX, RecentIncidents, RuleViolation,
 };
 pub use factors::{Contribution, FactorValue, Factors, has_way_back};
 pub use finding::{Finding, FindingRule};

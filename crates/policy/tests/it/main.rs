@@ -12,4 +12,5 @@ mod broken;
 mod controls;
 mod docs;
 mod matrix;
+mod rules;
 mod vocabulary;

@@ -9,7 +9,7 @@ use domain::governance::{AddedFile, NamedSet};
 use policy::{FILE_BYTES_MAX, FILES_MAX, LoadError, PolicyFile, PolicySet};
 
 /// Endings of the files that are read; others may lie beside them.
-const ENDINGS: [&str; 1] = ["cedar"];
+const ENDINGS: [&str; 2] = ["cedar", "json"];
 
 /// Why a folder of policies cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -2,13 +2,13 @@
 
 use api::policy::{
     AddedFile, DifferingDecision, HeldPolicies, Policies as Told, Policy, PolicyDecision, PolicyExplanation,
-    PolicyReason, Replay as ToldReplay,
+    PolicyReason, PolicyRule, Replay as ToldReplay,
 };
 use domain::authorization::{Answer, Violation};
 use domain::change::State;
 use domain::change::trail::entry;
 use domain::id::PolicyId;
-use policy::PolicyInfo;
+use policy::{PolicyInfo, Rule};
 
 use super::{actor_name, texts, time, with_names};
 use crate::known::Known;
@@ -28,7 +28,13 @@ pub(crate) fn policies(in_force: &InForce, held: Option<Held>) -> Told {
         added: added.map(|file| AddedFile { name: file.name, digest: file.digest.to_string() }).collect(),
         held: held.map(|held| HeldPolicies { since: time(held.at), problem: held.problem }),
         items: set.policies().map(policy).collect(),
+        rules: set.rules().rules().iter().map(rule).collect(),
     }
+}
+
+fn rule(rule: &Rule) -> PolicyRule {
+    let Rule { id, policy, title, severity, controls, file, .. } = rule.clone();
+    PolicyRule { id, policy, title, severity, controls, file }
 }
 
 /// One policy.

@@ -42,7 +42,7 @@ pub(crate) fn risk(assessment: &Assessment) -> wire::Risk {
             })
             .collect(),
         missing: assessment.missing.iter().map(|missing| missing.sentence.clone()).collect(),
-        findings: assessment.findings.iter().map(finding).collect(),
+        findings: findings(assessment),
         testing_requirement: assessment.testing.to_string(),
         rollback_requirement: assessment.rollback.to_string(),
     }
@@ -119,12 +119,27 @@ fn reached(reached: &Reached) -> String {
     format!("{item} ({tier}): {from}{path}{more}")
 }
 
+/// The findings; the last ones are about the rules of the organisation, each about one.
+fn findings(assessment: &Assessment) -> Vec<wire::Finding> {
+    let broken = &assessment.circumstances.rules;
+    let own = assessment.findings.len().saturating_sub(broken.len());
+    let broken = broken.iter().map(|violation| wire::BrokenRule {
+        rule: violation.rule.to_string(),
+        field: violation.field.as_ref().map(ToString::to_string),
+        value: violation.value.as_ref().map(|value| value.as_str().to_owned()),
+    });
+    let broken = std::iter::repeat_n(None, own).chain(broken.map(Some));
+    let told = assessment.findings.iter().zip(broken);
+    told.map(|(told, broken)| wire::Finding { broken, ..finding(told) }).collect()
+}
+
 fn finding(finding: &Finding) -> wire::Finding {
     wire::Finding {
         rule: finding.rule.to_string(),
         sentence: finding.sentence.clone(),
         next_step: finding.next_step.clone(),
         control: (!finding.controls.is_empty()).then(|| finding.controls.join(", ")),
+        broken: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::team::{approved, in_steps, team, validate};
 on_both_databases!(
     a_changed_folder_comes_into_force_and_an_invalid_one_does_not,
     other_policies_are_asked_about_past_decisions,
+    rules_of_the_organisation_are_findings,
 );
 on_sqlite!(a_server_with_an_invalid_folder_does_not_start, every_decision_about_a_change_is_explained,);
 
@@ -218,5 +219,71 @@ async fn other_policies_are_asked_about_past_decisions(database: Database) -> Re
         json!({ "since": "2026-01-01T00:00:00Z", "files": [{ "name": "x.cedar", "text": "permit" }] });
     let problem = app.root().refused("/api/v1/policies/replay", &broken, 422, "invalid-field").await?;
     assert!(problem["detail"].to_string().contains("`x.cedar` line 1"), "{problem}");
+    app.stop().await
+}
+
+/// The form and the rules are those of a real platform.
+const RULES: &str = r#"{
+  "policy_id": "soc2-trust-services", "severity": "high", "enabled": true,
+  "frameworks": ["soc2"], "controls": ["CC7.1", "CC8.1"],
+  "rules": [
+    {
+      "rule_id": "SOC2-CC8.1",
+      "condition": { "type": "any", "conditions": [
+        { "field": "task.type", "type": "not_equals", "value": "production_deploy" },
+        { "field": "quality.tests_passed", "type": "equals", "value": "true" }
+      ] },
+      "message": "Production deployments must pass tests first",
+      "remediation": "Run the tests"
+    },
+    {
+      "rule_id": "SOC2-CC7.1", "field": "change.category",
+      "condition": { "type": "not_equals", "value": "data" },
+      "message": "Data is changed by others"
+    }
+  ]
+}"#;
+const EXPRESSIONS: &str = r#"{ "policies": [ { "policy_id": "pol-006", "rules": [
+  { "rule_id": "comp-004", "condition": "task.stores_data == false", "message": "Nothing may store data" }
+] } ] }"#;
+
+async fn rules_of_the_organisation_are_findings(database: Database) -> Result<()> {
+    let folder = database.folder.path().join("policies");
+    fs::create_dir(&folder)?;
+    write(&folder, "soc2.json", RULES)?;
+    let rules = folder.clone();
+    let (app, ann, _) =
+        crate::team::team_with(database, |config| config.policies.folder = Some(rules)).await?;
+    let mut request = small("greeter");
+    request["category"] = json!("deployment");
+    request["environment"] = json!("production");
+    let tested = ann.create(&request).await?;
+    assert_eq!((&tested["state"], &tested["risk"]["findings"]), (&json!("approved"), &json!([])));
+
+    request["evidence"]["tests"] = json!({ "passed": 3, "failed": 1 });
+    let failed = ann.create(&request).await?;
+    let findings = failed["risk"]["findings"].as_array().context("findings")?;
+    let broken = findings.last().context("a finding")?;
+    let named = json!({ "rule": "SOC2-CC8.1", "field": "quality.tests_passed", "value": "false" });
+    assert_eq!((&broken["broken"], &broken["control"]), (&named, &json!("SOC2:CC8.1")), "{findings:?}");
+    assert_eq!(broken["next_step"], "Run the tests");
+    assert!(text(&broken["sentence"]).contains("must pass tests first"), "{broken}");
+    assert_ne!(failed["risk"]["level"], "low");
+    let policies = app.root().get("/api/v1/policies").await?;
+    let ids: Vec<_> =
+        policies["rules"].as_array().into_iter().flatten().map(|rule| text(&rule["id"])).collect();
+    assert_eq!((ids, &policies["added"][0]["name"]), (vec!["SOC2-CC8.1", "SOC2-CC7.1"], &json!("soc2.json")));
+
+    write(&folder, "expressions.json", EXPRESSIONS)?;
+    policies_with(&app.root(), |policies| policies["rules"].as_array().map(Vec::len) == Some(3)).await?;
+    request["evidence"]["tests"] = json!({ "passed": 4, "failed": 0 });
+    let unknown = ann.create(&request).await?;
+    assert_eq!(unknown["state"], "awaiting_approval", "what cannot be told is no pass");
+    let finding = unknown["risk"]["findings"][0].clone();
+    assert_eq!(finding["broken"], json!({ "rule": "comp-004", "field": "task.stores_data", "value": null }));
+    assert!(
+        text(&finding["sentence"]).contains("cannot be evaluated: `task.stores_data` is not known"),
+        "{finding}"
+    );
     app.stop().await
 }

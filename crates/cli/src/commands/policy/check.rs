@@ -26,6 +26,8 @@ struct Checked {
     digest: String,
     core_digest: String,
     added: Vec<String>,
+    /// Rules that are asked when a change is assessed.
+    rules: usize,
 }
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> Outcome {
@@ -34,11 +36,13 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> Outcome {
         digest: set.digest().to_string(),
         core_digest: set.core_digest().to_string(),
         added: set.policies().filter(|policy| !policy.is_core()).map(id).collect(),
+        rules: set.rules().rules().len(),
     };
     let count = checked.added.len();
     let said = format!(
-        "valid: {count} policies beside the shipped ones ({}), digest {}",
+        "valid: {count} policies beside the shipped ones ({}), {} rules for assessments, digest {}",
         if count == 0 { "none".to_owned() } else { checked.added.join(", ") },
+        checked.rules,
         checked.digest
     );
     shell.tell(&checked, said)?;

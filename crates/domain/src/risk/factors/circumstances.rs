@@ -3,6 +3,7 @@
 use super::Contribution;
 use crate::risk::circumstances::{
     ActiveAlerts, Circumstances, HealthReading, HealthState, INCIDENT_WINDOW_DAYS, RecentIncidents,
+    RuleViolation,
 };
 use crate::risk::counted;
 use crate::risk::log10::tenths_of_log10;
@@ -20,14 +21,26 @@ const UNKNOWN_TENTHS: i16 = 10;
 const ALERT_TENTHS: u32 = 10;
 const CRITICAL_ALERT_TENTHS: u32 = 10;
 const ALERTS_TENTHS_MAX: u32 = 30;
+/// What a broken rule of the organisation adds, and the most that their number adds; reached at ten.
+const RULE_TENTHS: i16 = 10;
+const RULES_TENTHS_MAX: i16 = 10;
 
 pub(super) fn contributions(circumstances: &Circumstances) -> Vec<Contribution> {
-    let Circumstances { incidents, health: readings, alerts } = circumstances;
+    let Circumstances { incidents, health: readings, alerts, rules } = circumstances;
     let mut contributions: Vec<_> = incidents_here(incidents).into_iter().collect();
     contributions.extend(incidents_anywhere(incidents));
     contributions.extend(readings.iter().map(health));
     contributions.extend(active(alerts));
+    contributions.extend(broken(rules));
     contributions
+}
+
+fn broken(rules: &[RuleViolation]) -> Option<Contribution> {
+    let (first, more) = (rules.first()?, rules.len() - 1);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let tenths = RULE_TENTHS + tenths_of_log10(rules.len() as u64).min(RULES_TENTHS_MAX);
+    let sentence = format!("rules of the organisation that are broken: `{}`{more}", first.rule);
+    Some(Contribution::new("broken_rules", tenths, sentence))
 }
 
 pub(super) fn missing(circumstances: &Circumstances) -> Option<MissingFact> {

@@ -3,8 +3,9 @@
 use domain::change::Line;
 use domain::risk::{
     ActiveAlert, ActiveAlerts, Assessment, AssessmentFacts, Circumstances, Fact, HealthReading, HealthState,
-    History, Level, RecentIncidents, assess,
+    History, Level, RecentIncidents, RuleViolation, assess,
 };
+use domain::text::FreeText;
 use proptest::prelude::*;
 
 use super::fixture::small_tested_change;
@@ -49,10 +50,23 @@ fn alerts(count: u32, critical: u32) -> ActiveAlerts {
     ActiveAlerts { count, critical, named: (0..count.min(2)).map(|_| alert()).collect() }
 }
 
+fn rules(count: usize) -> Vec<RuleViolation> {
+    let rule = |number: usize| RuleViolation {
+        rule: line(&format!("SOC2-CC8.{number}")),
+        field: Some(line("quality.tests_passed")),
+        value: Some(FreeText::new("false").unwrap()),
+        controls: vec![format!("SOC2:CC8.{number}")],
+        sentence: "Production deployments must pass tests first".to_owned(),
+        next_step: "run them".to_owned(),
+    };
+    (1..=count).map(rule).collect()
+}
+
 #[test]
 fn everything_that_is_wrong_is_named_with_its_source_and_time() {
     let health = vec![reading("errors", HealthState::Unhealthy), reading("lag", HealthState::Unknown)];
-    let around = Circumstances { incidents: incidents(3, 1, 12), health, alerts: alerts(2, 1) };
+    let around =
+        Circumstances { incidents: incidents(3, 1, 12), health, alerts: alerts(2, 1), rules: rules(2) };
     let assessment = assessed(&around);
     assert_eq!(assessment.circumstances, around);
     assert_eq!(assessment.missing[0].fact, Fact::SystemHealth);
@@ -85,15 +99,18 @@ proptest! {
     fn nothing_around_a_change_lowers_its_risk(
         here in 0_u32..2_000_000_000, open in 0_u32..2_000_000_000, elsewhere in 0_u32..2_000_000_000,
         states in prop::collection::vec(prop::sample::select(HealthState::ALL), 0..21),
-        count in any::<u32>(), critical in any::<u32>(),
+        count in any::<u32>(), critical in any::<u32>(), broken in 0_usize..51,
     ) {
         let health = states.into_iter().map(|state| reading("x", state)).collect::<Vec<_>>();
         let is_unknown = health.iter().any(|reading| reading.state == HealthState::Unknown);
         let incidents = incidents(here, open.min(here), here.saturating_add(elsewhere));
-        let around = Circumstances { incidents, health, alerts: alerts(count, critical.min(count)) };
+        let alerts = alerts(count, critical.min(count));
+        let around = Circumstances { incidents, health, alerts, rules: rules(broken) };
         let (wrong, quiet) = (assessed(&around), assessed(&Circumstances::default()));
         prop_assert!(wrong.raw_thousandths >= quiet.raw_thousandths && wrong.level >= quiet.level);
         prop_assert!(!is_unknown || wrong.level >= Level::Medium);
+        prop_assert!(broken == 0 || wrong.level >= Level::Medium);
+        prop_assert_eq!(wrong.findings.len(), quiet.findings.len() + broken);
         let parts = &wrong.factors.probability.contributions;
         let sum: i32 = parts.iter().map(|part| i32::from(part.tenths)).sum();
         prop_assert_eq!(sum, i32::from(wrong.factors.probability.value.get()));
