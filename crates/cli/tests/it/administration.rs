@@ -131,3 +131,40 @@ fn a_catalogue_is_applied_from_a_file_that_is_checked_first() {
     ]);
     assert_eq!(api.all_asked().len(), 1);
 }
+
+fn notification(id: &str) -> serde_json::Value {
+    json!({
+        "id": id, "channel": "ops", "event": "change.approved", "subject": "CHG-2026-000001", "attempts": 12,
+        "created_at": "2026-01-31T14:00:00Z", "due_at": "2026-01-31T15:00:00Z", "last_error": "nobody is there",
+    })
+}
+
+#[test]
+fn notifications_are_listed_tried_and_sent_again() {
+    let listed = json!({ "channels": [{ "name": "ops", "kind": "webhook" }], "waiting": [] });
+    let dead = json!({ "items": [notification("msg_1"), notification("msg_2")] });
+    let api = Api::start()
+        .on("GET", "/notifications", 200, &listed)
+        .on("GET", "/notifications/dead", 200, &dead)
+        .on("POST", "/notifications/msg_1/redeliver", 200, &json!(null))
+        .on("POST", "/notifications/msg_2/redeliver", 200, &json!(null))
+        .on(
+            "POST",
+            "/notifications/test",
+            200,
+            &json!({ "channel": "ops", "delivered": false, "error": "no answer" }),
+        );
+    let place = Place::with_server(&api.url);
+    place.run(&["notify", "list"]).ended_with(0).said(&["ops (webhook)", "nothing waits"]);
+    let shown = place.run(&["notify", "dead"]).ended_with(0).stdout;
+    assert!(shown.contains("msg_1") && shown.contains("nobody is there"), "{shown}");
+    let redelivered = place.run(&["notify", "redeliver", "--all", "--output", "json"]).ended_with(0).stdout;
+    let redelivered: serde_json::Value = serde_json::from_str(&redelivered).unwrap();
+    assert_eq!(redelivered, json!({ "redelivered": ["msg_1", "msg_2"] }));
+    assert_eq!(api.asked("POST", "/notifications/msg_2/redeliver").len(), 1);
+    place.run(&["notify", "redeliver"]).ended_with(2);
+    place
+        .run(&["notify", "test", "ops"])
+        .ended_with(1)
+        .said(&["`ops` did not take the message", "no answer"]);
+}

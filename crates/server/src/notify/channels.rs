@@ -47,6 +47,14 @@ impl Sender {
         }
     }
 
+    /// Whether somebody is paged, who must not wait.
+    pub(super) fn pages(&self) -> bool {
+        match self {
+            Self::PagerDuty(_) => true,
+            Self::Webhook(_) | Self::Slack(_) | Self::Email(_) => false,
+        }
+    }
+
     /// Whether the channel has anything to say about a message.
     pub(super) fn takes(&self, message: &Message) -> bool {
         match self {
@@ -237,6 +245,125 @@ impl fmt::Display for SecretFrom {
         match self {
             Self::File(path) => write!(f, "the file `{}`", path.display()),
             Self::Env(name) => write!(f, "the variable `{name}`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::Notifier;
+
+    /// What is said of settings, with the folder of the test's files for `FOLDER`.
+    fn refused(toml: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("good"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+        std::fs::write(folder.path().join("hunter2"), "hunter2").unwrap();
+        std::fs::write(folder.path().join("empty"), " \n").unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let settings: Notify = toml::from_str(&toml.replace("FOLDER", folder)).unwrap();
+        let error = Notifier::new(&settings).unwrap_err();
+        assert!(!error.contains("hunter2 "), "a secret is shown: {error}");
+        error.replace(folder, "FOLDER")
+    }
+
+    fn channel(fields: &str) -> String {
+        refused(&format!("[[channels]]\nname = \"ops\"\n{fields}"))
+    }
+
+    #[test]
+    fn a_channel_that_cannot_work_is_refused_with_field_and_fix() {
+        let webhook = |secrets: &str| {
+            channel(&format!("kind = \"webhook\"\nurl = \"https://ops.example/\"\nsecrets = {secrets}"))
+        };
+        let expected = "notify.channels[0].secrets: expected 1 to 4 places to read a secret from";
+        assert!(webhook("[]").starts_with(expected), "{}", webhook("[]"));
+        let missing = webhook("[{ file = \"FOLDER/none\" }]");
+        assert!(
+            missing.starts_with("notify.channels[0].secrets[0]: the file `FOLDER/none` cannot be read"),
+            "{missing}"
+        );
+        let empty = webhook("[{ file = \"FOLDER/empty\" }]");
+        assert!(empty.contains("holds no secret"), "{empty}");
+        let other = webhook("[{ file = \"FOLDER/good\" }, { file = \"FOLDER/hunter2\" }]");
+        assert!(
+            other
+                .starts_with("notify.channels[0].secrets[1]: the file `FOLDER/hunter2`: the secret does not"),
+            "{other}"
+        );
+        let unset = webhook("[{ env = \"CORTEX_CHANGE_SECRET_THAT_NOBODY_SETS\" }]");
+        assert!(unset.contains("the variable `CORTEX_CHANGE_SECRET_THAT_NOBODY_SETS` is not set"), "{unset}");
+        let address = channel("kind = \"slack\"\nurl = { file = \"FOLDER/hunter2\" }");
+        assert_eq!(
+            address,
+            "notify.channels[0].url: what the file `FOLDER/hunter2` holds cannot be used: it is not an address without credentials such as `https://chat.example/hooks/change`"
+        );
+        let mail = |fields: &str| {
+            channel(&format!("kind = \"email\"\nhost = \"mx.example\"\nfrom = \"a@example.com\"\n{fields}"))
+        };
+        let cases = [
+            ("to = []", "notify.channels[0].to: there is nobody to write to"),
+            ("to = [\"nobody\"]", "notify.channels[0].from, to: `nobody` is not an address of mail"),
+            (
+                "to = [\"b@example.com\"]\nusername = \"x\"",
+                "notify.channels[0].username: expected `username` and `password`",
+            ),
+            (
+                "to = [\"b@example.com\"]\nusername = \"x\"\npassword = { file = \"FOLDER/hunter2\" }\nsecurity = \"plain\"",
+                "notify.channels[0].security: a password would be sent unprotected",
+            ),
+        ];
+        for (fields, expected) in cases {
+            assert!(mail(fields).starts_with(expected), "{fields}: {}", mail(fields));
+        }
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_are_refused() {
+        let webhook = |name: &str| {
+            format!(
+                "[[channels]]\nname = \"{name}\"\nkind = \"webhook\"\nurl = \"https://ops.example/\"\nsecrets = [{{ file = \"FOLDER/good\" }}]\n"
+            )
+        };
+        assert!(refused(&webhook("a b")).starts_with("notify.channels[0].name: `a b` is not a name"));
+        let twice = refused(&[webhook("ops"), webhook("ops")].concat());
+        assert_eq!(twice, "notify.channels[1].name: another channel is called `ops`: choose another name");
+        let plain = refused(&format!("webhook = \"https://x.example/\"\n{}", webhook("webhook")));
+        assert!(plain.contains("another channel is called `webhook`"), "{plain}");
+        let unknown = refused(&format!("{}[[subscriptions]]\nchannel = \"oops\"", webhook("ops")));
+        assert_eq!(
+            unknown,
+            "notify.subscriptions[0].channel: there is no channel `oops`: name one of `notify.channels` (`ops`)"
+        );
+        let paged = refused(
+            "[[channels]]\nname = \"p\"\nkind = \"pagerduty\"\nrouting_key = { file = \"FOLDER/good\" }\n[[subscriptions]]\nchannel = \"p\"\ndigest_minutes = 60",
+        );
+        assert!(
+            paged.starts_with("notify.subscriptions[0].digest_minutes: nobody is paged later"),
+            "{paged}"
+        );
+        let users = refused("[slack]\nusers = [{ user = \"U1\", actor = \"ann\" }]");
+        assert!(
+            users.starts_with("notify.slack.signing_secrets: expected the app's signing secret"),
+            "{users}"
+        );
+        let twice = refused(
+            "[slack]\nsigning_secrets = [{ file = \"FOLDER/good\" }]\nusers = [{ user = \"U1\", actor = \"ann\" }, { user = \"U1\", actor = \"bob\" }]",
+        );
+        assert!(twice.starts_with("notify.slack.users[1].user: `U1` is named twice"), "{twice}");
+    }
+
+    #[test]
+    fn unknown_keys_kinds_and_events_are_refused() {
+        for (toml, expected) in [
+            ("[[channels]]\nname = \"x\"\nkind = \"pigeon\"", "pigeon"),
+            ("[[channels]]\nname = \"x\"\nkind = \"slack\"\nurl = { file = \"x\" }\ncolour = 1", "colour"),
+            ("[[channels]]\nname = \"x\"\nkind = \"slack\"\nurl = \"https://in.the.open/\"", "url"),
+            ("[[subscriptions]]\nchannel = \"x\"\nevents = [\"change.aproved\"]", "change.aproved"),
+            ("[[subscriptions]]\nchannel = \"x\"\nroles = [\"boss\"]", "boss"),
+        ] {
+            let error = toml::from_str::<Notify>(toml).unwrap_err().to_string();
+            assert!(error.contains(expected) || error.contains("channels"), "{toml}: {error}");
         }
     }
 }

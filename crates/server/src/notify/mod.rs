@@ -69,7 +69,7 @@ impl Notifier {
         let mut subscriptions = Vec::new();
         for (at, given) in channels::subscriptions(settings).iter().enumerate() {
             let field = |problem: String| format!("notify.subscriptions[{at}].{problem}");
-            if !channels.contains_key(&given.channel) {
+            let Some(sender) = channels.get(&given.channel) else {
                 let known: Vec<_> = channels.keys().map(|name| format!("`{name}`")).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 let problem = format!(
@@ -77,6 +77,10 @@ impl Notifier {
                     given.channel
                 );
                 return Err(field(problem));
+            };
+            if sender.pages() && given.digest_minutes.is_some() {
+                let problem = "digest_minutes: nobody is paged later than at once: leave it out";
+                return Err(field(problem.to_owned()));
             }
             subscriptions.push(subscription::Subscription::of(given).map_err(field)?);
         }

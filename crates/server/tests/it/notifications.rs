@@ -13,16 +13,20 @@ use crate::peers;
 use crate::sink::{Received, Sink};
 use crate::team::{in_steps, team_with};
 
-on_both_databases!(each_subscriber_is_told_once_and_what_fails_is_told_again);
+on_both_databases!(
+    each_subscriber_is_told_once_and_what_fails_is_told_again,
+    whoever_must_decide_is_reminded_at_half_and_nine_tenths_of_the_time,
+);
 on_sqlite!(
     what_cannot_be_delivered_is_listed_and_sent_again_by_an_administrator,
     a_digest_collects_what_happens,
     an_incident_is_told,
-    whoever_must_decide_is_reminded_at_half_and_nine_tenths_of_the_time,
 );
 
 /// A secret as Standard Webhooks writes it.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The one that is about to replace it.
+const NEXT_SECRET: &str = "whsec_bmV4dCBzZWNyZXQgb2YgdGhlIHJlY2VpdmVyISE=";
 
 /// A subscription to everything.
 pub(crate) fn everything(channel: &str) -> Subscription {
@@ -47,13 +51,14 @@ pub(crate) fn secret_file(config: &Config, name: &str, secret: &str) -> SecretFr
 
 /// Adds a signed webhook with subscriptions.
 fn with_webhook(config: &mut Config, sink: &Sink, subscriptions: Vec<Subscription>) {
-    let secret = secret_file(config, "webhook-secret", SECRET);
+    let secrets =
+        [("next", NEXT_SECRET), ("present", SECRET)].map(|(name, secret)| secret_file(config, name, secret));
     config.public_url = Some("https://change.example/".to_owned());
     config.notify.allow_private_network = true;
     config.notify.channels.push(Channel::Webhook(WebhookChannel {
         name: "ops".to_owned(),
         url: sink.url("/hook"),
-        secrets: vec![secret],
+        secrets: secrets.to_vec(),
     }));
     config.notify.subscriptions.extend(subscriptions);
 }
@@ -113,7 +118,11 @@ async fn each_subscriber_is_told_once_and_what_fails_is_told_again(database: Dat
 fn verified(received: &Received) -> Result<()> {
     let [id, at, signature] =
         ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| received.header(name));
-    peers::verify_webhook(SECRET, id, at, signature, &received.body)
+    // Whoever knows either of them takes it for ours.
+    ensure!(signature.split(' ').count() == 2, "{signature}");
+    [SECRET, NEXT_SECRET]
+        .into_iter()
+        .try_for_each(|secret| peers::verify_webhook(secret, id, at, signature, &received.body))
 }
 
 async fn nothing_shows_the_secret(app: &TestApp) -> Result<()> {
