@@ -127,3 +127,52 @@ pub struct Caller {
     /// What the token may be used for.
     pub scopes: Vec<String>,
 }
+
+/// What an agent may do without a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Changes that it may create within an hour: 0 to 10,000.
+    pub changes_per_hour: u32,
+    /// Changes of it that may be under way at once: 0 to 10,000.
+    pub open_changes: u32,
+    /// Services and items that may be changed or fail with what is changed: 0 to 1,000,000. What reaches further goes to
+    /// a person.
+    pub items_reached: u32,
+    /// The most critical tier that it may touch: 0 to 3. What is more critical goes to a person.
+    pub most_critical_tier: u8,
+}
+
+/// Sets an agent's budget, or leaves it to its record again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetBudget {
+    /// The budget; by its record when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// Why.
+    pub reason: String,
+}
+
+/// How an agent stands: its record, its budget, and what it has used of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BudgetStanding {
+    /// The agent.
+    pub actor_id: String,
+    /// probation, proven or trusted.
+    pub trust: String,
+    /// Its changes that were successful within 90 days.
+    pub successes: u32,
+    /// Its changes that were not.
+    pub failures: u32,
+    /// Fewer of its changes fail than this, in percent, with 95 % certainty.
+    pub failures_below_percent: f64,
+    /// Its budget.
+    pub budget: Budget,
+    /// Whether a person has set it; by its record otherwise.
+    pub set_by_person: bool,
+    /// Changes that it created within the last hour.
+    pub changes_this_hour: u32,
+    /// Changes of it that are under way.
+    pub open_changes: u32,
+}

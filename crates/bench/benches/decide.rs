@@ -223,6 +223,7 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         has_plan: content.plan.is_some(),
         has_rollback_plan: true,
         rollback_automated: true,
+        within_agent_budget: true,
         policy_findings: u32::try_from(assessment.findings.len())?,
         approvals_outstanding: 1,
         conditions_outstanding: 0,

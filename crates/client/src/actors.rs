@@ -1,7 +1,9 @@
 //! Actors and their tokens.
 
 use api::Page;
-use api::actor::{Actor, Caller, IssueToken, IssuedToken, RegisterActor, Token, UpdateActor};
+use api::actor::{
+    Actor, BudgetStanding, Caller, IssueToken, IssuedToken, RegisterActor, SetBudget, Token, UpdateActor,
+};
 
 use crate::call::Client;
 use crate::error::ClientError;
@@ -53,6 +55,22 @@ impl Client {
     /// When the server refuses or does not answer.
     pub async fn update_actor(&self, id: &str, update: &UpdateActor) -> Result<Actor, ClientError> {
         self.patch(&["actors", id]).json(update).answer().await
+    }
+
+    /// Reads how an agent stands: its record, its budget, and what it has used of it.
+    ///
+    /// # Errors
+    /// When the actor is no agent, or the server refuses or does not answer.
+    pub async fn budget(&self, actor: &str) -> Result<BudgetStanding, ClientError> {
+        self.get(&["actors", actor, "budget"]).answer().await
+    }
+
+    /// Sets an agent's budget, or leaves it to its record again.
+    ///
+    /// # Errors
+    /// When the actor is no agent, or the server refuses or does not answer.
+    pub async fn set_budget(&self, actor: &str, set: &SetBudget) -> Result<BudgetStanding, ClientError> {
+        self.put(&["actors", actor, "budget"]).json(set).answer().await
     }
 
     /// Lists an actor's tokens, without their secrets.

@@ -30,7 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         delegated: false,
     };
     let change = Resource::Change(Box::new(change()?));
-    let context = Context { authority: Some(Role::TechnicalLead), outcome: Some(Outcome::Successful) };
+    let context = Context {
+        authority: Some(Role::TechnicalLead),
+        outcome: Some(Outcome::Successful),
+        budget_left: None,
+    };
     let system = Principal::system();
     let cases = [
         (&principal, Action::Create, &Resource::System),
@@ -73,6 +77,7 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         has_plan: true,
         has_rollback_plan: true,
         rollback_automated: true,
+        within_agent_budget: true,
         policy_findings: 0,
         approvals_outstanding: 0,
         conditions_outstanding: 0,

@@ -171,6 +171,7 @@ impl Vocabulary {
                 ("has_plan", truth(change.has_plan)),
                 ("has_rollback_plan", truth(change.has_rollback_plan)),
                 ("rollback_automated", truth(change.rollback_automated)),
+                ("within_agent_budget", truth(change.within_agent_budget)),
                 ("policy_findings", count(change.policy_findings)),
                 ("approvals_outstanding", count(change.approvals_outstanding)),
                 ("conditions_outstanding", count(change.conditions_outstanding)),
@@ -194,9 +195,12 @@ impl Vocabulary {
     }
 
     fn context(&self, context: Context) -> Result<EngineContext, DoesNotFit> {
+        let number = |number: u32| RestrictedExpression::new_long(number.into());
         let optional = [
             ("authority", context.authority.map(|role| word(&self.role, role.as_str()))),
             ("outcome", context.outcome.map(|outcome| word(&self.outcome, outcome.as_str()))),
+            ("changes_left_this_hour", context.budget_left.map(|left| number(left.changes_this_hour))),
+            ("open_changes_left", context.budget_left.map(|left| number(left.open_changes))),
         ];
         EngineContext::from_pairs(known(optional)).map_err(DoesNotFit::because)
     }
@@ -266,6 +270,7 @@ mod tests {
             has_plan: known,
             has_rollback_plan: known,
             rollback_automated: known,
+            within_agent_budget: known,
             policy_findings: u32::MAX,
             approvals_outstanding: 1,
             conditions_outstanding: 1,

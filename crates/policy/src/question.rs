@@ -155,6 +155,8 @@ pub struct ChangeResource {
     pub has_rollback_plan: bool,
     /// Whether taking it back needs no person.
     pub rollback_automated: bool,
+    /// Whether what it touches lies within the budget of the agent that asked for it. So for every other requester.
+    pub within_agent_budget: bool,
     /// Number of policy findings in its assessment.
     pub policy_findings: u32,
     /// Number of approvals that are required and not given.
@@ -200,4 +202,15 @@ pub struct Context {
     pub authority: Option<Role>,
     /// The outcome with which a change is about to be closed.
     pub outcome: Option<Outcome>,
+    /// What an agent's budget leaves it, where a change is about to be created.
+    pub budget_left: Option<BudgetLeft>,
+}
+
+/// What an agent's budget leaves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetLeft {
+    /// Changes that it may still create within this hour.
+    pub changes_this_hour: u32,
+    /// Changes that may still be under way besides those that are.
+    pub open_changes: u32,
 }

@@ -25,6 +25,8 @@ macro_rules! files {
 /// Every shipped policy file.
 pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "administrators-only",
+    "agents-keep-to-their-open-changes",
+    "agents-keep-to-their-rate",
     "agents-never-administer",
     "agents-never-satisfy-a-human-gate",
     "approved-content-only",
@@ -41,6 +43,7 @@ pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "pre-approval-needs-no-findings",
     "pre-approval-needs-passed-tests",
     "pre-approval-only-low",
+    "pre-approval-within-agent-budget",
     "rollback-plan-by-level",
     "runner-identity",
     "segregation-of-duties",

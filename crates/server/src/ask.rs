@@ -10,7 +10,7 @@ use domain::canonical::Digest;
 use domain::change::{Change, Outcome, Retrospective, Runner, State};
 use domain::id::ActorId;
 use domain::risk::Assessment;
-use policy::{Action, Case, ChangeResource, Context, Question, Resource};
+use policy::{Action, BudgetLeft, Case, ChangeResource, Context, Question, Resource};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -29,6 +29,9 @@ pub(crate) struct Particulars<'a> {
     pub outcome: Option<Outcome>,
     /// Digest of what is about to run.
     pub digest: Option<Digest>,
+    /// Whether what it touches lies within the budget of the agent that asked for it; asked before it is approved without
+    /// a person.
+    pub within_agent_budget: bool,
     /// The assessment to judge by, where the change does not carry it yet.
     pub assessment: Option<&'a Assessment>,
 }
@@ -96,7 +99,8 @@ pub(crate) fn about_change(
     subject: Subject<'_>,
     particulars: Particulars<'_>,
 ) -> Ruling {
-    let context = Context { authority: particulars.authority, outcome: particulars.outcome };
+    let Particulars { authority, outcome, .. } = particulars;
+    let context = Context { authority, outcome, ..Context::default() };
     case(&app.policies.current(), caller, subject, particulars).decide(action, context)
 }
 
@@ -125,7 +129,23 @@ pub(crate) fn about(
     on_behalf(app, caller, action, resource, None)
 }
 
-/// The same, acting for somebody else.
+/// Asks whether `caller` may create a change; an agent also by what its budget leaves it.
+///
+/// # Errors
+/// When policy refuses.
+pub(crate) fn to_create(
+    app: &App,
+    caller: &Caller,
+    budget_left: Option<BudgetLeft>,
+) -> Result<Ruling, Failure> {
+    let principal = caller.principal(None);
+    let context = Context { budget_left, ..Context::default() };
+    let question =
+        Question { principal: &principal, action: Action::Create, resource: &Resource::System, context };
+    allowed(app, &question)
+}
+
+/// The same as [`about`], acting for somebody else.
 ///
 /// # Errors
 /// When policy refuses.
@@ -138,8 +158,12 @@ pub(crate) fn on_behalf(
 ) -> Result<Ruling, Failure> {
     let principal = caller.principal(on_behalf_of);
     let question = Question { principal: &principal, action, resource, context: Context::default() };
+    allowed(app, &question)
+}
+
+fn allowed(app: &App, question: &Question<'_>) -> Result<Ruling, Failure> {
     let policies = app.policies.current();
-    match policies.set.decide(&question) {
+    match policies.set.decide(question) {
         Answer::Denied { violations } => Err(Failure::Denied(violations)),
         answer @ Answer::Allowed { .. } => Ok(Ruling { answer, set: policies.number }),
     }
@@ -171,6 +195,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
             .rollback_plan
             .as_ref()
             .is_some_and(domain::plan::RollbackPlan::runs_unattended),
+        within_agent_budget: particulars.within_agent_budget,
         policy_findings: count(assessment.map_or(0, |assessment| assessment.findings.len())),
         approvals_outstanding: approvals_outstanding(change),
         conditions_outstanding: conditions_outstanding(change),

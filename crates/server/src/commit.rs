@@ -30,6 +30,8 @@ pub(crate) struct Extras {
     pub idempotency: Option<NewIdempotency>,
     /// The timer that led to the work; the append fails when it is gone.
     pub consume_timer: Option<TimerId>,
+    /// What the change takes of an agent's budget.
+    pub turn: Option<StreamAppend>,
 }
 
 /// Loads a change, lets `decide` work on it for the caller and commits; decides again when somebody else was faster,
@@ -71,6 +73,7 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     append.outbox = notify::about_change(app, &work.change, notices(&effects), work.now)?;
     append.idempotency = extras.idempotency;
     append.consume_timer = extras.consume_timer;
+    append.streams.extend(extras.turn);
     let told = incident.as_ref().map(|part| part.incident.clone());
     if let Some(part) = incident {
         let told = notify::about_incident(app, &part.incident, &work.change, &part.notices, work.now)?;

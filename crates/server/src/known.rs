@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::actor::{Actor, ActorEvent, Directory};
+use domain::actor::budget::RECORD_DAYS;
+use domain::actor::{Actor, ActorEvent, Directory, TrackRecord};
 use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::cmdb::{CiEvent, Cmdb};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
@@ -212,6 +213,16 @@ impl Endings {
         for service in &ending.services {
             self.by_service.entry(service.clone()).or_default().add(ending);
         }
+    }
+
+    /// How the changes of an agent have ended within [`RECORD_DAYS`] before `at`.
+    pub(crate) fn track_record(&self, agent: &ActorId, at: Timestamp) -> TrackRecord {
+        let first = at.as_second().div_euclid(DAY_SECONDS) - RECORD_DAYS;
+        let days = self.by_requester.get(agent).into_iter().flat_map(|days| days.0.range(first..));
+        days.fold(TrackRecord::default(), |sum, (_, (changes, failures))| TrackRecord {
+            successes: sum.successes.saturating_add(changes - failures),
+            failures: sum.failures.saturating_add(*failures),
+        })
     }
 
     /// The records that bear on a change, as of `at`.

@@ -1,7 +1,7 @@
 //! Events as they are recorded: an envelope of time, actor and deciding policies around the domain's event.
 
 use domain::Timestamp;
-use domain::actor::{ActorEvent, DirectoryEvent};
+use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::PolicyEvent;
@@ -27,6 +27,7 @@ impl Recordable for ChangeEvent {}
 impl Recordable for IncidentEvent {}
 impl Recordable for ActorEvent {}
 impl Recordable for DirectoryEvent {}
+impl Recordable for AgentEvent {}
 impl Recordable for CiEvent {}
 impl Recordable for CmdbEvent {}
 impl Recordable for ModelEvent {}

@@ -10,7 +10,7 @@ use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
 use domain::id::{ActorId, ChangeId};
 use domain::stop::Stop;
-use policy::{Action, Context, Resource};
+use policy::{Action, Context};
 use store::{Append, Guard, StreamAppend, StreamName};
 
 use crate::app::App;
@@ -23,6 +23,7 @@ use crate::gates::Gates;
 use crate::known::Known;
 use crate::project;
 use crate::record::{DecidedBy, Envelope, Recorded, decode, encode};
+use crate::use_cases::budget::{self, Standing};
 
 /// One unit of work on one change.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(crate) struct Requester<'a> {
     pub caller: &'a Caller,
     /// For whom, when not for itself.
     pub on_behalf_of: Option<ActorId>,
+    /// How it stands, where it is an agent.
+    pub standing: Option<Standing>,
 }
 
 impl ChangeWork {
@@ -64,8 +67,8 @@ impl ChangeWork {
         draft: bool,
     ) -> Result<Self, Failure> {
         let now = app.clock.now();
-        let Requester { caller, on_behalf_of } = requester;
-        let ruling = ask::about(app, caller, Action::Create, &Resource::System)?;
+        let Requester { caller, on_behalf_of, standing } = requester;
+        let ruling = ask::to_create(app, caller, standing.as_ref().map(Standing::left))?;
         let acting = caller.acting(on_behalf_of.as_ref());
         let parties = BTreeSet::new();
         let facts = Facts { now, actor: &acting, parties: &parties, answer: &ruling.answer };
@@ -175,7 +178,10 @@ impl ChangeWork {
         self.gates = Gates::of(known, &self.change);
         let assessment =
             assess_change(app, known, &self.change, self.now, |submission| app.experience.advise(submission));
-        let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
+        let within_agent_budget =
+            budget::covers(known, &self.change.created_by, &assessment.blast_radius, self.now);
+        let particulars =
+            Particulars { assessment: Some(&assessment), within_agent_budget, ..Particulars::default() };
         let system = Caller::System;
         // All the questions are about the same facts: recording the assessment, which they are told, changes none.
         let policies = app.policies.current();

@@ -133,6 +133,7 @@ CREATE TABLE change_row (
 CREATE INDEX change_row_created ON change_row (created_at, change_key);
 CREATE INDEX change_row_updated ON change_row (updated_at, change_key);
 CREATE INDEX change_row_state ON change_row (state, updated_at, change_key);
+CREATE INDEX change_row_requester ON change_row (requester, state, created_at);
 
 CREATE TABLE change_service (
     service TEXT NOT NULL,

@@ -75,6 +75,7 @@ pub use projection::{
 pub use query::{
     ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort, CiCursor, CiFilter, CiOrder, CiPage,
     CiQuery, CiSort, Cursor, FILTER_VALUES_MAX, IncidentFilter, IncidentPage, IncidentQuery, PAGE_ROWS_MAX,
+    RequesterLoad,
 };
 pub use rebuild::{ProjectError, RebuildError, RebuildReport};
 pub use restore::{RestoreError, RestoreReport, restore};

@@ -1,7 +1,7 @@
 //! `actor`: people, agents and services that may act.
 
 use api::PAGE_ITEMS_MAX;
-use api::actor::{Actor, RegisterActor, Rights, UpdateActor};
+use api::actor::{Actor, Budget, BudgetStanding, RegisterActor, Rights, SetBudget, UpdateActor};
 use clap::Subcommand;
 use domain::actor::{ActorKind, Role};
 use domain::id::{ActorName, TeamName};
@@ -33,6 +33,8 @@ enum ActorCommand {
     Show(ShowArgs),
     /// Replace an actor's roles, teams and delegations
     Rights(RightsArgs),
+    /// Show an agent's record and budget, or set the budget
+    Budget(BudgetArgs),
     /// Let an actor do nothing any more
     Deactivate(DeactivateArgs),
     /// Let a deactivated actor act again
@@ -101,6 +103,43 @@ struct RightsFlags {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cortex-change actor budget shop-agent\n  \
+                        cortex-change actor budget shop-agent --changes-per-hour 5 --open-changes 2 \
+                        --items-reached 20 --most-critical-tier 2 --reason 'new model, first week'\n  \
+                        cortex-change actor budget shop-agent --by-record --reason 'a month without a failure'\n\n\
+                        Without an option, the budget is shown. By its record, an agent is on probation at first; docs/agents.md \
+                        has the rule.")]
+struct BudgetArgs {
+    /// Name or id of the agent
+    actor: String,
+    #[command(flatten)]
+    limits: Option<LimitFlags>,
+    /// Leave the budget to the agent's record again
+    #[arg(long, requires = "reason", conflicts_with_all = ["changes_per_hour", "open_changes", "items_reached", "most_critical_tier"])]
+    by_record: bool,
+    /// Why it is set
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = false, multiple = true, requires_all = ["changes_per_hour", "open_changes", "items_reached", "most_critical_tier", "reason"])]
+struct LimitFlags {
+    /// Changes that it may create within an hour
+    #[arg(long, value_name = "NUMBER", required = false)]
+    changes_per_hour: u32,
+    /// Changes of it that may be under way at once
+    #[arg(long, value_name = "NUMBER", required = false)]
+    open_changes: u32,
+    /// Services and items that may be changed or fail with what is changed, before a person decides
+    #[arg(long, value_name = "NUMBER", required = false)]
+    items_reached: u32,
+    /// The most critical tier that it may touch before a person decides
+    #[arg(long, value_name = "TIER", required = false, value_parser = clap::value_parser!(u8).range(0..=3))]
+    most_critical_tier: u8,
+}
+
+#[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cortex-change actor deactivate bob@shop.example --reason 'left the company'"
 )]
@@ -125,6 +164,15 @@ enum Plan {
     Add(RegisterActor),
     Show(String),
     Update(String, UpdateActor),
+    Budget(String),
+    SetBudget(String, SetBudget),
+}
+
+impl From<LimitFlags> for Budget {
+    fn from(flags: LimitFlags) -> Self {
+        let LimitFlags { changes_per_hour, open_changes, items_reached, most_critical_tier } = flags;
+        Self { changes_per_hour, open_changes, items_reached, most_critical_tier }
+    }
 }
 
 impl From<RightsFlags> for Rights {
@@ -152,6 +200,13 @@ impl From<ActorCommand> for Plan {
             ActorCommand::Rights(RightsArgs { actor, rights, none: _ }) => {
                 Self::Update(actor, UpdateActor { rights: Some(rights.into()), ..UpdateActor::default() })
             }
+            ActorCommand::Budget(BudgetArgs { actor, limits: None, by_record: false, reason: _ }) => {
+                Self::Budget(actor)
+            }
+            ActorCommand::Budget(BudgetArgs { actor, limits, by_record: _, reason }) => {
+                let budget = limits.map(Budget::from);
+                Self::SetBudget(actor, SetBudget { budget, reason: reason.unwrap_or_default() })
+            }
             ActorCommand::Deactivate(DeactivateArgs { actor, reason }) => {
                 let update =
                     UpdateActor { active: Some(false), reason: Some(reason), ..UpdateActor::default() };
@@ -170,6 +225,8 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
         Plan::List => list(shell).await?,
         Plan::Add(request) => one(shell, &client.register_actor(&request).await?)?,
         Plan::Show(actor) => one(shell, &client.actor(&actor).await?)?,
+        Plan::Budget(actor) => standing(shell, &client.budget(&actor).await?)?,
+        Plan::SetBudget(actor, set) => standing(shell, &client.set_budget(&actor, &set).await?)?,
         Plan::Update(actor, update) => one(shell, &client.update_actor(&actor, &update).await?)?,
     }
     Ok(ExitStatus::Done)
@@ -179,6 +236,13 @@ fn one(shell: &Shell, actor: &Actor) -> Result<(), Failure> {
     match shell.format() {
         Format::Text => shell.data(&render::actor::in_full(actor, shell.data_paint())),
         Format::Json => shell.json(actor),
+    }
+}
+
+fn standing(shell: &Shell, standing: &BudgetStanding) -> Result<(), Failure> {
+    match shell.format() {
+        Format::Text => shell.data(&render::actor::standing(standing, shell.data_paint())),
+        Format::Json => shell.json(standing),
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod facts;
 
-use policy::{Action, Context, PolicySet, Question, Resource};
+use policy::{Action, BudgetLeft, Context, PolicySet, Question, Resource};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -73,6 +73,10 @@ struct Case {
     authority: Option<Role>,
     /// How a change is about to be closed.
     outcome: Option<Outcome>,
+    /// Changes that an agent's budget leaves it within this hour; 1 when left out.
+    changes_left_this_hour: Option<u32>,
+    /// Changes that an agent's budget lets it have under way besides those that are; 1 when left out.
+    open_changes_left: Option<u32>,
     expect: Expected,
 }
 
@@ -167,7 +171,12 @@ impl Case {
         }
         principal.roles.extend(self.authority);
         let resource = self.resource(given, action, harmless);
-        let context = Context { authority: self.authority, outcome: self.outcome };
+        let budget_left = BudgetLeft {
+            changes_this_hour: self.changes_left_this_hour.unwrap_or(1),
+            open_changes: self.open_changes_left.unwrap_or(1),
+        };
+        let context =
+            Context { authority: self.authority, outcome: self.outcome, budget_left: Some(budget_left) };
         let question = Question { principal: &principal, action, resource: &resource, context };
         Ok(Asked {
             answered: policies.decide(&question).into(),

@@ -1,6 +1,6 @@
 //! Actors and their tokens.
 
-use api::actor::{Actor, Caller, Token};
+use api::actor::{Actor, BudgetStanding, Caller, Token};
 
 use super::{Lines, Table, cell, instant, words};
 use crate::shell::{Paint, plain};
@@ -16,6 +16,29 @@ pub(crate) fn in_full(actor: &Actor, paint: Paint) -> String {
     lines.field(paint, "teams", Some(&joined(&actor.teams)));
     lines.field(paint, "may act for", Some(&joined(&actor.may_act_for)));
     lines.field(paint, "registered", Some(&instant(&actor.registered_at)));
+    lines.into_text()
+}
+
+/// How an agent stands.
+pub(crate) fn standing(standing: &BudgetStanding, paint: Paint) -> String {
+    let BudgetStanding { budget, successes, failures, failures_below_percent, .. } = standing;
+    let mut lines = Lines::default();
+    let of = |used: u32, most: u32| format!("{used} of {most}");
+    lines.line(paint.strong(words(&standing.trust)));
+    lines.field(paint, "id", Some(&standing.actor_id));
+    let record = format!(
+        "{successes} successful, {failures} not, in 90 days; fewer than {failures_below_percent:.1} % fail, with 95 % certainty"
+    );
+    lines.field(paint, "record", Some(&record));
+    let by = if standing.set_by_person { "set by a person" } else { "by its record" };
+    lines.field(paint, "budget", Some(by));
+    lines.field(paint, "changes this hour", Some(&of(standing.changes_this_hour, budget.changes_per_hour)));
+    lines.field(paint, "open changes", Some(&of(standing.open_changes, budget.open_changes)));
+    let person = format!(
+        "beyond {} items reached, and for anything more critical than Tier {}",
+        budget.items_reached, budget.most_critical_tier
+    );
+    lines.field(paint, "a person decides", Some(&person));
     lines.into_text()
 }
 

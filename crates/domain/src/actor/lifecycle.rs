@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::budget::{Budget, BudgetTooLarge};
 use super::kind::{ActorKind, Role, Scope};
 use crate::canonical::Digest;
 use crate::id::{ActorId, ActorName, TeamName, TokenId};
@@ -42,6 +43,8 @@ pub struct Actor {
     pub may_act_for: BTreeSet<ActorId>,
     /// Whether it may do anything at all.
     pub active: bool,
+    /// The budget that a person has set; by its record when nobody has.
+    pub budget: Option<Budget>,
     /// Its access tokens, revoked and expired ones included.
     pub tokens: BTreeMap<TokenId, Token>,
     /// When it was registered.
@@ -145,6 +148,14 @@ pub enum ActorEvent {
     /// It was switched on again.
     #[serde(rename = "actor.reactivated")]
     Reactivated,
+    /// A person set its budget, or left it to its record again.
+    #[serde(rename = "actor.budget_set")]
+    BudgetSet {
+        /// The budget; by its record when there is none.
+        budget: Option<Budget>,
+        /// Why.
+        reason: FreeText,
+    },
     /// An access token was issued. The secret is not recorded.
     #[serde(rename = "actor.token_issued")]
     TokenIssued {
@@ -193,6 +204,13 @@ pub enum ActorCommand {
     },
     /// Switch on again.
     Reactivate,
+    /// Set the budget of an agent, or leave it to its record again.
+    SetBudget {
+        /// The budget; by its record when there is none.
+        budget: Option<Budget>,
+        /// Why.
+        reason: FreeText,
+    },
     /// Issue an access token.
     IssueToken {
         /// Its identifier.
@@ -237,6 +255,12 @@ pub enum ActorRefusal {
     /// The actor is active already.
     #[error("the actor is active already")]
     AlreadyActive,
+    /// A budget for somebody who is no agent.
+    #[error("only agents have budgets: people and services are bound by their roles")]
+    NotAnAgent,
+    /// A budget beyond the bounds.
+    #[error(transparent)]
+    BudgetTooLarge(#[from] BudgetTooLarge),
     /// A token without scopes.
     #[error("a token needs at least one scope: read, request, approve, implement, audit or admin")]
     NoScope,
@@ -312,6 +336,11 @@ pub fn decide(
             } else {
                 Ok(vec![ActorEvent::Reactivated])
             }
+        }
+        ActorCommand::SetBudget { .. } if actor.kind != ActorKind::Agent => Err(ActorRefusal::NotAnAgent),
+        ActorCommand::SetBudget { budget, reason } => {
+            let budget = budget.map(Budget::check).transpose()?;
+            Ok(vec![ActorEvent::BudgetSet { budget, reason: reason.clone() }])
         }
         ActorCommand::IssueToken { token_id, token } => issue_token(actor, token_id, token, now),
         ActorCommand::RevokeToken { token_id } => match actor.tokens.get(token_id) {
@@ -403,6 +432,7 @@ pub fn evolve(
         }
         ActorEvent::Deactivated { .. } => actor.active = false,
         ActorEvent::Reactivated => actor.active = true,
+        ActorEvent::BudgetSet { budget, .. } => actor.budget = *budget,
         ActorEvent::TokenIssued { token_id, token } => {
             actor.tokens.insert(token_id.clone(), token.clone());
         }
@@ -428,6 +458,7 @@ fn registered(id: &ActorId, at: Timestamp, event: &ActorEvent) -> Result<Actor, 
         teams: teams.clone(),
         may_act_for: may_act_for.clone(),
         active: true,
+        budget: None,
         tokens: BTreeMap::new(),
         registered_at: at,
         updated_at: at,

@@ -36,6 +36,12 @@ pub(super) fn quantile_ppm(a: f64, b: f64, share: f64) -> Probability {
     in_range(Probability::new(i64::from(low)))
 }
 
+/// What the share of failures lies below with the given certainty, after so many failures and successes: the quantile of
+/// Beta(failures + ½, successes + ½), with Jeffreys' prior.
+pub(crate) fn failure_bound(failures: u32, successes: u32, certainty: f64) -> Probability {
+    quantile_ppm(f64::from(failures) + 0.5, f64::from(successes) + 0.5, certainty)
+}
+
 /// The regularised incomplete beta function.
 fn cumulative(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {

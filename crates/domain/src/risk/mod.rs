@@ -26,6 +26,7 @@ mod source_fact;
 pub mod what_if;
 
 pub use assessment::{Assessment, AssessmentFacts, assess};
+pub(crate) use beta::failure_bound;
 pub use blast_radius::{BlastClass, BlastRadius, Hop, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
 pub use circumstances::{
     ActiveAlert, ActiveAlerts, CIRCUMSTANCES_NAMED_MAX, Circumstances, HealthReading, HealthState,

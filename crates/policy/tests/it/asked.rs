@@ -10,8 +10,8 @@ use domain::change::{Category, ChangeType, Outcome, StateName};
 use domain::id::ActorId;
 use domain::risk::Level;
 use policy::{
-    Action, ActorResource, ChangeResource, Context, IncidentResource, PolicySet, Principal, PrincipalKind,
-    Question, Resource,
+    Action, ActorResource, BudgetLeft, ChangeResource, Context, IncidentResource, PolicySet, Principal,
+    PrincipalKind, Question, Resource,
 };
 
 /// Who asks by default; on nobody's side.
@@ -48,8 +48,12 @@ pub(crate) fn ask(action: Action) -> Asked {
         active: true,
         delegated: false,
     };
-    let context =
-        Context { authority: None, outcome: (action == Action::Close).then_some(Outcome::Successful) };
+    let context = Context {
+        authority: None,
+        outcome: (action == Action::Close).then_some(Outcome::Successful),
+        budget_left: (action == Action::Create)
+            .then_some(BudgetLeft { changes_this_hour: 1, open_changes: 1 }),
+    };
     Asked { principal, action, resource: usual_resource(action), context }
 }
 
@@ -118,6 +122,7 @@ pub(crate) fn change() -> ChangeResource {
         has_plan: true,
         has_rollback_plan: true,
         rollback_automated: true,
+        within_agent_budget: true,
         policy_findings: 0,
         approvals_outstanding: 0,
         conditions_outstanding: 0,

@@ -6,7 +6,7 @@ use domain::actor::{Role, Scope};
 use domain::authorization::Answer;
 use domain::change::{ChangeType, Outcome};
 use domain::risk::Level;
-use policy::{Action, Effect, PrincipalKind, Resource};
+use policy::{Action, BudgetLeft, Effect, PrincipalKind, Resource};
 
 use crate::asked::{ANN, ANNS_BOT, Asked, BOB, SHIPPED, ask};
 
@@ -34,6 +34,10 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
     ]
 }
 
+fn left(changes_this_hour: u32, open_changes: u32) -> Option<BudgetLeft> {
+    Some(BudgetLeft { changes_this_hour, open_changes })
+}
+
 /// For each control, a question that it alone refuses.
 fn refused_by() -> Vec<(&'static str, Asked)> {
     let pre_approve = || ask(Action::PreApprove).by_the_system();
@@ -41,6 +45,14 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
     let agent = PrincipalKind::Agent;
     vec![
         ("administrators-only", ask(Action::EditCmdb).role(Role::ChangeManager)),
+        (
+            "agents-keep-to-their-open-changes",
+            ask(Action::Create).kind(agent).context(|c| c.budget_left = left(1, 0)),
+        ),
+        (
+            "agents-keep-to-their-rate",
+            ask(Action::Create).kind(agent).context(|c| c.budget_left = left(0, 1)),
+        ),
         ("agents-never-administer", ask(Action::IssueToken).kind(agent).role(Role::Administrator)),
         ("agents-never-satisfy-a-human-gate", ask(Action::Approve).kind(agent).authority(Role::Ciso)),
         ("approved-content-only", start().change(|change| change.digest_matches = false)),
@@ -61,6 +73,7 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
         ("pre-approval-needs-known-facts", pre_approve().change(|change| change.unknown_facts = true)),
         ("pre-approval-needs-no-findings", pre_approve().change(|change| change.policy_findings = 1)),
         ("pre-approval-needs-passed-tests", pre_approve().change(|change| change.tests_passed = false)),
+        ("pre-approval-within-agent-budget", pre_approve().change(|c| c.within_agent_budget = false)),
         ("pre-approval-only-low", pre_approve().change(|change| change.score = Some(30))),
         (
             "rollback-plan-by-level",
@@ -126,6 +139,15 @@ fn nobody_on_the_requesters_side_decides_even_when_parties_were_not_looked_up() 
 }
 
 #[test]
+fn an_agent_whose_budget_is_not_known_creates_nothing() {
+    let asked = || ask(Action::Create).context(|context| context.budget_left = None);
+    let rules = "- agents-keep-to-their-open-changes agents-keep-to-their-rate";
+    check(asked().kind(PrincipalKind::Agent), rules);
+    check(asked(), "+ everyone-requests");
+    check(asked().kind(PrincipalKind::Service), "+ everyone-requests");
+}
+
+#[test]
 fn pre_approval_treats_every_missing_fact_with_caution() {
     let check = |edit: fn(&mut policy::ChangeResource), expected| {
         check(ask(Action::PreApprove).by_the_system().change(edit), expected);
@@ -134,6 +156,7 @@ fn pre_approval_treats_every_missing_fact_with_caution() {
     check(|change| change.level = None, "- pre-approval-only-low");
     check(|change| change.level = Some(Level::Medium), "- pre-approval-only-low");
     check(|change| change.score = Some(29), "+ the-system-works");
+    check(|change| change.within_agent_budget = false, "- pre-approval-within-agent-budget");
     check(|change| change.lowest_tier = None, "- pre-approval-needs-known-facts");
     check(|change| change.has_test_evidence = false, "- pre-approval-needs-passed-tests");
     check(

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use api::Page;
 use api::actor::{
-    Actor, Caller as ApiCaller, IssueToken, IssuedToken, RegisterActor, Rights, Token, UpdateActor,
+    Actor, BudgetStanding, Caller as ApiCaller, IssueToken, IssuedToken, RegisterActor, Rights, SetBudget,
+    Token, UpdateActor,
 };
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use domain::actor::lifecycle::Owner;
-use domain::actor::{ActorCommand, Registration, Role};
+use domain::actor::{ActorCommand, ActorKind, ActorRefusal, Budget, Registration, Role};
+use domain::catalog::Tier;
 use domain::duration::parse_duration_seconds;
 use domain::id::{ActorId, ActorName, TeamName, TokenId};
 use domain::text::FreeText;
@@ -33,6 +35,7 @@ use crate::ask;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::use_cases::actors::{self, NewToken};
+use crate::use_cases::budget;
 use crate::view;
 
 /// Life of a token when the request does not say.
@@ -44,6 +47,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(show_actor, update_actor))
         .routes(routes!(list_tokens, issue_token))
         .routes(routes!(revoke_token))
+        .routes(routes!(show_budget, set_budget))
         .routes(routes!(whoami))
 }
 
@@ -172,6 +176,54 @@ fn update(app: &App, value: &UpdateActor) -> Result<ActorCommand, Failure> {
             Err(api::FieldError::new(".", "give exactly one of `rights` and `active`").into())
         }
     }
+}
+
+/// How an agent stands: its record, its budget, and what it has used of it.
+#[utoipa::path(get, path = "/api/v1/actors/{id}/budget", tag = "actors", params(("id" = String, Path)),
+    responses((status = 200, body = BudgetStanding)))]
+async fn show_budget(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<BudgetStanding>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let actor = actors::find(&app, &id)?;
+    Ok(Json(standing(&app, &actor).await?))
+}
+
+/// Set the budget of an agent, or leave it to its record again.
+#[utoipa::path(put, path = "/api/v1/actors/{id}/budget", tag = "actors", params(("id" = String, Path)),
+    request_body = SetBudget, responses((status = 200, body = BudgetStanding)))]
+async fn set_budget(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    JsonBody { value, .. }: JsonBody<SetBudget>,
+) -> Result<Json<BudgetStanding>, Rejection> {
+    let budget = value.budget.map(|budget| budget_of(&budget)).transpose()?;
+    let reason = FreeText::new(&*value.reason)
+        .map_err(|error| Failure::from(api::FieldError::new("reason", error)))?;
+    let command = ActorCommand::SetBudget { budget, reason };
+    let actor = actors::update(&app, &caller, Action::ManageActors, &id, command, None).await?;
+    Ok(Json(standing(&app, &actor).await?))
+}
+
+async fn standing(app: &App, actor: &domain::actor::Actor) -> Result<BudgetStanding, Failure> {
+    if actor.kind != ActorKind::Agent {
+        return Err(ActorRefusal::NotAnAgent.into());
+    }
+    Ok(view::budget(actor, &budget::standing(app, actor, app.clock.now()).await?))
+}
+
+fn budget_of(value: &api::actor::Budget) -> Result<Budget, Failure> {
+    let tier = Tier::try_from(value.most_critical_tier)
+        .map_err(|error| Failure::from(api::FieldError::new("budget.most_critical_tier", error)))?;
+    Ok(Budget {
+        changes_per_hour: value.changes_per_hour,
+        open_changes: value.open_changes,
+        items_reached: value.items_reached,
+        most_critical_tier: tier,
+    })
 }
 
 /// List the tokens of an actor. Secrets are not known to the server.

@@ -1,17 +1,17 @@
 //! Creating a change: checked, assessed and routed in one append.
 
-use domain::actor::Directory;
+use domain::actor::{ActorKind, Directory};
 use domain::change::Content;
 use domain::id::{ActorId, ChangeId};
 use policy::{Action, ActorResource, Resource};
-use store::AppendError;
+use store::{AppendError, StreamName};
 
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
 use crate::commit::{Extras, commit, yield_to_others};
 use crate::failure::Failure;
-use crate::use_cases::refusal;
+use crate::use_cases::{budget, refusal};
 use crate::work::{ChangeWork, Requester};
 
 /// How often an id is proposed again because another server took it.
@@ -47,6 +47,10 @@ pub(crate) async fn create(
             let requester = requester(&shared, &caller, on_behalf_of.clone()).await?;
             match attempt(&shared, &requester, &new, &extras).await {
                 Ok(work) => return Ok(work),
+                Err(failure @ Failure::Denied(_)) => {
+                    refusal::note(&shared, &caller, Action::Create, "new change", &failure).await;
+                    return Err(failure);
+                }
                 Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
             }
         }
@@ -69,7 +73,12 @@ async fn requester<'a>(
             return Err(failure);
         }
     }
-    Ok(Requester { caller, on_behalf_of })
+    let agent = caller.actor().filter(|actor| actor.kind == ActorKind::Agent);
+    let standing = match agent {
+        Some(agent) => Some(budget::standing(app, agent, app.clock.now()).await?),
+        None => None,
+    };
+    Ok(Requester { caller, on_behalf_of, standing })
 }
 
 async fn attempt(
@@ -81,13 +90,17 @@ async fn attempt(
     let id = app.next_change_id(app.clock.now()).await?;
     let done = async {
         let mut work = decide(app, requester, id, new)?;
-        let extras = extras(&work);
+        let mut extras = extras(&work);
+        if let Some(standing) = &requester.standing {
+            extras.turn = Some(standing.turn(&requester.caller.id(), id, work.now)?);
+        }
         commit(app, &mut work, extras).await?;
         Ok(work)
     };
     // A number that somebody else has is not ours to give back.
     done.await.inspect_err(|failure| {
-        if !matches!(failure, Failure::Append(AppendError::VersionConflict { .. })) {
+        let is_taken = |stream: &StreamName| *stream == StreamName::change(id);
+        if !matches!(failure, Failure::Append(AppendError::VersionConflict { stream, .. }) if is_taken(stream)) {
             app.give_back(id);
         }
     })

@@ -7,6 +7,7 @@ pub(crate) mod actors;
 pub(crate) mod alerts;
 pub(crate) mod approval;
 pub(crate) mod backtest;
+pub(crate) mod budget;
 pub(crate) mod catalog;
 pub(crate) mod closing;
 pub(crate) mod cmdb;

@@ -95,9 +95,9 @@ fn matters(action: Action) -> bool {
         | Action::ReportAlerts
         | Action::StopLine
         | Action::LiftStop
-        | Action::ActOnBehalf => true,
-        Action::Create
-        | Action::Read
+        | Action::ActOnBehalf
+        | Action::Create => true,
+        Action::Read
         | Action::Submit
         | Action::Amend
         | Action::Comment

@@ -23,6 +23,7 @@ use crate::caller::Caller;
 use crate::experience::Advice;
 use crate::failure::Failure;
 use crate::gates::Gates;
+use crate::use_cases::budget;
 use crate::work::ChangeWork;
 
 /// How far ahead a change can be supposed to be handed in.
@@ -202,8 +203,15 @@ impl View<'_> {
             similar: Vec::new(),
         };
         // Held for this assessment only, so that nobody waits for the whole search.
-        let assessment = assess_change(self.app, &self.app.known(), &change, at, foresee);
-        let particulars = Particulars { assessment: Some(&assessment), ..Particulars::default() };
+        let (assessment, within_agent_budget) = {
+            let known = self.app.known();
+            let assessment = assess_change(self.app, &known, &change, at, foresee);
+            let reached = &assessment.blast_radius;
+            let within_agent_budget = budget::covers(&known, &change.created_by, reached, self.now);
+            (assessment, within_agent_budget)
+        };
+        let particulars =
+            Particulars { assessment: Some(&assessment), within_agent_budget, ..Particulars::default() };
         let policies = self.app.policies.current();
         let gates = Gates::of(&self.app.known(), &change);
         let subject = Subject { change: &change, parties: &self.parties, gates: &gates, now: at };

@@ -4,8 +4,10 @@ use api::actor as wire;
 use domain::actor::{Actor, Token};
 use domain::id::TokenId;
 
+use super::risk::percent;
 use super::{names, texts, time};
 use crate::known::Known;
+use crate::use_cases::budget::Standing;
 
 /// An actor.
 pub(crate) fn actor(known: &Known, actor: &Actor) -> wire::Actor {
@@ -32,6 +34,27 @@ pub(crate) fn token(id: &TokenId, token: &Token) -> wire::Token {
         scopes: texts(&token.scopes),
         expires_at: time(token.expires_at),
         revoked: token.revoked,
+    }
+}
+
+/// How an agent stands.
+pub(crate) fn budget(actor: &Actor, standing: &Standing) -> wire::BudgetStanding {
+    let Standing { record, trust, budget, is_set, used, .. } = standing;
+    wire::BudgetStanding {
+        actor_id: actor.id.to_string(),
+        trust: trust.to_string(),
+        successes: record.successes,
+        failures: record.failures,
+        failures_below_percent: percent(record.failure_bound()),
+        budget: wire::Budget {
+            changes_per_hour: budget.changes_per_hour,
+            open_changes: budget.open_changes,
+            items_reached: budget.items_reached,
+            most_critical_tier: budget.most_critical_tier.number(),
+        },
+        set_by_person: *is_set,
+        changes_this_hour: used.recent,
+        open_changes: used.open,
     }
 }
 

@@ -3,7 +3,7 @@
 //! An entry that this version cannot read is shown all the same: by its type, as it was recorded.
 
 use api::audit::{LogEntry, TrailEntry};
-use domain::actor::{ActorEvent, DirectoryEvent};
+use domain::actor::{ActorEvent, AgentEvent, Budget, DirectoryEvent};
 use domain::change::{ChangeEvent, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::{PolicyEvent, PutInForceBy};
@@ -59,6 +59,7 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("change") => read(stored, |event: &ChangeEvent| trail::entry(event).details),
         Some("incident") => read(stored, incident),
         Some("actor") => read(stored, actor),
+        Some("agent") => read(stored, agent),
         Some("directory") => read(stored, directory),
         Some("ci") => read(stored, item),
         Some("cmdb") => read(stored, cmdb),
@@ -102,11 +103,31 @@ fn actor(event: &ActorEvent) -> String {
         ),
         ActorEvent::Deactivated { reason } => format!("Deactivated: {reason}"),
         ActorEvent::Reactivated => "Reactivated".to_owned(),
+        ActorEvent::BudgetSet { budget: Some(budget), reason } => {
+            format!("Budget set to {}: {reason}", limits(*budget))
+        }
+        ActorEvent::BudgetSet { budget: None, reason } => format!("Budget left to its record: {reason}"),
         ActorEvent::TokenIssued { token_id, token } => {
             let (scopes, until) = (listed(&token.scopes), time(token.expires_at));
             format!("Token {token_id} issued until {until}, scopes: {scopes}")
         }
         ActorEvent::TokenRevoked { token_id } => format!("Token {token_id} revoked"),
+    }
+}
+
+fn limits(budget: Budget) -> String {
+    let Budget { changes_per_hour, open_changes, items_reached, most_critical_tier } = budget;
+    format!(
+        "{changes_per_hour} changes an hour, {open_changes} at once, {items_reached} items reached, from {most_critical_tier} on"
+    )
+}
+
+fn agent(event: &AgentEvent) -> String {
+    match event {
+        AgentEvent::ChangeCreated { change, trust, budget, changes_this_hour, open_changes } => format!(
+            "{change} is change {changes_this_hour} of {} this hour and {open_changes} of {} at once; {trust}",
+            budget.changes_per_hour, budget.open_changes
+        ),
     }
 }
 

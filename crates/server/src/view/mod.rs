@@ -23,7 +23,7 @@ mod what_if;
 #[cfg(test)]
 pub(crate) mod fixture;
 
-pub(crate) use actor::{actor, token};
+pub(crate) use actor::{actor, budget, token};
 pub(crate) use approval::role_title;
 pub(crate) use catalog::service;
 pub(crate) use change::{change, summary};

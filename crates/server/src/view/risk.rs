@@ -56,7 +56,8 @@ fn tenths(factor: Factor) -> f64 {
     f64::from(factor.get()) / 10.0
 }
 
-fn percent(probability: Probability) -> f64 {
+/// Percent of a probability.
+pub(super) fn percent(probability: Probability) -> f64 {
     f64::from(probability.get()) / PPM_PER_PERCENT
 }
 

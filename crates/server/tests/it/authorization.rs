@@ -40,6 +40,7 @@ struct World {
 impl World {
     async fn new(database: Database) -> Result<Self> {
         let (app, ann, lead) = team(database).await?;
+        app.agent("bot", &ann).await?;
         let one = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
         let mut draft = small("greeter");
         draft["draft"] = json!(true);
@@ -146,6 +147,8 @@ impl World {
             row("POST", "/api/v1/actors", root, "admin").with(&actor),
             row("GET", "/api/v1/actors/ann", ann, "read"),
             row("PATCH", "/api/v1/actors/ann", root, "admin").with(&json!({ "active": true })),
+            row("GET", "/api/v1/actors/bot/budget", ann, "read"),
+            row("PUT", "/api/v1/actors/bot/budget", root, "admin").with(&json!({ "reason": "by its record" })),
             row("GET", "/api/v1/actors/lead/tokens", root, "admin"),
             row("POST", "/api/v1/actors/lead/tokens", root, "admin").with(&token),
             row("DELETE", "/api/v1/actors/lead/tokens/tok_0011", root, "admin"),

@@ -11,6 +11,7 @@ mod audit;
 mod authorization;
 mod bad_acts;
 mod bad_input;
+mod budgets;
 mod circumstances;
 mod cmdb;
 mod contract;

@@ -255,6 +255,42 @@ pub(crate) fn count_changes_by_state(db: &mut Database) -> Result<BTreeMap<State
     Ok(counts.into_iter().collect())
 }
 
+/// How much somebody has asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequesterLoad {
+    /// Changes created from a given time on, whatever has become of them.
+    pub recent: u32,
+    /// Changes that have not come to their end.
+    pub open: u32,
+}
+
+/// Counts the changes that `requester` created: those from `since` on, and those that are open.
+pub(crate) fn requester_load(
+    db: &mut Database,
+    requester: &ActorId,
+    since: Timestamp,
+) -> Result<RequesterLoad, StoreError> {
+    let count = |states: &mut dyn Iterator<Item = StateName>, since: Option<Timestamp>, db: &mut Database| {
+        let mut select = Select::new(db.dialect(), "SELECT COUNT(*) FROM change_row".to_owned());
+        let of = select.param(requester.as_str());
+        select.condition(format!("requester = {of}"));
+        // All states are named, so that the index on requester, state and time serves.
+        select.one_of("state", states.map(|state| state.as_str().to_owned()).collect());
+        if let Some(since) = since {
+            let since = select.param(micros(since));
+            select.condition(format!("created_at >= {since}"));
+        }
+        let counts = select.run(db, |row| row.count(0))?;
+        Ok::<_, StoreError>(
+            counts.first().map_or(u32::MAX, |count| u32::try_from(*count).unwrap_or(u32::MAX)),
+        )
+    };
+    let mut all = StateName::ALL.iter().copied();
+    let recent = count(&mut all, Some(since), db)?;
+    let mut open = StateName::ALL.iter().copied().filter(|state| !state.is_final());
+    Ok(RequesterLoad { recent, open: count(&mut open, None, db)? })
+}
+
 /// The highest number that a change of the year has; 0 when it has none.
 pub(crate) fn max_change_number(db: &mut Database, year: u16) -> Result<u32, StoreError> {
     const SQL: &str = "SELECT MAX(change_key) FROM change_row WHERE change_key >= $1 AND change_key < $2";

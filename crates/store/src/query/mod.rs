@@ -5,12 +5,14 @@ mod ci;
 mod cursor;
 mod incident;
 
-pub use change::{ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort};
+pub use change::{ChangeFilter, ChangeOrder, ChangePage, ChangeQuery, ChangeSort, RequesterLoad};
 pub use ci::{CiFilter, CiOrder, CiPage, CiQuery, CiSort};
 pub use cursor::{CiCursor, Cursor};
 pub use incident::{IncidentFilter, IncidentPage, IncidentQuery};
 
-pub(crate) use change::{change, changes, closed_changes, count_changes_by_state, max_change_number};
+pub(crate) use change::{
+    change, changes, closed_changes, count_changes_by_state, max_change_number, requester_load,
+};
 pub(crate) use ci::{ci, cis};
 pub(crate) use incident::{incident, incidents, max_incident_number};
 

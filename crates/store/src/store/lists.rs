@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use domain::Timestamp;
 use domain::change::StateName;
-use domain::id::{ChangeId, CiName, IncidentId};
+use domain::id::{ActorId, ChangeId, CiName, IncidentId};
 
 use super::Store;
 use crate::error::StoreError;
 use crate::projection::{ChangeRow, CiRow, ClosedChange, IncidentRow};
-use crate::query::{self, ChangePage, ChangeQuery, CiPage, CiQuery, IncidentPage, IncidentQuery};
+use crate::query::{
+    self, ChangePage, ChangeQuery, CiPage, CiQuery, IncidentPage, IncidentQuery, RequesterLoad,
+};
 
 impl Store {
     /// Reads a page of changes.
@@ -41,6 +44,19 @@ impl Store {
     /// When the database fails.
     pub async fn count_changes_by_state(&self) -> Result<BTreeMap<StateName, u64>, StoreError> {
         self.read(query::count_changes_by_state).await
+    }
+
+    /// Counts the changes that somebody created: those from `since` on, and those that are open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn requester_load(
+        &self,
+        requester: &ActorId,
+        since: Timestamp,
+    ) -> Result<RequesterLoad, StoreError> {
+        let requester = requester.clone();
+        self.read(move |db| query::requester_load(db, &requester, since)).await
     }
 
     /// Reads the highest number that a change of the year has; 0 when it has none.

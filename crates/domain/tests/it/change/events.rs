@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::Path;
 
-use domain::actor::{ActorEvent, DirectoryEvent};
+use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::PolicyEvent;
@@ -74,8 +74,13 @@ kinds!(ActorEvent, ACTOR_KINDS, kind_of_actor_event, {
     RightsChanged = "actor.rights_changed",
     Deactivated = "actor.deactivated",
     Reactivated = "actor.reactivated",
+    BudgetSet = "actor.budget_set",
     TokenIssued = "actor.token_issued",
     TokenRevoked = "actor.token_revoked",
+});
+
+kinds!(AgentEvent, AGENT_KINDS, kind_of_agent_event, {
+    ChangeCreated = "agent.change_created",
 });
 
 kinds!(DirectoryEvent, DIRECTORY_KINDS, kind_of_directory_event, {
@@ -168,6 +173,7 @@ fn stored_events_of_incidents_read_back() {
 #[test]
 fn stored_events_of_actors_read_back() {
     check("actor", ACTOR_KINDS, kind_of_actor_event);
+    check("agent", AGENT_KINDS, kind_of_agent_event);
     check("directory", DIRECTORY_KINDS, kind_of_directory_event);
 }
 
@@ -194,8 +200,18 @@ fn stored_events_of_policies_in_force_read_back() {
 
 #[test]
 fn every_fixture_belongs_to_a_stream() {
-    let streams =
-        ["change", "incident", "actor", "directory", "ci", "cmdb", "history", "security", "policies"];
+    let streams = [
+        "change",
+        "incident",
+        "actor",
+        "agent",
+        "directory",
+        "ci",
+        "cmdb",
+        "history",
+        "security",
+        "policies",
+    ];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");
     }
