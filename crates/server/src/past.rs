@@ -18,13 +18,16 @@ use domain::change::{
 };
 use domain::id::{ActorId, ChangeId};
 use domain::plan::{Cause, Observation};
-use policy::{Action, Context, Question, Resource};
+use policy::{Action, BudgetLeft, Context, Question, Resource};
 
 use crate::ask::{self, Particulars, Subject};
 use crate::caller::Caller;
 use crate::gates::Gates;
 use crate::policies::InForce;
 use crate::record::Recorded;
+
+/// What an agent's budget left it then is not asked again: it was enough for what was created.
+const NOT_USED_UP: Option<BudgetLeft> = Some(BudgetLeft { changes_this_hour: 1, open_changes: 1 });
 
 /// A question of the past.
 #[derive(Debug)]
@@ -79,14 +82,15 @@ impl PastQuestion {
         let Some(change) = &self.about else {
             let principal = caller.principal(self.on_behalf_of.as_ref());
             let (action, resource) = (self.action, &Resource::System);
-            let context = Context::default();
+            let context = Context { budget_left: NOT_USED_UP, ..Context::default() };
             return policies.set.decide(&Question { principal: &principal, action, resource, context });
         };
         let (outcome, digest) = (self.outcome, self.digest);
-        let particulars = Particulars { authority, outcome, digest, assessment: None };
+        let within_agent_budget = true;
+        let particulars = Particulars { authority, outcome, digest, within_agent_budget, assessment: None };
         let subject = Subject { change, parties, gates: &Gates::default(), now: self.at };
         let asking = ask::case(policies, &caller, subject, particulars);
-        asking.decide(self.action, Context { authority, outcome }).answer
+        asking.decide(self.action, Context { authority, outcome, ..Context::default() }).answer
     }
 }
 
