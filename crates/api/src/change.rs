@@ -308,7 +308,7 @@ pub struct Condition {
 /// What stands between a change and its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Blocker {
-    /// What kind: submission, assessment, stop, approval, condition, window, plan or digest.
+    /// What kind: submission, assessment, stop, freeze, maintenance, approval, condition, window, plan or digest.
     pub kind: String,
     /// What is missing, in a sentence.
     pub missing: String,

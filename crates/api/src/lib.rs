@@ -9,6 +9,7 @@
 pub mod actor;
 pub mod alert;
 pub mod audit;
+pub mod calendar;
 pub mod catalog;
 pub mod change;
 pub mod cmdb;

@@ -233,5 +233,7 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         emergency_authorised: false,
         runner_is_holder: false,
         stopped: false,
+        in_freeze: false,
+        outside_maintenance: false,
     })
 }

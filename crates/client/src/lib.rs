@@ -10,6 +10,7 @@
 mod actors;
 mod address;
 mod audit;
+mod calendar;
 mod call;
 mod catalog;
 mod changes;

@@ -250,6 +250,13 @@ name!(
     "The `@id` of an authorisation policy, for example `segregation-of-duties`."
 );
 name!(
+    EntryName,
+    "calendar entry name",
+    is_plain_name,
+    "1 to 128 letters, digits or any of . _ - / : @, beginning with a letter or digit",
+    "The name of a freeze or a maintenance window, for example `year-end`."
+);
+name!(
     StepName,
     "step name",
     |text| !text.chars().any(char::is_control) && text.trim() == text,

@@ -12,6 +12,7 @@ pub mod actor;
 pub mod alert;
 pub mod approval;
 pub mod authorization;
+pub mod calendar;
 pub mod canonical;
 pub mod catalog;
 pub mod change;

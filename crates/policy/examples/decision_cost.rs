@@ -87,5 +87,7 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         emergency_authorised: false,
         runner_is_holder: true,
         stopped: false,
+        in_freeze: false,
+        outside_maintenance: false,
     })
 }

@@ -110,6 +110,10 @@ actions!(
     StopLine = "stop_line",
     /// Lift a stop.
     LiftStop = "lift_stop",
+    /// Add freezes and maintenance windows, or remove them. Asked of the system.
+    ManageCalendar = "manage_calendar",
+    /// Except a change from a freeze.
+    OverrideFreeze = "override_freeze",
 );
 
 impl Action {

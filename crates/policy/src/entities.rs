@@ -181,6 +181,8 @@ impl Vocabulary {
                 ("emergency_authorised", truth(change.emergency_authorised)),
                 ("runner_is_holder", truth(change.runner_is_holder)),
                 ("stopped", truth(change.stopped)),
+                ("in_freeze", truth(change.in_freeze)),
+                ("outside_maintenance", truth(change.outside_maintenance)),
             ]
             .map(owned),
         );
@@ -280,6 +282,8 @@ mod tests {
             emergency_authorised: known,
             runner_is_holder: known,
             stopped: known,
+            in_freeze: known,
+            outside_maintenance: known,
         }
     }
 

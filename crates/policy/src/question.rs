@@ -175,6 +175,10 @@ pub struct ChangeResource {
     pub runner_is_holder: bool,
     /// Whether a stop covers the change or the principal, and does not except it as an emergency.
     pub stopped: bool,
+    /// Whether a freeze covers it now, from which it is not excepted.
+    pub in_freeze: bool,
+    /// Whether maintenance windows are defined for what it changes, and none of them is open.
+    pub outside_maintenance: bool,
 }
 
 /// The facts about an incident that policies may weigh.

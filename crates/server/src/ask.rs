@@ -171,6 +171,7 @@ fn allowed(app: &App, question: &Question<'_>) -> Result<Ruling, Failure> {
 
 fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particulars<'_>) -> ChangeResource {
     let Subject { change, parties, gates, now } = subject;
+    let standing = gates.standing(change, now);
     let content = &change.content;
     let assessment = particulars.assessment.or_else(|| change.assessment());
     let tests = content.evidence.tests;
@@ -207,6 +208,8 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         emergency_authorised: !matches!(change.retrospective, Retrospective::NotRequired),
         runner_is_holder: runner_is_holder(caller, change),
         stopped: !gates.stops(change, caller).is_empty(),
+        in_freeze: !standing.freezes.is_empty(),
+        outside_maintenance: !standing.closed_windows.is_empty(),
     }
 }
 

@@ -107,7 +107,7 @@ pub(crate) async fn yield_to_others(app: &App, caller: &Caller, failure: Failure
             }
             load::refresh(app, &stream).await?;
         }
-        Failure::Append(AppendError::ClockWentBack { .. }) => {}
+        Failure::Append(AppendError::ClockWentBack { .. } | AppendError::TooLate { .. }) => {}
         other => return Err(other),
     }
     caller.renewed(&app.known().directory, app.clock.now())

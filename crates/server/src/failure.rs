@@ -4,6 +4,7 @@ use api::FieldError;
 use api::read::ReadError;
 use domain::actor::ActorRefusal;
 use domain::authorization::Violation;
+use domain::calendar::CalendarRefusal;
 use domain::catalog::CatalogError;
 use domain::change::{CorruptChange, Refusal};
 use domain::cmdb::CmdbError;
@@ -39,6 +40,9 @@ pub enum Failure {
     /// Descriptions of configuration items contradict themselves or exceed a limit.
     #[error(transparent)]
     Cmdb(#[from] CmdbError),
+    /// The calendar stays as it is.
+    #[error(transparent)]
+    Calendar(#[from] CalendarRefusal),
     /// A stop is not set or not lifted.
     #[error(transparent)]
     Stop(#[from] StopRefusal),

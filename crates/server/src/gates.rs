@@ -1,21 +1,25 @@
-//! What stands in the way of a change's gates beside its own state: stops.
+//! What stands in the way of a change's gates beside its own state: stops, freezes, closed maintenance windows.
 //!
 //! Gathered when a change is loaded, so that a decision about it needs nothing else from memory; what is decided at a
-//! gate is committed under a guard on the version that was gathered. A start that races a stop therefore loses.
+//! gate is committed under a guard on the version that was gathered, and before the calendar says anything else. A start
+//! that races a stop therefore loses, and one that was decided just before a freeze and is written in it too.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use domain::Timestamp;
 use domain::actor::{ActorKind, Directory};
+use domain::calendar::{Calendar, Standing, Touched};
 use domain::catalog::Tier;
 use domain::change::{Change, Runner};
 use domain::cmdb::Ci;
 use domain::id::{ActorId, CiName, ServiceName};
 use domain::stop::{Stop, StopScope, Stoppable, Stops};
 use policy::Action;
-use store::{Guard, StreamName};
+use store::{Guard, GuardClock, StreamName};
 
 use crate::caller::Caller;
+use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::known::Known;
 
@@ -23,6 +27,7 @@ use crate::known::Known;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gates {
     stops: Arc<Stops>,
+    calendar: Arc<Calendar>,
     /// For each stop of an actor, all records of that actor.
     stopped: Vec<(ActorId, BTreeSet<ActorId>)>,
     reach: Reach,
@@ -41,9 +46,9 @@ struct Reach {
 impl Gates {
     /// What stands in the way of `change` as far as is known.
     pub(crate) fn of(known: &Known, change: &Change) -> Self {
-        let stops = Arc::clone(&known.stops);
-        if stops.is_empty() {
-            return Self { stops, ..Self::default() };
+        let (stops, calendar) = (Arc::clone(&known.stops), Arc::clone(&known.calendar));
+        if stops.is_empty() && calendar.is_empty() {
+            return Self { stops, calendar, ..Self::default() };
         }
         let actors = stops.in_force().filter_map(|stop| match &stop.scope {
             StopScope::Actor { actor } => Some(actor),
@@ -53,7 +58,7 @@ impl Gates {
             | StopScope::Tier { .. } => None,
         });
         let stopped = actors.map(|actor| (actor.clone(), known.directory.records_of(actor))).collect();
-        Self { stops, stopped, reach: Reach::of(known, change) }
+        Self { stops, calendar, stopped, reach: Reach::of(known, change) }
     }
 
     /// The stops that keep `caller` from passing a gate of `change`.
@@ -83,15 +88,47 @@ impl Gates {
         self.stops.covering(&what)
     }
 
+    /// How the calendar stands to implementing `change` at `now`.
+    pub(crate) fn standing(&self, change: &Change, now: Timestamp) -> Standing {
+        if self.calendar.is_empty() {
+            return Standing::default();
+        }
+        let touched = Touched {
+            services: &self.reach.services,
+            tiers: &self.reach.tiers,
+            tier_unknown: self.reach.tier_unknown,
+            environment: change.content.environment.as_ref(),
+        };
+        self.calendar.standing(change.id, &touched, now)
+    }
+
     /// The guards under which an action is committed that passes a gate; none for any other action.
     ///
     /// # Errors
     /// Never, as long as the name is a stream name.
-    pub(crate) fn guards(&self, action: Action) -> Result<Vec<Guard>, Failure> {
+    pub(crate) fn guards(
+        &self,
+        action: Action,
+        change: &Change,
+        now: Timestamp,
+        clock: &Clock,
+    ) -> Result<Vec<Guard>, Failure> {
         if !is_gate(action) {
             return Ok(Vec::new());
         }
-        Ok(vec![Guard::StreamVersion { stream: stops_stream()?, version: self.stops.version() }])
+        let mut guards =
+            vec![Guard::StreamVersion { stream: stops_stream()?, version: self.stops.version() }];
+        if matches!(action, Action::Start | Action::TakeOver | Action::Resume) {
+            let version = self.calendar.version();
+            guards.push(Guard::StreamVersion { stream: calendar_stream()?, version });
+            let clock = clock.clone();
+            let until = self.standing(change, now).until;
+            guards.extend(until.map(|instant| {
+                let clock = GuardClock::new(move || clock.now());
+                Guard::Before { instant, clock }
+            }));
+        }
+        Ok(guards)
     }
 }
 
@@ -154,4 +191,12 @@ fn is_gate(action: Action) -> bool {
 /// Never, as long as the name is a stream name.
 pub(crate) fn stops_stream() -> Result<StreamName, Failure> {
     StreamName::new("stops").map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// The stream of the calendar.
+///
+/// # Errors
+/// Never, as long as the name is a stream name.
+pub(crate) fn calendar_stream() -> Result<StreamName, Failure> {
+    StreamName::new("calendar").map_err(|error| Failure::Internal(error.to_string()))
 }

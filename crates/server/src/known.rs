@@ -10,6 +10,7 @@ use std::sync::Arc;
 use domain::Timestamp;
 use domain::actor::budget::RECORD_DAYS;
 use domain::actor::{Actor, ActorEvent, Directory, TrackRecord};
+use domain::calendar::{Calendar, CalendarEvent};
 use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::cmdb::{CiEvent, Cmdb};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
@@ -47,6 +48,8 @@ pub(crate) struct Known {
     pub alerts: Alerts,
     /// Stops that are in force.
     pub stops: Arc<Stops>,
+    /// Freezes and maintenance windows.
+    pub calendar: Arc<Calendar>,
 }
 
 impl Known {
@@ -92,6 +95,14 @@ impl Known {
         let Recorded { envelope, event, version, .. } = recorded;
         if *version > self.stops.version() {
             Arc::make_mut(&mut self.stops).evolve(*version, envelope.at, &envelope.actor, event);
+        }
+    }
+
+    /// Takes note of an event of the calendar, unless it is known already. They are told in the order of their versions.
+    pub(crate) fn apply_calendar(&mut self, recorded: &Recorded<CalendarEvent>) {
+        let Recorded { envelope, event, version, .. } = recorded;
+        if *version > self.calendar.version() {
+            Arc::make_mut(&mut self.calendar).evolve(*version, envelope.at, &envelope.actor, event);
         }
     }
 

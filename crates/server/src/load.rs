@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::actor::{ActorEvent, DirectoryEvent};
+use domain::calendar::CalendarEvent;
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::id::{ActorId, CiName, IncidentId};
@@ -17,7 +18,7 @@ use store::{
 use crate::app::App;
 use crate::around::{Alerts, INCIDENTS_LOADED_MAX, is_alert};
 use crate::failure::Failure;
-use crate::gates::stops_stream;
+use crate::gates::{calendar_stream, stops_stream};
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recordable, Recorded, decode};
@@ -85,6 +86,9 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
     known.alerts = Alerts::load(store).await?;
     for stored in store.read_stream(&stops_stream()?, 1).await? {
         known.apply_stop(&decode::<StopEvent>(stored)?);
+    }
+    for stored in store.read_stream(&calendar_stream()?, 1).await? {
+        known.apply_calendar(&decode::<CalendarEvent>(stored)?);
     }
     Ok(known)
 }
@@ -303,6 +307,11 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
         let from = app.known().stops.version() + 1;
         for stored in app.store.read_stream(stream, from).await? {
             app.known_mut().apply_stop(&decode::<StopEvent>(stored)?);
+        }
+    } else if *stream == calendar_stream()? {
+        let from = app.known().calendar.version() + 1;
+        for stored in app.store.read_stream(stream, from).await? {
+            app.known_mut().apply_calendar(&decode::<CalendarEvent>(stored)?);
         }
     } else if is_alert(stream) {
         for stored in app.store.read_stream(stream, 1).await? {

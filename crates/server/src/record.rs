@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
+use domain::calendar::CalendarEvent;
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::PolicyEvent;
@@ -36,6 +37,7 @@ impl Recordable for NotificationEvent {}
 impl Recordable for PolicyEvent {}
 impl Recordable for SecurityEvent {}
 impl Recordable for StopEvent {}
+impl Recordable for CalendarEvent {}
 
 /// When, by whom and on what grounds an event was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

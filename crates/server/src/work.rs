@@ -112,9 +112,17 @@ impl ChangeWork {
     /// # Errors
     /// When policy refuses.
     pub(crate) fn permit(&self, app: &App, caller: &Caller, action: Action) -> Result<(), Failure> {
-        let particulars = Particulars::default();
-        match ask::about_change(app, caller, action, self.subject(), particulars).answer {
-            Answer::Allowed { .. } => Ok(()),
+        self.permitted(app, caller, action).map(|_ruling| ())
+    }
+
+    /// The same, with what policy said.
+    ///
+    /// # Errors
+    /// When policy refuses.
+    pub(crate) fn permitted(&self, app: &App, caller: &Caller, action: Action) -> Result<Ruling, Failure> {
+        let ruling = ask::about_change(app, caller, action, self.subject(), Particulars::default());
+        match ruling.answer {
+            Answer::Allowed { .. } => Ok(ruling),
             Answer::Denied { violations } => Err(Failure::Denied(violations)),
         }
     }
@@ -150,7 +158,7 @@ impl ChangeWork {
         let decision = change::decide(&self.change, command, &facts)?;
         self.require_room(app, caller, action)?;
         self.guard_actor(caller)?;
-        self.guard_gates(action)?;
+        self.guard_gates(app, action)?;
         self.absorb(&caller.id(), &ruling.decided_by(), decision)
     }
 
@@ -250,8 +258,8 @@ impl ChangeWork {
     }
 
     /// What is passed while nothing stands in the way is passed only if that is still so at the commit.
-    fn guard_gates(&mut self, action: Action) -> Result<(), Failure> {
-        let guards = self.gates.guards(action)?;
+    fn guard_gates(&mut self, app: &App, action: Action) -> Result<(), Failure> {
+        let guards = self.gates.guards(action, &self.change, self.now, &app.clock)?;
         let new: Vec<_> = guards.into_iter().filter(|guard| !self.guards.contains(guard)).collect();
         self.guards.extend(new);
         Ok(())

@@ -72,6 +72,42 @@ pub enum Guard {
         /// The fencing token that the holder was given.
         token: u64,
     },
+    /// An instant has not come yet, by the caller's clock, when the append is about to be written.
+    Before {
+        /// The instant.
+        instant: Timestamp,
+        /// The caller's clock.
+        clock: GuardClock,
+    },
+}
+
+/// The clock of whoever appends. It is asked by the writer, however long the append has waited for it.
+#[derive(Clone)]
+pub struct GuardClock(std::sync::Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl GuardClock {
+    /// A clock that tells the time by `now`, which must not wait for anything.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(std::sync::Arc::new(now))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for GuardClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardClock").finish_non_exhaustive()
+    }
+}
+
+impl Eq for GuardClock {}
+
+impl PartialEq for GuardClock {
+    fn eq(&self, other: &Self) -> bool {
+        std::sync::Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A change to the timers.
@@ -187,6 +223,12 @@ pub enum AppendError {
         resource: ResourceName,
         /// The token that is no longer valid.
         token: u64,
+    },
+    /// The instant has come before which the append had to be written.
+    #[error("it is {instant} or later: what was decided before holds no more, decide it again")]
+    TooLate {
+        /// The instant.
+        instant: Timestamp,
     },
     /// The timer has taken effect already or was cancelled.
     #[error("timer `{id}` has already fired or was cancelled")]

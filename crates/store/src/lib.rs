@@ -49,8 +49,8 @@ mod writer;
 
 pub use append::{
     Append, AppendError, Appended, EVENT_BYTES_MAX, EVENT_TEXT_BYTES_MAX, EVENTS_MAX, EventError, Guard,
-    NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, StoredResponse,
-    StreamAppend, Timer, TimerOp,
+    GuardClock, NewIdempotency, OutboxMessage, PARTS_MAX, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX,
+    StoredResponse, StreamAppend, Timer, TimerOp,
 };
 pub use artifact::ARTIFACT_BYTES_MAX;
 pub use backup::{BackupError, BackupReport, backup};

@@ -8,6 +8,7 @@ mod amend;
 mod approve;
 mod audit;
 mod backup;
+mod calendar;
 mod cancel;
 mod catalog;
 mod close;
@@ -113,6 +114,10 @@ pub(crate) enum Command {
     /// Add a review to a change
     Review(review::Args),
 
+    /// Maintenance windows, and what is planned when
+    Calendar(calendar::Args),
+    /// Freezes, in which nothing starts but emergencies
+    Freeze(calendar::FreezeArgs),
     /// Stop the line: nothing is approved, started or resumed that a stop covers
     Stop(stop::Args),
     /// Incidents that changes led to
@@ -184,6 +189,8 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Decide(args) => shell.block_on(decide::run(args, shell)),
         Command::Rollback(args) => rollback::run(args, shell),
         Command::Review(args) => shell.block_on(review::run(args, shell)),
+        Command::Calendar(args) => shell.block_on(calendar::run(args, shell)),
+        Command::Freeze(args) => shell.block_on(calendar::run_freeze(args, shell)),
         Command::Stop(args) => shell.block_on(stop::run(args, shell)),
         Command::Incident(args) => shell.block_on(incident::run(args, shell)),
         Command::Audit(args) => audit::run(args, shell),

@@ -60,6 +60,8 @@ facts!(
             emergency_authorised: bool,
             runner_is_holder: bool,
             stopped: bool,
+            in_freeze: bool,
+            outside_maintenance: bool,
         }
         perhaps {
             environment: EnvironmentName,
@@ -182,6 +184,8 @@ fn change(ann: ActorId, bot: ActorId, action: Action) -> Result<ChangeResource, 
         emergency_authorised: false,
         runner_is_holder: true,
         stopped: false,
+        in_freeze: false,
+        outside_maintenance: false,
     })
 }
 

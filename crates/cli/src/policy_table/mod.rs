@@ -203,7 +203,8 @@ impl Case {
             | Action::ImportHistory
             | Action::ReportAlerts
             | Action::StopLine
-            | Action::LiftStop => Resource::System,
+            | Action::LiftStop
+            | Action::ManageCalendar => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
             Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {
@@ -236,7 +237,8 @@ impl Case {
             | Action::Close
             | Action::Review
             | Action::Expire
-            | Action::LinkIncident => {
+            | Action::LinkIncident
+            | Action::OverrideFreeze => {
                 let mut change = harmless.change;
                 given.change.apply(&mut change);
                 self.change.apply(&mut change);

@@ -4,6 +4,7 @@
 
 pub(crate) mod actor;
 pub(crate) mod audit;
+pub(crate) mod calendar;
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod cmdb;

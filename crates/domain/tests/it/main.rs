@@ -7,6 +7,7 @@
 
 mod actor;
 mod approval;
+mod calendar;
 mod change;
 mod cmdb;
 mod history;

@@ -59,7 +59,11 @@ pub(crate) fn ask(action: Action) -> Asked {
 
 fn usual_resource(action: Action) -> Resource {
     match action {
-        Action::Create | Action::ManageModels | Action::StopLine | Action::LiftStop => Resource::System,
+        Action::Create
+        | Action::ManageModels
+        | Action::StopLine
+        | Action::LiftStop
+        | Action::ManageCalendar => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,
@@ -95,7 +99,8 @@ fn usual_resource(action: Action) -> Resource {
         | Action::Close
         | Action::Review
         | Action::Expire
-        | Action::LinkIncident => Resource::Change(Box::new(change())),
+        | Action::LinkIncident
+        | Action::OverrideFreeze => Resource::Change(Box::new(change())),
     }
 }
 
@@ -132,6 +137,8 @@ pub(crate) fn change() -> ChangeResource {
         emergency_authorised: false,
         runner_is_holder: true,
         stopped: false,
+        in_freeze: false,
+        outside_maintenance: false,
     }
 }
 

@@ -30,6 +30,8 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("administrators-manage-models", ask(Action::ManageModels).role(Role::Administrator)),
         ("owners-manage-their-tokens", ask(Action::IssueToken).of_account("act_bot", Some(BOB))),
         ("the-line-is-stopped-and-freed", ask(Action::StopLine).role(Role::Implementer)),
+        ("the-calendar-is-kept", ask(Action::ManageCalendar).role(Role::ChangeManager)),
+        ("authorities-except-from-freezes", ask(Action::OverrideFreeze).role(Role::CabMember)),
         ("the-system-works", ask(Action::PreApprove).by_the_system()),
     ]
 }
@@ -69,6 +71,8 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
         ("delegation-only-with-the-right", ask(Action::ActOnBehalf)),
         ("emergency-authority", ask(Action::AuthoriseEmergency).role(Role::Ciso)),
         ("inactive-actors-do-nothing", ask(Action::Read).principal(|principal| principal.active = false)),
+        ("maintenance-window-before-start", start().change(|change| change.outside_maintenance = true)),
+        ("no-implementation-in-a-freeze", start().change(|change| change.in_freeze = true)),
         ("models-are-for-administrators", ask(Action::ManageModels).role(Role::CabMember)),
         ("pre-approval-needs-known-facts", pre_approve().change(|change| change.unknown_facts = true)),
         ("pre-approval-needs-no-findings", pre_approve().change(|change| change.policy_findings = 1)),

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 
+use api::calendar::CalendarTold;
 use api::catalog::Applied;
 use api::notification::ChannelTested;
 use axum::Json;
@@ -80,6 +81,8 @@ pub(super) enum Kept {
     Applied(Applied),
     /// A stop that was set or lifted, told as it is then.
     Stop(StopId),
+    /// What the calendar was told, told again.
+    Calendar(CalendarTold),
 }
 
 impl Asked {
@@ -199,6 +202,7 @@ impl Asked {
             Kept::Revoked | Kept::Redelivered => Ok(status.into_response()),
             Kept::Tested(tested) => Ok((status, Json(tested)).into_response()),
             Kept::Applied(applied) => Ok((status, Json(applied)).into_response()),
+            Kept::Calendar(told) => Ok((status, Json(told)).into_response()),
             Kept::Stop(id) => {
                 // It is written, but this server may only be about to take note of it.
                 if view::stop(&app.known(), id).is_none() {
@@ -239,6 +243,8 @@ mod tests {
         check(&Kept::Tested(tested), r#"{"tested":{"channel":"ops","delivered":true,"error":null}}"#);
         let applied = Applied { declared: vec!["cart".to_owned()], retired: vec![], unchanged: 1 };
         check(&Kept::Stop("STOP-7".parse().unwrap()), r#"{"stop":"STOP-7"}"#);
+        let told = CalendarTold { name: "year-end".to_owned() };
+        check(&Kept::Calendar(told), r#"{"calendar":{"name":"year-end"}}"#);
         check(&Kept::Applied(applied), r#"{"applied":{"declared":["cart"],"retired":[],"unchanged":1}}"#);
     }
 }

@@ -7,6 +7,7 @@ mod actors;
 mod alerts;
 mod asked;
 mod audit;
+mod calendar;
 mod catalog;
 mod changes;
 mod cmdb;
@@ -71,6 +72,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(runs::router())
         .merge(incidents::router())
         .merge(stops::router())
+        .merge(calendar::router())
         .merge(alerts::router())
         .merge(audit::router())
         .merge(policies::router())

@@ -7,6 +7,7 @@ use api::{ErrorItem, PROBLEM_MEDIA_TYPE, Problem};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::authorization::Violation;
+use domain::calendar::CalendarRefusal;
 use domain::change::Refusal;
 use domain::stop::StopRefusal;
 use store::{AppendError, LeaseError, StoreError};
@@ -106,6 +107,7 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         Failure::Actor(refusal) => make(Kind::ActorRefused, &refusal.to_string(), CORRECT),
         Failure::Catalog(error) => make(Kind::CatalogRefused, &error.to_string(), CORRECT),
         Failure::Cmdb(error) => make(Kind::CmdbRefused, &error.to_string(), CORRECT),
+        Failure::Calendar(refusal) => calendar(refusal),
         Failure::Stop(refusal @ StopRefusal::NotInForce { .. }) => {
             make(Kind::NotFound, &refusal.to_string(), "list those in force with GET /api/v1/stops")
         }
@@ -141,6 +143,17 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         | Failure::CorruptIncident(_)
         | Failure::Internal(_) => internal(),
     }
+}
+
+fn calendar(refusal: &CalendarRefusal) -> Problem {
+    let kind = match refusal {
+        CalendarRefusal::Exists(_) => Kind::Exists,
+        CalendarRefusal::Unknown { .. } => Kind::NotFound,
+        CalendarRefusal::TooMany | CalendarRefusal::TooWide => Kind::TooMuch,
+        CalendarRefusal::Schedule(_) | CalendarRefusal::OverrideTime => Kind::InvalidContent,
+    };
+    let next_step = "read the calendar with GET /api/v1/calendar/entries, then correct the request";
+    make(kind, &refusal.to_string(), next_step)
 }
 
 const CORRECT: &str = "correct the request and send it again";
@@ -322,7 +335,9 @@ fn lease_lost(detail: &str) -> Problem {
 
 fn append(error: &AppendError) -> Problem {
     match error {
-        AppendError::VersionConflict { .. } | AppendError::TimerGone { .. } => contended(),
+        AppendError::VersionConflict { .. } | AppendError::TimerGone { .. } | AppendError::TooLate { .. } => {
+            contended()
+        }
         AppendError::LeaseLost { .. } => lease_lost(&error.to_string()),
         AppendError::ClockWentBack { .. } => make(Kind::Clock, &error.to_string(), "set the server's clock"),
         AppendError::InvalidEvent { source, .. } => make(

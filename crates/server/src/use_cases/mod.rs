@@ -8,6 +8,7 @@ pub(crate) mod alerts;
 pub(crate) mod approval;
 pub(crate) mod backtest;
 pub(crate) mod budget;
+pub(crate) mod calendar;
 pub(crate) mod catalog;
 pub(crate) mod closing;
 pub(crate) mod cmdb;

@@ -95,6 +95,8 @@ fn matters(action: Action) -> bool {
         | Action::ReportAlerts
         | Action::StopLine
         | Action::LiftStop
+        | Action::ManageCalendar
+        | Action::OverrideFreeze
         | Action::ActOnBehalf
         | Action::Create => true,
         Action::Read

@@ -6,7 +6,7 @@ use api::change::Blocker;
 use domain::Timestamp;
 use domain::actor::{ActorKind, Role};
 use domain::approval::{Approval, Condition, Outstanding, outstanding};
-use domain::change::{Authorization, Awaiting, Change, State};
+use domain::change::{Authorization, Awaiting, Change, ChangeType, State};
 use domain::id::ActorId;
 
 use super::{names, role_title, stop_in_words, time};
@@ -26,7 +26,9 @@ pub(super) fn blockers(known: &Known, change: &Change, now: Timestamp) -> Vec<Bl
         State::Draft => vec![before.submission()],
         State::Assessing(_) => vec![assessment()],
         State::AwaitingApproval(awaiting) => [before.stops(), before.approval_pending(awaiting)].concat(),
-        State::Approved(authorization) => [before.stops(), before.start_pending(authorization)].concat(),
+        State::Approved(authorization) => {
+            [before.stops(), before.calendar(), before.start_pending(authorization)].concat()
+        }
         State::Implementing(_) | State::Interrupted(_) => before.stops(),
         State::Validating(_)
         | State::Implemented(_)
@@ -103,6 +105,25 @@ impl Before<'_> {
             Blocker { people: vec![setter], ..blocker("stop", missing, cleared_by) }
         });
         stops.collect()
+    }
+
+    /// Freezes that are on, and maintenance windows that are closed.
+    fn calendar(self) -> Vec<Blocker> {
+        if self.change.content.change_type == ChangeType::Emergency {
+            return Vec::new();
+        }
+        let standing = Gates::of(self.known, self.change).standing(self.change, self.now);
+        let freezes = standing.freezes.into_iter().map(|(name, now)| {
+            let missing = format!("the freeze {name} is on until {}", time(now.end));
+            let by = "a change authority outside the requester's side, with `cortex-change freeze override`";
+            Blocker { deadline: Some(time(now.end)), ..blocker("freeze", missing, by) }
+        });
+        let names: Vec<_> = standing.closed_windows.iter().map(ToString::to_string).collect();
+        let closed = (!names.is_empty()).then(|| {
+            let missing = format!("none of its maintenance windows is open: {}", names.join(", "));
+            blocker("maintenance", missing, "nobody, it opens by itself: see `cortex-change calendar show`")
+        });
+        freezes.chain(closed).collect()
     }
 
     fn gate(self, gate: Outstanding, approvals: &[Approval], deadline: Option<String>) -> Blocker {

@@ -4,6 +4,7 @@
 
 use api::audit::{LogEntry, TrailEntry};
 use domain::actor::{ActorEvent, AgentEvent, Budget, DirectoryEvent};
+use domain::calendar::CalendarEvent;
 use domain::change::{ChangeEvent, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::{PolicyEvent, PutInForceBy};
@@ -67,6 +68,7 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("security") => read(stored, security),
         Some("policies") => read(stored, policies),
         Some("stop") => read(stored, stop),
+        Some("calendar") => read(stored, calendar),
         Some(_) | None => None,
     };
     sentence.unwrap_or_else(|| event_type.replace(['.', '_'], " "))
@@ -180,6 +182,16 @@ fn cmdb(event: &CmdbEvent) -> String {
     match event {
         CmdbEvent::Edited { source, described, withdrawn } => {
             format!("{source} described {described} items and withdrew {withdrawn}")
+        }
+    }
+}
+
+fn calendar(event: &CalendarEvent) -> String {
+    match event {
+        CalendarEvent::EntryAdded { name, entry } => format!("Added {} {name}: {}", entry.kind, entry.title),
+        CalendarEvent::EntryRemoved { name, reason } => format!("Removed {name}: {reason}"),
+        CalendarEvent::FreezeOverridden { freeze, change, reason, until } => {
+            format!("Excepted {change} from {freeze} until {}: {reason}", time(*until))
         }
     }
 }

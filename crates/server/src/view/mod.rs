@@ -5,6 +5,7 @@
 mod actor;
 mod approval;
 mod blocker;
+mod calendar;
 mod catalog;
 mod change;
 pub(crate) mod cmdb;
@@ -25,6 +26,7 @@ pub(crate) mod fixture;
 
 pub(crate) use actor::{actor, budget, token};
 pub(crate) use approval::role_title;
+pub(crate) use calendar::{calendar_entry, calendar_schedule};
 pub(crate) use catalog::service;
 pub(crate) use change::{change, summary};
 pub(crate) use history::history;

@@ -158,6 +158,14 @@ impl World {
             row("POST", "/api/v1/notifications/msg_none/redeliver", root, "admin"),
             row("POST", "/api/v1/notifications/test", root, "admin").with(&json!({ "channel": "none" })),
             row("GET", "/api/v1/policies", ann, "read"),
+            row("GET", "/api/v1/calendar", ann, "read"),
+            row("GET", "/api/v1/calendar/entries", ann, "read"),
+            row("POST", "/api/v1/calendar/entries", root, "approve").with(&json!({
+                "name": "year-end", "kind": "freeze", "title": "x", "starts": "2026-12-20T00:00", "duration": "12d"
+            })),
+            row("POST", "/api/v1/calendar/entries/year-end/remove", root, "approve").with(&json!({ "reason": "x" })),
+            row("POST", "/api/v1/calendar/entries/year-end/override", lead, "approve")
+                .with(&json!({ "change_id": self.approved, "reason": "x", "expires_in": "1h" })),
             row("GET", "/api/v1/stops", ann, "read"),
             row("POST", "/api/v1/stops", lead, "approve").with(&json!({ "scope": "everything", "reason": "x" })),
             row("POST", "/api/v1/stops/STOP-1/lift", lead, "approve").with(&json!({ "reason": "x" })),

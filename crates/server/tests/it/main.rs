@@ -12,6 +12,7 @@ mod authorization;
 mod bad_acts;
 mod bad_input;
 mod budgets;
+mod calendar;
 mod circumstances;
 mod cmdb;
 mod contract;

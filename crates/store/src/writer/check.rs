@@ -51,11 +51,11 @@ impl<'a> Checks<'a> {
         let streams = appends.iter().flat_map(|append| &append.streams).map(|stream| stream.stream.as_str());
         let guarded = guards().filter_map(|guard| match guard {
             Guard::StreamVersion { stream, .. } => Some(stream.as_str()),
-            Guard::Lease { .. } => None,
+            Guard::Lease { .. } | Guard::Before { .. } => None,
         });
         let leases = guards().filter_map(|guard| match guard {
             Guard::Lease { resource, .. } => Some(resource.as_str()),
-            Guard::StreamVersion { .. } => None,
+            Guard::StreamVersion { .. } | Guard::Before { .. } => None,
         });
         let keys =
             appends.iter().filter_map(|append| append.idempotency.as_ref()).map(|kept| kept.id.as_str());
@@ -124,6 +124,12 @@ impl<'a> Checks<'a> {
                     return Ok(());
                 }
                 Err(AppendError::LeaseLost { resource: resource.clone(), token: *token })
+            }
+            Guard::Before { instant, clock } => {
+                if clock.now() < *instant {
+                    return Ok(());
+                }
+                Err(AppendError::TooLate { instant: *instant })
             }
         }
     }

@@ -1,8 +1,12 @@
 //! What an append writes, and what refuses it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use serde_json::json;
 use store::{
-    Append, AppendError, EventError, Guard, IdempotencyKey, NewEvent, ProjectionRow, StoreError, StreamName,
+    Append, AppendError, EventError, Guard, GuardClock, IdempotencyKey, NewEvent, ProjectionRow, StoreError,
+    StreamName,
 };
 
 use crate::harness::{
@@ -15,6 +19,7 @@ on_both_databases!(
     free_text_lies_beside_the_log,
     a_conflict_refuses_the_whole_append,
     a_guard_notices_a_stream_that_moved_on,
+    a_guard_looks_at_the_clock_when_it_is_written,
     event_time_never_runs_backwards_within_a_stream,
     what_cannot_be_recorded_is_refused_and_named,
     a_repeated_request_is_given_the_first_answer,
@@ -108,6 +113,23 @@ async fn a_guard_notices_a_stream_that_moved_on(database: TestDatabase) {
         "{refused:?}"
     );
     store.append(guarded(1)).await.unwrap();
+    store.close().await;
+}
+
+async fn a_guard_looks_at_the_clock_when_it_is_written(database: TestDatabase) {
+    let store = database.open().await;
+    let now = Arc::new(AtomicI64::new(10));
+    let guarded = |version| {
+        let now = Arc::clone(&now);
+        let clock = GuardClock::new(move || at(now.fetch_add(1, Ordering::SeqCst)));
+        let guards = vec![Guard::Before { instant: at(11), clock }];
+        Append { guards, ..append_to("change/a", version, vec![event(1, "x")]) }
+    };
+    store.append(guarded(0)).await.unwrap();
+    // Whatever the event says of its time, it is later now.
+    let refused = store.append(guarded(1)).await;
+    assert!(matches!(refused, Err(AppendError::TooLate { instant }) if instant == at(11)), "{refused:?}");
+    assert_eq!(store.stream_version(&stream("change/a")).await.unwrap(), 1);
     store.close().await;
 }
 

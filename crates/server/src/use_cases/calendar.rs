@@ -1,0 +1,142 @@
+//! Keeping the calendar: adding and removing entries, and excepting changes from freezes.
+
+use domain::calendar::{CalendarEvent, Entry};
+use domain::change::{Change, StateName};
+use domain::id::{ChangeId, EntryName};
+use domain::text::FreeText;
+use jiff::SignedDuration;
+use policy::{Action, Resource};
+use store::{ChangeFilter, ChangeOrder, ChangeQuery, NewIdempotency, StreamAppend};
+
+use super::refusal;
+use crate::app::{App, SharedApp};
+use crate::ask;
+use crate::caller::Caller;
+use crate::commit::{single, yield_to_others};
+use crate::failure::Failure;
+use crate::gates::calendar_stream;
+use crate::record::{Envelope, Recorded, encode};
+use crate::work::{self, ChangeWork, actor_guard};
+
+/// How often a decision is made again because somebody else was faster.
+const ATTEMPTS_MAX: usize = 32;
+/// Most changes whose windows are looked at, the newest first.
+const SCHEDULED_MAX: usize = 200;
+
+/// What somebody wants of the calendar.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    /// A further entry.
+    Add {
+        /// Its name.
+        name: EntryName,
+        /// The entry.
+        entry: Box<Entry>,
+    },
+    /// An entry less.
+    Remove {
+        /// Its name.
+        name: EntryName,
+        /// Why.
+        reason: FreeText,
+    },
+    /// One change excepted from a freeze.
+    Except {
+        /// The freeze.
+        freeze: EntryName,
+        /// The change.
+        change: ChangeId,
+        /// Why.
+        reason: FreeText,
+        /// For how long.
+        life: SignedDuration,
+    },
+}
+
+impl Wanted {
+    fn action(&self) -> Action {
+        match self {
+            Self::Add { .. } | Self::Remove { .. } => Action::ManageCalendar,
+            Self::Except { .. } => Action::OverrideFreeze,
+        }
+    }
+}
+
+/// Decides what is wanted of the calendar and records it.
+///
+/// # Errors
+/// When policy or the calendar refuses, or the store fails.
+pub(crate) async fn change(
+    app: &SharedApp,
+    caller: &Caller,
+    wanted: Wanted,
+    kept: Option<NewIdempotency>,
+) -> Result<(), Failure> {
+    let (shared, caller) = (app.clone(), caller.clone());
+    app.owned(async move {
+        let mut caller = caller;
+        for _ in 0..ATTEMPTS_MAX {
+            match attempt(&shared, &caller, &wanted, kept.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(failure @ Failure::Denied(_)) => {
+                    refusal::note(&shared, &caller, wanted.action(), "calendar", &failure).await;
+                    return Err(failure);
+                }
+                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
+            }
+        }
+        Err(Failure::Contended)
+    })
+    .await
+}
+
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    wanted: &Wanted,
+    kept: Option<NewIdempotency>,
+) -> Result<(), Failure> {
+    let ruling = match wanted {
+        Wanted::Add { .. } | Wanted::Remove { .. } => {
+            ask::about(app, caller, wanted.action(), &Resource::System)?
+        }
+        Wanted::Except { change, .. } => {
+            ChangeWork::load(app, *change).await?.permitted(app, caller, wanted.action())?
+        }
+    };
+    let calendar = app.known().calendar.clone();
+    let at = app.clock.now().max(calendar.updated_at());
+    let event = match wanted.clone() {
+        Wanted::Add { name, entry } => calendar.add(name, *entry)?,
+        Wanted::Remove { name, reason } => calendar.remove(name, reason)?,
+        Wanted::Except { freeze, change, reason, life } => {
+            let until = at.saturating_add(life).unwrap_or(domain::Timestamp::MAX);
+            calendar.except(freeze, change, reason, until, at)?
+        }
+    };
+    let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, decided_by: ruling.decided_by() };
+    let events = vec![encode(&envelope, &event)];
+    let part = StreamAppend { stream: calendar_stream()?, expected_version: calendar.version(), events };
+    let mut append = single(part, actor_guard(caller)?.into_iter().collect());
+    append.idempotency = kept;
+    let appended = app.append(append).await?;
+    let (version, index) = (calendar.version() + 1, appended.indexes.start);
+    app.known_mut().apply_calendar(&Recorded::<CalendarEvent> { envelope, event, version, index });
+    Ok(())
+}
+
+/// Changes that are approved or wait for it, the newest first; and whether there are more.
+///
+/// # Errors
+/// When the store or the log fails.
+pub(crate) async fn planned(app: &App) -> Result<(Vec<Change>, bool), Failure> {
+    let states = vec![StateName::AwaitingApproval, StateName::Approved];
+    let filter = ChangeFilter { states, ..ChangeFilter::default() };
+    let query = ChangeQuery { filter, order: ChangeOrder::default(), after: None, limit: SCHEDULED_MAX };
+    let page = app.store.list_changes(query).await?;
+    let mut changes = Vec::with_capacity(page.rows.len());
+    for row in &page.rows {
+        changes.push(work::load(app, row.change_id).await?.0);
+    }
+    Ok((changes, page.next.is_some()))
+}
