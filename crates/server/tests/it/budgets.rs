@@ -78,9 +78,11 @@ async fn an_agent_has_so_many_changes_under_way_and_no_more(database: Database) 
 async fn an_agent_asks_so_often_within_an_hour_and_no_more(database: Database) -> Result<()> {
     let (app, owner, agent) = started(database).await?;
     app.root().send(set(2, 50, 10, 2)).await?.good()?;
-    for _ in 0..2 {
-        agent.create(&small("greeter")).await?;
-    }
+    let keyed = || Ask::post("/api/v1/changes", &small("greeter")).header("idempotency-key", "only-once");
+    let first = agent.send(keyed()).await?.good()?;
+    agent.create(&small("greeter")).await?;
+    let again = agent.send(keyed()).await?.good()?;
+    assert_eq!(again["change_id"], first["change_id"], "a repetition takes nothing of the budget");
     let refused = agent
         .send(Ask::post("/api/v1/changes", &small("greeter")))
         .await?
