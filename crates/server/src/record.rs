@@ -1,5 +1,6 @@
 //! Events as they are recorded: an envelope of time, actor and deciding policies around the domain's event.
 
+use api::audit::Payload;
 use domain::Timestamp;
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
 use domain::calendar::CalendarEvent;
@@ -98,6 +99,17 @@ pub(crate) struct Recorded<E> {
     pub version: u64,
     /// Position in the log, from 0.
     pub index: u64,
+    /// How it is told, where it has just been written: everybody else reads that off the event.
+    pub told: Option<Told>,
+}
+
+/// An event's type and its payload as callers read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// The type.
+    pub event_type: String,
+    /// The payload.
+    pub data: Payload,
 }
 
 /// A recorded event that cannot be read.
@@ -124,6 +136,13 @@ pub(crate) fn encode<E: Recordable>(envelope: &Envelope, event: &E) -> NewEvent 
     NewEvent::of(&Enveloped { event, envelope, v: ENVELOPE_VERSION })
 }
 
+/// What callers read of an event that is about to be stored; nothing when the log will not accept it.
+pub(crate) fn told(new: &NewEvent) -> Option<Told> {
+    let event_type = serde_json::from_str(&new.plain("type")?).ok()?;
+    let data = Payload::from_json(new.plain("data").unwrap_or_else(|| "null".to_owned())).ok()?;
+    Some(Told { event_type, data })
+}
+
 /// Reads a stored event back.
 ///
 /// # Errors
@@ -140,7 +159,7 @@ pub(crate) fn decode<E: Recordable>(stored: StoredEvent) -> Result<Recorded<E>, 
     }
     let envelope = serde_json::from_value(Value::Object(body)).map_err(unreadable)?;
     let event = serde_json::from_value(Value::Object(event)).map_err(unreadable)?;
-    Ok(Recorded { envelope, event, version, index })
+    Ok(Recorded { envelope, event, version, index, told: None })
 }
 
 /// What is read back of an event once it is stored.

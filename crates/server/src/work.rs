@@ -22,7 +22,7 @@ use crate::follow;
 use crate::gates::Gates;
 use crate::known::Known;
 use crate::project;
-use crate::record::{DecidedBy, Envelope, Recorded, decode, encode};
+use crate::record::{DecidedBy, Envelope, Recorded, decode, encode, told};
 use crate::use_cases::budget::{self, Standing};
 
 /// One unit of work on one change.
@@ -85,7 +85,7 @@ impl ChangeWork {
             on_behalf_of: on_behalf_of.clone(),
             decided_by: ruling.decided_by(),
         };
-        let trail = vec![Recorded { envelope, event: created, version: 1, index: 0 }];
+        let trail = vec![Recorded { envelope, event: created, version: 1, index: 0, told: None }];
         let parties = ask::parties(known, &change);
         let (gates, guards) = (Gates::of(known, &change), Vec::new());
         let mut work =
@@ -221,9 +221,14 @@ impl ChangeWork {
     }
 
     /// The events that the commands led to, as one part of an append.
-    pub(crate) fn append(&self) -> Append {
-        let new = self.trail.iter().filter(|recorded| recorded.version > self.stored_version);
-        let events = new.map(|recorded| encode(&recorded.envelope, &recorded.event)).collect();
+    pub(crate) fn append(&mut self) -> Append {
+        let new = self.trail.iter_mut().filter(|recorded| recorded.version > self.stored_version);
+        let encoded = |recorded: &mut Recorded<ChangeEvent>| {
+            let event = encode(&recorded.envelope, &recorded.event);
+            recorded.told = told(&event);
+            event
+        };
+        let events = new.map(encoded).collect();
         let stream = StreamName::change(self.change.id);
         Append {
             streams: vec![StreamAppend { stream, expected_version: self.stored_version, events }],
@@ -251,7 +256,7 @@ impl ChangeWork {
                 on_behalf_of: None,
                 decided_by: decided_by.clone(),
             };
-            self.trail.push(Recorded { envelope, event, version: self.change.version, index: 0 });
+            self.trail.push(Recorded { envelope, event, version: self.change.version, index: 0, told: None });
         }
         self.effects.extend(decision.actions);
         Ok(())

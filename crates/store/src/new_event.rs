@@ -10,6 +10,10 @@ use serde::Serialize;
 use crate::append::{EVENT_TEXT_BYTES_MAX, EventError};
 use crate::prepare::encode_private;
 
+/// How a commitment begins and ends in an event. No data can look like it: in a text the quotes are escaped, and its key
+/// is one that data may not use.
+const COMMITMENT_BEGIN: &str = "{\"$sha256\":\"";
+const COMMITMENT_END: &str = "\"}";
 /// Number of salts fetched from the operating system at once.
 const SALTS_PER_FETCH: usize = 32;
 
@@ -26,6 +30,8 @@ pub(crate) struct SealedEvent {
     pub(crate) public: Object,
     /// The texts beside it, as JSON; none when there are none.
     pub(crate) private: Option<Vec<u8>>,
+    /// The same texts by the hexadecimal digits of their commitments.
+    texts: Vec<(String, String)>,
 }
 
 /// Why an event could not be sealed.
@@ -45,6 +51,12 @@ impl NewEvent {
         Self(SealedEvent::of(body))
     }
 
+    /// The JSON of one member as readers expect it, with free texts as plain strings; nothing where there is none, or
+    /// where the log would not accept the event.
+    pub fn plain(&self, key: &str) -> Option<String> {
+        self.0.as_ref().ok()?.plain(key)
+    }
+
     pub(crate) fn into_sealed(self) -> Result<SealedEvent, NotSealed> {
         self.0
     }
@@ -53,28 +65,46 @@ impl NewEvent {
 impl SealedEvent {
     fn of<T: Serialize + ?Sized>(body: &T) -> Result<Self, NotSealed> {
         let mut salts = Salts::default();
-        let mut sealing = Sealing { sealer: Sealer::new(|| salts.next()), refused: None };
+        let mut sealing =
+            Sealing { sealer: Sealer::new(|| salts.next()), commitments: Vec::new(), refused: None };
         let public = Object::of(body, &mut sealing);
-        let Sealing { sealer, refused } = sealing;
+        let Sealing { sealer, commitments, refused } = sealing;
         let private = sealer.into_private();
         salts.check()?;
         let public = public.map_err(|error| NotSealed::Invalid(event_error(error, refused)))?;
         let at = public.get("at").and_then(|at| serde_json::from_str(at).ok());
         let at = at.ok_or(NotSealed::Invalid(EventError::At))?;
-        let private = encode_private(&private).map_err(|error| {
+        let encoded = encode_private(&private).map_err(|error| {
             NotSealed::Invalid(EventError::NotCanonical(NotCanonical::Value(error.to_string())))
         })?;
-        let bytes = private.as_ref().map_or(0, Vec::len);
+        let bytes = encoded.as_ref().map_or(0, Vec::len);
         if bytes > EVENT_TEXT_BYTES_MAX {
             return Err(NotSealed::Invalid(EventError::TextTooLarge { bytes }));
         }
-        Ok(Self { at, public, private })
+        let texts = commitments.into_iter().zip(private.into_iter().map(|private| private.text)).collect();
+        Ok(Self { at, public, private: encoded, texts })
+    }
+
+    fn plain(&self, key: &str) -> Option<String> {
+        let mut rest = self.public.get(key)?;
+        let mut plain = String::with_capacity(rest.len());
+        while let Some((before, marked)) = rest.split_once(COMMITMENT_BEGIN) {
+            let (commitment, after) = marked.split_once(COMMITMENT_END)?;
+            let (_, text) = self.texts.iter().find(|(of, _)| of == commitment)?;
+            plain.push_str(before);
+            plain.push_str(&serde_json::to_string(text).ok()?);
+            rest = after;
+        }
+        plain.push_str(rest);
+        Some(plain)
     }
 }
 
 /// Puts commitments in the place of texts while an event is written.
 struct Sealing<S> {
     sealer: Sealer<S>,
+    /// What stands for each text, in hexadecimal digits.
+    commitments: Vec<String>,
     refused: Option<SealError>,
 }
 
@@ -86,7 +116,11 @@ impl<S: FnMut() -> [u8; SALT_BYTES]> Marks for Sealing<S> {
     fn replace(&mut self, key: &str, text: &str, pointer: String) -> Option<Replacement> {
         let taken: Result<Hash, SealError> = self.sealer.take(key, text.to_owned(), pointer);
         match taken {
-            Ok(commitment) => Some(Replacement::Object { key: COMMITMENT_KEY, text: commitment.to_string() }),
+            Ok(commitment) => {
+                let text = commitment.to_string();
+                self.commitments.push(text.clone());
+                Some(Replacement::Object { key: COMMITMENT_KEY, text })
+            }
             Err(error) => {
                 self.refused = Some(error);
                 None
@@ -133,6 +167,7 @@ impl Salts {
 #[cfg(test)]
 mod tests {
     use audit::{PrivateText, seal, unseal};
+    use domain::canonical::Plain;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -165,10 +200,14 @@ mod tests {
         fn an_event_is_sealed_as_the_audit_log_defines_it_and_reads_back(data in data()) {
             let body = json!({ "type": "test.happened", "data": data, "at": "2026-01-31T12:00:00Z" });
             let sealed = NewEvent::of(&body).into_sealed().unwrap();
+            let plain: Option<Value> = sealed.plain("data").map(|json| serde_json::from_str(&json).unwrap());
             let leaf = sealed.public.into_vec();
             let public: Value = serde_json::from_slice(&leaf).unwrap();
             let private: Vec<PrivateText> =
                 sealed.private.map(|json| serde_json::from_slice(&json).unwrap()).unwrap_or_default();
+
+            let expected = Object::of(&body, &mut Plain).unwrap();
+            prop_assert_eq!(plain, expected.get("data").map(|json| serde_json::from_str(json).unwrap()));
 
             let mut salts = private.iter().map(|text| text.salt);
             let defined = seal(body.clone(), || salts.next().unwrap()).unwrap();

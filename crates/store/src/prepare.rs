@@ -133,10 +133,11 @@ impl PreparedStream {
 impl PreparedEvent {
     fn new(event: NewEvent, stream: &StreamName, version: u64) -> Result<Self, AppendError> {
         let invalid = |source| AppendError::InvalidEvent { stream: stream.clone(), version, source };
-        let SealedEvent { at, mut public, private } = event.into_sealed().map_err(|error| match error {
-            NotSealed::Invalid(source) => invalid(source),
-            NotSealed::NoSalt(error) => StoreError::unavailable(error).into(),
-        })?;
+        let SealedEvent { at, mut public, private, .. } =
+            event.into_sealed().map_err(|error| match error {
+                NotSealed::Invalid(source) => invalid(source),
+                NotSealed::NoSalt(error) => StoreError::unavailable(error).into(),
+            })?;
         public.insert("stream", stream.as_str()).map_err(|_| invalid(EventError::ReservedKey("stream")))?;
         public.insert("version", &version).map_err(|_| invalid(EventError::ReservedKey("version")))?;
         let leaf = public.into_vec();

@@ -295,7 +295,7 @@ async fn append(app: &App, by: &By<'_>, entry: Entry<'_>) -> Result<(), Failure>
     let mut known = app.known_mut();
     for (offset, event) in (0_u64..).zip(events) {
         let (version, index) = (after + 1 + offset, appended.indexes.start + offset);
-        known.apply_actor(id, &Recorded { envelope: envelope.clone(), event, version, index })?;
+        known.apply_actor(id, &Recorded { envelope: envelope.clone(), event, version, index, told: None })?;
     }
     if let Directory::Joined { after } = directory {
         known.reach_directory(after + 1, at);

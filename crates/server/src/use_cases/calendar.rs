@@ -121,7 +121,13 @@ async fn attempt(
     append.idempotency = kept;
     let appended = app.append(append).await?;
     let (version, index) = (calendar.version() + 1, appended.indexes.start);
-    app.known_mut().apply_calendar(&Recorded::<CalendarEvent> { envelope, event, version, index });
+    app.known_mut().apply_calendar(&Recorded::<CalendarEvent> {
+        envelope,
+        event,
+        version,
+        index,
+        told: None,
+    });
     Ok(())
 }
 

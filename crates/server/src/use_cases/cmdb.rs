@@ -227,6 +227,7 @@ impl Edited {
                 event: event.clone(),
                 version: before.version + 1,
                 index: 0,
+                told: None,
             };
             let events = vec![encode(envelope, event)];
             let stream = StreamName::ci(name);

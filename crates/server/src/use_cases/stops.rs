@@ -111,7 +111,7 @@ async fn attempt(
     append.idempotency = keep(id);
     let appended = app.append(append).await?;
     let (version, index) = (stops.version() + 1, appended.indexes.start);
-    app.known_mut().apply_stop(&Recorded::<StopEvent> { envelope, event, version, index });
+    app.known_mut().apply_stop(&Recorded::<StopEvent> { envelope, event, version, index, told: None });
     Ok(id)
 }
 

@@ -168,7 +168,7 @@ pub(crate) fn apply(known: &mut Known, actor: &ActorId, event: ActorEvent) {
 /// An event as it is recorded; its place in the log is ten times its version.
 pub(crate) fn recorded<E>(by: &ActorId, at: Timestamp, version: u64, event: E) -> Recorded<E> {
     let envelope = Envelope { at, actor: by.clone(), on_behalf_of: None, decided_by: DecidedBy::default() };
-    Recorded { envelope, event, version, index: version * 10 }
+    Recorded { envelope, event, version, index: version * 10, told: None }
 }
 
 /// The life of one change so far.

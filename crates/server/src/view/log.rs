@@ -19,7 +19,7 @@ use store::StoredEvent;
 use super::trail::typed;
 use super::{actor_name, texts, time, with_names};
 use crate::known::Known;
-use crate::record::{Recordable, decode};
+use crate::record::{Recordable, Told, decode};
 
 /// Most items that a sentence names on which another one leans.
 const NEEDS_TOLD_MAX: usize = 8;
@@ -35,7 +35,7 @@ pub(crate) fn log_entry(known: &Known, stored: StoredEvent, leaf_hash: Option<St
     let policy_set = body.get("policy_set").and_then(Value::as_u64);
     let timestamp = text("at").map_or_else(|| time(recorded_at), ToOwned::to_owned);
     let (by, on_behalf_of) = (actor("actor"), actor("on_behalf_of"));
-    let (event_type, data) = typed(&body);
+    let Told { event_type, data } = typed(&body);
     let action = event_type.rsplit('.').next().unwrap_or_default().to_owned();
     let entry = TrailEntry {
         timestamp,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{texts, time};
 use crate::known::Known;
-use crate::record::Recorded;
+use crate::record::{Recorded, Told};
 
 /// The name under which assessments appear in a trail. The product makes them; the specification names the part.
 const RISK_ENGINE: &str = "ai-risk-engine";
@@ -18,9 +18,9 @@ const ACTOR_PREFIX: &str = "act_";
 
 /// One entry of the audit trail.
 pub(crate) fn trail_entry(known: &Known, recorded: &Recorded<ChangeEvent>) -> TrailEntry {
-    let Recorded { envelope, event, version, index } = recorded;
+    let Recorded { envelope, event, version, index, told } = recorded;
     let Entry { action, details } = entry(event);
-    let (event_type, data) = typed(event);
+    let Told { event_type, data } = told.clone().unwrap_or_else(|| typed(event));
     TrailEntry {
         timestamp: time(envelope.at),
         action: action.to_owned(),
@@ -46,11 +46,12 @@ pub(crate) fn actor_name(known: &Known, actor: &ActorId, action: &str) -> String
 }
 
 /// An event's type and its payload as callers read it.
-pub(super) fn typed<T: Serialize>(body: &T) -> (String, Payload) {
-    let read = || -> Option<(String, Payload)> {
+pub(super) fn typed<T: Serialize>(body: &T) -> Told {
+    let read = || -> Option<Told> {
         let body = Object::of(body, &mut Plain).ok()?;
-        let event_type = body.get("type").map(serde_json::from_str).transpose().ok()?;
-        Some((event_type.unwrap_or_default(), Payload::from_json(body.get("data").unwrap_or("null")).ok()?))
+        let event_type = body.get("type").map(serde_json::from_str).transpose().ok()?.unwrap_or_default();
+        let data = Payload::from_json(body.get("data").unwrap_or("null")).ok()?;
+        Some(Told { event_type, data })
     };
     read().unwrap_or_else(|| unreachable!("an event that is stored or about to be has a canonical form"))
 }
@@ -165,13 +166,13 @@ mod tests {
         let data = entry.data.to_value();
         assert_eq!(data["grounds"]["conditions"], json!(["tests"]));
         assert_eq!(data["grounds"]["approval"]["by"], "act_lead");
-        let (event_type, data) = typed(&json!({
+        let Told { event_type, data } = typed(&json!({
             "type": "change.commented",
             "data": { "text": { "$erased": "00ff" }, "list": [{ "$text": "kept" }, 1] },
         }));
         assert_eq!(event_type, "change.commented");
         assert_eq!(data.to_value(), json!({ "text": "[erased]", "list": ["kept", 1] }));
-        assert_eq!(typed(&json!({ "type": "change.submitted" })).1.to_value(), Value::Null);
+        assert_eq!(typed(&json!({ "type": "change.submitted" })).data.to_value(), Value::Null);
     }
 
     #[test]
