@@ -11,6 +11,7 @@ have_package() {
     libc6-dev) compgen -G '/usr/include/stdlib.h' ;;
     postgresql) command -v postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' ;;
     python3-aiosmtpd) /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
+    python3-icalendar) /usr/bin/python3 -c 'import icalendar' 2>/dev/null ;;
     python3-venv) /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     prometheus) command -v prometheus ;;
     shellcheck) command -v shellcheck ;;

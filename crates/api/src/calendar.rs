@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::field::{FieldError, parse, parse_optional};
+use crate::slot::Conflict;
 
 /// An entry of the calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -84,7 +85,8 @@ pub struct Schedule {
     pub occurrences: Vec<CalendarOccurrence>,
     /// Exceptions from freezes that are not over.
     pub overrides: Vec<FreezeOverride>,
-    /// Changes that are approved or wait for it, and whose window lies here, by its beginning.
+    /// The forward schedule of change: changes that are approved or wait for it and whose window lies here, and those under
+    /// way, by their beginning.
     pub changes: Vec<ScheduledChange>,
     /// Whether there is more than could be looked at.
     pub truncated: bool,
@@ -120,19 +122,35 @@ pub struct FreezeOverride {
     pub until: String,
 }
 
-/// A change with a window.
+/// A change with a window, or one under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ScheduledChange {
     /// The change.
     pub change_id: String,
     /// Its title.
     pub title: String,
-    /// awaiting_approval or approved.
-    pub state: String,
-    /// When its window opens.
+    /// standard, normal or emergency.
+    #[serde(rename = "type")]
+    pub change_type: String,
+    /// proposed, approved or running.
+    pub stage: String,
+    /// 0 to 100; absent before it is assessed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<u8>,
+    /// low, medium, high or critical; absent before it is assessed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// What it changes, services and items; at most 10 of them.
+    pub items: Vec<String>,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// When its window opens; of one under way, when it was started.
     pub start: String,
-    /// When its window ends.
+    /// When its window ends; of one under way without a window, when it is expected to be done.
     pub end: String,
+    /// Other changes that get in its way.
+    pub conflicts: Vec<Conflict>,
 }
 
 impl CalendarEntry {

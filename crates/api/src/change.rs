@@ -139,6 +139,9 @@ pub struct Risk {
     pub missing: Vec<String>,
     /// What the evidence lacks for this level.
     pub findings: Vec<Finding>,
+    /// Other changes that were planned for the same time when it was assessed, each in a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<String>,
     /// Tests that the level requires.
     pub testing_requirement: String,
     /// Whether a rollback plan is optional, required or mandatory.

@@ -27,6 +27,7 @@ pub mod read;
 pub mod request;
 pub mod risk;
 pub mod run;
+pub mod slot;
 pub mod stop;
 
 pub use field::FieldError;

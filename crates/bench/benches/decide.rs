@@ -235,5 +235,6 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         stopped: false,
         in_freeze: false,
         outside_maintenance: false,
+        in_conflict: false,
     })
 }

@@ -12,8 +12,9 @@ use client::Client;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// Short leases, so that a lost runner is noticed in seconds.
-const SETTINGS: &str = "[lease]\nseconds = 3\ngrace_seconds = 6\n";
+/// Short leases, so that a lost runner is noticed in seconds; and no trial waits for another one, though all are of the
+/// same service.
+const SETTINGS: &str = "[conflicts]\nsame_item = \"ignore\"\n[lease]\nseconds = 3\ngrace_seconds = 6\n";
 /// Longest wait for a server to answer.
 const START_TIME: Duration = Duration::from_secs(30);
 /// Every trial is of the same service, and a third of them are rolled back: what begins as a medium risk ends as one that

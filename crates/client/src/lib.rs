@@ -29,6 +29,7 @@ mod stops;
 mod token;
 
 pub use address::Security;
+pub use calendar::SlotFilter;
 pub use call::{
     ATTEMPTS_MAX, Client, EVIDENCE_BYTES_MAX, REQUEST_TIMEOUT, RESPONSE_BYTES_MAX, RUN_TIMEOUT,
     VERIFY_TIMEOUT,

@@ -89,5 +89,6 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         stopped: false,
         in_freeze: false,
         outside_maintenance: false,
+        in_conflict: false,
     })
 }

@@ -102,6 +102,8 @@ actions!(
     ImportHistory = "import_history",
     /// Report alerts that fire or are resolved. Asked of the system.
     ReportAlerts = "report_alerts",
+    /// Read the calendar as a feed. Asked of the system.
+    ReadCalendar = "read_calendar",
     /// Train models of failure, and choose the one that is asked.
     ManageModels = "manage_models",
     /// See, send again and try out notifications. Asked of the system.

@@ -183,6 +183,7 @@ impl Vocabulary {
                 ("stopped", truth(change.stopped)),
                 ("in_freeze", truth(change.in_freeze)),
                 ("outside_maintenance", truth(change.outside_maintenance)),
+                ("in_conflict", truth(change.in_conflict)),
             ]
             .map(owned),
         );
@@ -284,6 +285,7 @@ mod tests {
             stopped: known,
             in_freeze: known,
             outside_maintenance: known,
+            in_conflict: known,
         }
     }
 

@@ -179,6 +179,8 @@ pub struct ChangeResource {
     pub in_freeze: bool,
     /// Whether maintenance windows are defined for what it changes, and none of them is open.
     pub outside_maintenance: bool,
+    /// Whether another change holds it back with which it is in conflict.
+    pub in_conflict: bool,
 }
 
 /// The facts about an incident that policies may weigh.

@@ -34,6 +34,7 @@ pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "auditors-read-only",
     "close-only-with-validation",
     "conditions-before-start",
+    "conflicting-changes-take-turns",
     "delegation-only-with-the-right",
     "emergency-authority",
     "inactive-actors-do-nothing",

@@ -55,6 +55,8 @@ pub(crate) struct App {
     pub experience: Experience,
     /// Held by the one registration that is under way: all of them write to one stream, and need not race for it here.
     pub registrations: tokio::sync::Mutex<()>,
+    /// Held by the one start that is under way, for the same reason.
+    pub starts: tokio::sync::Mutex<()>,
     known: RwLock<Known>,
     change_numbers: Numbers,
     incident_numbers: Numbers,
@@ -117,6 +119,7 @@ impl App {
             incident_numbers: Numbers::default(),
             refusals: Mutex::new(HashMap::new()),
             registrations: tokio::sync::Mutex::new(()),
+            starts: tokio::sync::Mutex::new(()),
         }
     }
 

@@ -210,6 +210,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         stopped: !gates.stops(change, caller).is_empty(),
         in_freeze: !standing.freezes.is_empty(),
         outside_maintenance: !standing.closed_windows.is_empty(),
+        in_conflict: gates.conflicts_that_hold(change).next().is_some(),
     }
 }
 

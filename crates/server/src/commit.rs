@@ -85,6 +85,11 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     if let Some(incident) = &told {
         app.known_mut().incidents.put(incident, &work.change.content);
     }
+    if app.known().bookings.concerns(&work.change) {
+        let mut known = app.known_mut();
+        known.bookings.put(&work.change);
+        work.started().into_iter().for_each(|starts| known.reach_start(starts));
+    }
     work.committed_at(appended.indexes.start);
     app.metrics.committed(&work.trail, appended.indexes);
     let has_closed = work.trail.last().is_some_and(|last| matches!(last.event, ChangeEvent::Closed { .. }));

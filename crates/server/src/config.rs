@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use api::run::{LEASE_GRACE_SECONDS, LEASE_SECONDS};
 use domain::approval::ApprovalSettings;
+use domain::calendar::ConflictSettings;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub notify: Notify,
     /// How healthy the system is, as assessments see it.
     pub health: Health,
+    /// What conflicts between changes at the same time lead to.
+    pub conflicts: ConflictSettings,
     /// Leases of runners.
     pub lease: Lease,
     /// Bounds on what one server takes on.
@@ -155,6 +158,7 @@ impl Default for Config {
             approvals: ApprovalSettings::default(),
             notify: Notify::default(),
             health: Health::default(),
+            conflicts: ConflictSettings::default(),
             lease: Lease::default(),
             limits: Limits::default(),
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::history::HistoryEvent;
 use domain::id::{ChangeId, IncidentId};
+use serde_json::Value;
 use store::{Store, StoredEvent};
 
 use crate::app::App;
@@ -17,6 +18,14 @@ use crate::load;
 use crate::record::decode;
 use crate::work;
 
+/// Events that leave a change as planned or as far under way as it was.
+const STAYS: [&str; 5] = [
+    "change.commented",
+    "change.risk_assessed",
+    "change.approval_requested",
+    "change.condition_satisfied",
+    "change.progressed",
+];
 /// Entries read at once.
 const PAGE_EVENTS: usize = 500;
 
@@ -106,12 +115,33 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
         "change" if is_end => {
             let id: ChangeId = name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
             let (change, _) = work::load(app, id).await?;
+            app.known_mut().bookings.put(&change);
             if let Some(ending) = Ending::of(&change) {
                 app.known_mut().endings.add(&ending);
                 app.experience.add(Past::of(&change, &app.known().directory));
             }
             Ok(())
         }
+        "change" => book(app, name, event).await,
         _ => Ok(()),
     }
+}
+
+/// Takes note of a change that is planned, under way or was so, when it moves on.
+async fn book(app: &App, name: &str, event: &StoredEvent) -> Result<(), Failure> {
+    let word = event.body.get("type").and_then(Value::as_str).unwrap_or_default();
+    let id: ChangeId = name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
+    // The start itself is told by the order of starts.
+    let has_window = || event.body.pointer("/data/content/window").is_some_and(|window| !window.is_null());
+    let is_new = match word {
+        "change.created" | "change.amended" => has_window(),
+        "change.submitted" => true,
+        _ => false,
+    };
+    let is_booked = !is_new && !STAYS.contains(&word) && app.known().bookings.get(id).is_some();
+    if is_new || is_booked {
+        let (change, _) = work::load(app, id).await?;
+        app.known_mut().bookings.put(&change);
+    }
+    Ok(())
 }

@@ -1,27 +1,37 @@
-//! What stands in the way of a change's gates beside its own state: stops, freezes, closed maintenance windows.
+//! What stands in the way of a change's gates beside its own state: stops, freezes, closed maintenance windows, other
+//! changes.
 //!
 //! Gathered when a change is loaded, so that a decision about it needs nothing else from memory; what is decided at a
 //! gate is committed under a guard on the version that was gathered, and before the calendar says anything else. A start
-//! that races a stop therefore loses, and one that was decided just before a freeze and is written in it too.
+//! that races a stop therefore loses, and one that was decided just before a freeze and is written in it too. Starts are
+//! in one order: each takes the stream `starts` on, so that one that races the start of a conflicting change loses as well.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::actor::{ActorKind, Directory};
-use domain::calendar::{Calendar, Standing, Touched};
+use domain::authorization::Answer;
+use domain::calendar::{
+    Calendar, Conflict, Occurrence, Planned, Standing, StartEvent, Touched, estimated, items,
+};
 use domain::catalog::Tier;
-use domain::change::{Change, Runner};
+use domain::change::{Change, Runner, StateName};
 use domain::cmdb::Ci;
-use domain::id::{ActorId, CiName, ServiceName};
+use domain::id::{ActorId, CiName, EnvironmentName, ServiceName};
 use domain::stop::{Stop, StopScope, Stoppable, Stops};
+use jiff::SignedDuration;
 use policy::Action;
-use store::{Guard, GuardClock, StreamName};
+use store::{Guard, GuardClock, StreamAppend, StreamName};
 
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::known::Known;
+use crate::record::{Envelope, encode};
+
+/// The policy by which conflicting changes are started one after the other.
+const TAKE_TURNS: &str = "conflicting-changes-take-turns";
 
 /// What stands in the way of a change's gates, whoever passes them.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +41,27 @@ pub(crate) struct Gates {
     /// For each stop of an actor, all records of that actor.
     stopped: Vec<(ActorId, BTreeSet<ActorId>)>,
     reach: Reach,
+    starts: Starts,
+    /// Other changes that get in its way, where it may be started next.
+    conflicts: Vec<Conflict>,
+}
+
+/// How far the starts of changes are known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Starts {
+    /// How many there were.
+    pub version: u64,
+    /// When the last one was.
+    pub at: Timestamp,
+}
+
+/// The place of a start in the order of starts.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    /// The part of an append by which it is taken.
+    pub part: StreamAppend,
+    /// How far starts are known once it is written.
+    pub leads_to: Starts,
 }
 
 /// What a change touches and who is behind it. Empty while there is nothing in the way of anybody.
@@ -38,18 +69,28 @@ pub(crate) struct Gates {
 struct Reach {
     actors: BTreeSet<ActorId>,
     by_agent: bool,
+    touches: Touches,
+}
+
+/// What is touched: services and their tiers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Touches {
     services: BTreeSet<ServiceName>,
     tiers: BTreeSet<Tier>,
     tier_unknown: bool,
 }
 
 impl Gates {
-    /// What stands in the way of `change` as far as is known.
-    pub(crate) fn of(known: &Known, change: &Change) -> Self {
+    /// What stands in the way of `change` at `now` as far as is known.
+    pub(crate) fn of(known: &Known, change: &Change, now: Timestamp) -> Self {
         let (stops, calendar) = (Arc::clone(&known.stops), Arc::clone(&known.calendar));
-        if stops.is_empty() && calendar.is_empty() {
-            return Self { stops, calendar, ..Self::default() };
+        let is_next = change.state_name() == StateName::Approved;
+        let conflicts = if is_next { conflicts(known, change, now) } else { Vec::new() };
+        let gates = Self { stops, calendar, starts: known.starts, conflicts, ..Self::default() };
+        if gates.stops.is_empty() && gates.calendar.is_empty() {
+            return gates;
         }
+        let stops = &gates.stops;
         let actors = stops.in_force().filter_map(|stop| match &stop.scope {
             StopScope::Actor { actor } => Some(actor),
             StopScope::Everything
@@ -58,7 +99,35 @@ impl Gates {
             | StopScope::Tier { .. } => None,
         });
         let stopped = actors.map(|actor| (actor.clone(), known.directory.records_of(actor))).collect();
-        Self { stops, calendar, stopped, reach: Reach::of(known, change) }
+        Self { stopped, reach: Reach::of(known, change), ..gates }
+    }
+
+    /// The other changes that keep `change` from being started.
+    pub(crate) fn conflicts_that_hold(&self, change: &Change) -> impl Iterator<Item = &Conflict> {
+        let id = change.id;
+        self.conflicts.iter().filter(move |conflict| conflict.holds(id))
+    }
+
+    /// A refusal for the sake of another change names that one.
+    pub(crate) fn name_conflict(&self, change: &Change, answer: &mut Answer) {
+        let Answer::Denied { violations } = answer else { return };
+        let Some(conflict) = self.conflicts_that_hold(change).next() else { return };
+        for violation in violations.iter_mut().filter(|one| one.rule.as_str() == TAKE_TURNS) {
+            violation.sentence = format!("{}: {}", violation.sentence, conflict.sentence());
+        }
+    }
+
+    /// The part of an append by which a start takes its place in the order of starts.
+    ///
+    /// # Errors
+    /// Never, as long as the name is a stream name.
+    pub(crate) fn start(&self, change: &Change, envelope: Envelope) -> Result<Starting, Failure> {
+        let Starts { version, at } = self.starts;
+        let envelope = Envelope { at: envelope.at.max(at), ..envelope };
+        let event = StartEvent::ChangeStarted { change: change.id };
+        let events = vec![encode(&envelope, &event)];
+        let part = StreamAppend { stream: starts_stream()?, expected_version: version, events };
+        Ok(Starting { part, leads_to: Starts { version: version + 1, at: envelope.at } })
     }
 
     /// The stops that keep `caller` from passing a gate of `change`.
@@ -81,9 +150,9 @@ impl Gates {
             change_type: change.content.change_type,
             actors: &actors,
             by_agent: self.reach.by_agent || is_agent,
-            services: &self.reach.services,
-            tiers: &self.reach.tiers,
-            tier_unknown: self.reach.tier_unknown,
+            services: &self.reach.touches.services,
+            tiers: &self.reach.touches.tiers,
+            tier_unknown: self.reach.touches.tier_unknown,
         };
         self.stops.covering(&what)
     }
@@ -93,12 +162,7 @@ impl Gates {
         if self.calendar.is_empty() {
             return Standing::default();
         }
-        let touched = Touched {
-            services: &self.reach.services,
-            tiers: &self.reach.tiers,
-            tier_unknown: self.reach.tier_unknown,
-            environment: change.content.environment.as_ref(),
-        };
+        let touched = self.reach.touches.touched(change.content.environment.as_ref());
         self.calendar.standing(change.id, &touched, now)
     }
 
@@ -132,6 +196,23 @@ impl Gates {
     }
 }
 
+/// The conflicts of a change that is to be started now, or in its window.
+pub(crate) fn conflicts(known: &Known, change: &Change, now: Timestamp) -> Vec<Conflict> {
+    let items = items(change);
+    let (environment, span) = (change.content.environment.as_ref(), span(change, now));
+    let planned = Planned { change: Some(change.id), items: &items, environment, span };
+    known.bookings.conflicts(&known.cmdb, &planned, now)
+}
+
+/// When a change that is to be started takes its time: what is left of its window, or as long as its plan takes from now
+/// on.
+pub(crate) fn span(change: &Change, now: Timestamp) -> Occurrence {
+    let takes = estimated(change).unwrap_or_default().max(SignedDuration::from_micros(1));
+    let from_now = Occurrence { start: now, end: now.saturating_add(takes).unwrap_or(Timestamp::MAX) };
+    let window = change.content.window.filter(|window| window.end > now);
+    window.map_or(from_now, |window| Occurrence { start: window.start.max(now), end: window.end })
+}
+
 impl Reach {
     fn of(known: &Known, change: &Change) -> Self {
         let runner = change.execution().and_then(|execution| match &execution.runner {
@@ -141,25 +222,38 @@ impl Reach {
         let actors = change.on_behalf_of.iter().chain(runner).chain([&change.created_by]);
         let actors: BTreeSet<_> = actors.cloned().collect();
         let by_agent = actors.iter().any(|id| is_agent(&known.directory, id));
-        let services = services(known, change);
-        let mut reach = Self { actors, by_agent, ..Self::default() };
-        let mut tell = |name: &str| match known.cmdb.described(name).and_then(|ci| ci.tier()) {
-            Some(stated) => drop(reach.tiers.insert(stated.tier)),
-            None => reach.tier_unknown = true,
-        };
-        services.iter().for_each(|service| tell(service.as_str()));
-        let is_elsewhere = |item: &&CiName| !services.iter().any(|service| service.as_str() == item.as_str());
-        change.content.affected_cis.iter().filter(is_elsewhere).for_each(|item| tell(item.as_str()));
-        let names_nothing = services.is_empty() && change.content.affected_cis.is_empty();
-        reach.tier_unknown |= names_nothing;
-        Self { services, ..reach }
+        let content = &change.content;
+        let touches = Touches::of(known, &content.affected_services, &content.affected_cis);
+        Self { actors, by_agent, touches }
     }
 }
 
-/// The services that a change names, as such or as items, and those that lean directly on an item that it changes.
-fn services(known: &Known, change: &Change) -> BTreeSet<ServiceName> {
-    let items = change.content.affected_cis.iter().filter_map(|item| known.cmdb.described(item.as_str()));
-    let mut services = change.content.affected_services.clone();
+impl Touches {
+    /// What is touched by whatever changes these services and items.
+    pub(crate) fn of(known: &Known, named: &BTreeSet<ServiceName>, items: &BTreeSet<CiName>) -> Self {
+        let services = services(known, named, items);
+        let mut touches = Self { tier_unknown: named.is_empty() && items.is_empty(), ..Self::default() };
+        let mut tell = |name: &str| match known.cmdb.described(name).and_then(|ci| ci.tier()) {
+            Some(stated) => drop(touches.tiers.insert(stated.tier)),
+            None => touches.tier_unknown = true,
+        };
+        services.iter().for_each(|service| tell(service.as_str()));
+        let is_elsewhere = |item: &&CiName| !services.iter().any(|service| service.as_str() == item.as_str());
+        items.iter().filter(is_elsewhere).for_each(|item| tell(item.as_str()));
+        Self { services, ..touches }
+    }
+
+    /// The same as the calendar takes it.
+    pub(crate) fn touched<'a>(&'a self, environment: Option<&'a EnvironmentName>) -> Touched<'a> {
+        let Self { services, tiers, tier_unknown } = self;
+        Touched { services, tiers, tier_unknown: *tier_unknown, environment }
+    }
+}
+
+/// The services that are named, as such or as items, and those that lean directly on an item that is named.
+fn services(known: &Known, named: &BTreeSet<ServiceName>, items: &BTreeSet<CiName>) -> BTreeSet<ServiceName> {
+    let items = items.iter().filter_map(|item| known.cmdb.described(item.as_str()));
+    let mut services = named.clone();
     for item in items {
         let touched = item.dependents().map(|link| link.ci).chain([item]).filter(Ci::is_service);
         services.extend(touched.filter_map(|ci| ServiceName::new(ci.name()).ok()));
@@ -183,6 +277,14 @@ fn is_gate(action: Action) -> bool {
             | Action::Resume
             | Action::ConfirmStep
     )
+}
+
+/// The stream of the starts.
+///
+/// # Errors
+/// Never, as long as the name is a stream name.
+pub(crate) fn starts_stream() -> Result<StreamName, Failure> {
+    StreamName::new("starts").map_err(|error| Failure::Internal(error.to_string()))
 }
 
 /// The stream of the stops.

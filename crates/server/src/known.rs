@@ -10,7 +10,7 @@ use std::sync::Arc;
 use domain::Timestamp;
 use domain::actor::budget::RECORD_DAYS;
 use domain::actor::{Actor, ActorEvent, Directory, TrackRecord};
-use domain::calendar::{Calendar, CalendarEvent};
+use domain::calendar::{Bookings, Calendar, CalendarEvent};
 use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::cmdb::{CiEvent, Cmdb};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
@@ -20,6 +20,7 @@ use store::ClosedChange;
 
 use crate::around::{Alerts, Incidents};
 use crate::failure::Failure;
+use crate::gates::Starts;
 use crate::imported::Imported;
 use crate::record::Recorded;
 
@@ -50,6 +51,10 @@ pub(crate) struct Known {
     pub stops: Arc<Stops>,
     /// Freezes and maintenance windows.
     pub calendar: Arc<Calendar>,
+    /// What is planned and under way. Every change whose start is counted in `starts` is among it, or was over by then.
+    pub bookings: Bookings,
+    /// How far starts are known.
+    pub starts: Starts,
 }
 
 impl Known {
@@ -103,6 +108,13 @@ impl Known {
         let Recorded { envelope, event, version, .. } = recorded;
         if *version > self.calendar.version() {
             Arc::make_mut(&mut self.calendar).evolve(*version, envelope.at, &envelope.actor, event);
+        }
+    }
+
+    /// Takes note of a start, once the bookings know the change. They are told in the order of their versions.
+    pub(crate) fn reach_start(&mut self, starts: Starts) {
+        if starts.version > self.starts.version {
+            self.starts = starts;
         }
     }
 

@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::actor::{ActorEvent, DirectoryEvent};
-use domain::calendar::CalendarEvent;
-use domain::change::ChangeEvent;
+use domain::calendar::{Bookings, CalendarEvent, ConflictSettings, StartEvent};
+use domain::change::{ChangeEvent, StateName};
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::id::{ActorId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
 use domain::stop::StopEvent;
 use store::{
-    EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX, Store, StoredEvent, StreamName,
-    StreamSet,
+    ChangeFilter, ChangeOrder, ChangeQuery, EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX,
+    Store, StoredEvent, StreamName, StreamSet,
 };
 
 use crate::app::App;
 use crate::around::{Alerts, INCIDENTS_LOADED_MAX, is_alert};
 use crate::failure::Failure;
-use crate::gates::{calendar_stream, stops_stream};
+use crate::gates::{Starts, calendar_stream, starts_stream, stops_stream};
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recordable, Recorded, decode};
@@ -26,6 +26,10 @@ use crate::work::{self, actor_stream, cmdb_stream};
 
 /// Edits of the CMDB read at once.
 const EDITS_PAGE: usize = 64;
+/// Most changes under way that are read when the server starts.
+const UNDERWAY_LOADED_MAX: usize = 10_000;
+/// Most changes that are approved or wait for it and are read when the server starts.
+const PLANNED_LOADED_MAX: usize = 2_000;
 
 /// An incident and everything that ever happened to it.
 ///
@@ -56,8 +60,8 @@ pub(crate) fn fold_incident(
 ///
 /// # Errors
 /// When the store or the log fails.
-pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
-    let mut known = Known::default();
+pub(crate) async fn known(store: &Store, conflicts: &ConflictSettings) -> Result<Known, Failure> {
+    let mut known = Known { bookings: Bookings::new(conflicts.clone()), ..Known::default() };
     // The version first: whoever is registered meanwhile is then read once more.
     let version = store.stream_version(&directory_stream()?).await?;
     let mut after = None;
@@ -90,7 +94,46 @@ pub(crate) async fn known(store: &Store) -> Result<Known, Failure> {
     for stored in store.read_stream(&calendar_stream()?, 1).await? {
         known.apply_calendar(&decode::<CalendarEvent>(stored)?);
     }
+    bookings(store, &mut known).await?;
     Ok(known)
+}
+
+/// What is under way and planned. The version of the starts first: what is started meanwhile is read again before the
+/// next start here.
+async fn bookings(store: &Store, known: &mut Known) -> Result<(), Failure> {
+    let stream = starts_stream()?;
+    let version = store.stream_version(&stream).await?;
+    let last = store.read_stream(&stream, version.max(1)).await?.pop();
+    let at = last.map(decode::<StartEvent>).transpose()?.map(|last| last.envelope.at);
+    let underway =
+        [StateName::Implementing, StateName::Interrupted, StateName::Validating, StateName::RollingBack];
+    booked(store, known, &underway, UNDERWAY_LOADED_MAX).await?;
+    booked(store, known, &[StateName::AwaitingApproval, StateName::Approved], PLANNED_LOADED_MAX).await?;
+    at.into_iter().for_each(|at| known.reach_start(Starts { version, at }));
+    Ok(())
+}
+
+/// Books the changes in some states, those that were touched last first.
+async fn booked(store: &Store, known: &mut Known, states: &[StateName], most: usize) -> Result<(), Failure> {
+    let filter = ChangeFilter { states: states.to_vec(), ..ChangeFilter::default() };
+    let mut after = None;
+    let mut read = 0;
+    while read < most {
+        let query = ChangeQuery { filter: filter.clone(), order: ChangeOrder::default(), after, limit: 0 };
+        let page = store.list_changes(query).await?;
+        for row in &page.rows {
+            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await;
+            // A damaged log must not keep the server from starting: `audit verify` names what is wrong with it.
+            match trail.and_then(|trail| Ok(work::fold(row.change_id, &trail)?)) {
+                Ok(change) => change.iter().for_each(|change| known.bookings.put(change)),
+                Err(error) => tracing::error!(change = %row.change_id, %error, "a change cannot be read"),
+            }
+        }
+        read += page.rows.len();
+        let Some(next) = page.next else { break };
+        after = Some(next);
+    }
+    Ok(())
 }
 
 /// The latest incidents, the newest first, so that one beyond the last few days changes nothing.
@@ -312,6 +355,16 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
         let from = app.known().calendar.version() + 1;
         for stored in app.store.read_stream(stream, from).await? {
             app.known_mut().apply_calendar(&decode::<CalendarEvent>(stored)?);
+        }
+    } else if *stream == starts_stream()? {
+        let from = app.known().starts.version + 1;
+        for stored in app.store.read_stream(stream, from).await? {
+            let Recorded { envelope, event, version, .. } = decode::<StartEvent>(stored)?;
+            let StartEvent::ChangeStarted { change } = event;
+            let (change, _) = work::load(app, change).await?;
+            let mut known = app.known_mut();
+            known.bookings.put(&change);
+            known.reach_start(Starts { version, at: envelope.at });
         }
     } else if is_alert(stream) {
         for stored in app.store.read_stream(stream, 1).await? {

@@ -3,7 +3,7 @@
 use api::audit::Payload;
 use domain::Timestamp;
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
-use domain::calendar::CalendarEvent;
+use domain::calendar::{CalendarEvent, StartEvent};
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::PolicyEvent;
@@ -39,6 +39,7 @@ impl Recordable for PolicyEvent {}
 impl Recordable for SecurityEvent {}
 impl Recordable for StopEvent {}
 impl Recordable for CalendarEvent {}
+impl Recordable for StartEvent {}
 
 /// When, by whom and on what grounds an event was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -148,7 +148,8 @@ pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, S
     let store = Store::open(store_config).await?;
     // Read first, so that what comes in between is read twice and not missed.
     let size = *store.subscribe().borrow();
-    let known = load::known(&store).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
+    let known =
+        load::known(&store, &config.conflicts).await.map_err(|failure| StartError::Log(Box::new(failure)))?;
     let followed = match location(&config) {
         Location::Folder(_) => Followed::default(),
         Location::Url(_) => Followed::from(size),

@@ -19,7 +19,7 @@ use crate::assessing::assess_change;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::follow;
-use crate::gates::Gates;
+use crate::gates::{Gates, Starting, Starts};
 use crate::known::Known;
 use crate::project;
 use crate::record::{DecidedBy, Envelope, Recorded, decode, encode, told};
@@ -40,6 +40,8 @@ pub(crate) struct ChangeWork {
     parties: BTreeSet<ActorId>,
     gates: Gates,
     guards: Vec<Guard>,
+    /// Its place in the order of starts, where it is started.
+    starting: Option<Starting>,
 }
 
 /// Who asks for a new change, and for whom; whether it may ask for them has been settled.
@@ -87,9 +89,10 @@ impl ChangeWork {
         };
         let trail = vec![Recorded { envelope, event: created, version: 1, index: 0, told: None }];
         let parties = ask::parties(known, &change);
-        let (gates, guards) = (Gates::of(known, &change), Vec::new());
+        let (gates, guards) = (Gates::of(known, &change, now), Vec::new());
+        let (stored_version, starting) = (0, None);
         let mut work =
-            Self { now, change, trail, effects: actions, stored_version: 0, parties, gates, guards };
+            Self { now, change, trail, effects: actions, stored_version, parties, gates, guards, starting };
         work.guard_actor(caller)?;
         Ok(work)
     }
@@ -102,9 +105,9 @@ impl ChangeWork {
         let (change, trail) = load(app, id).await?;
         let now = app.clock.now().max(change.updated_at);
         let parties = parties(app, &change).await?;
-        let (gates, guards) = (Gates::of(&app.known(), &change), Vec::new());
-        let stored_version = change.version;
-        Ok(Self { now, change, trail, effects: Vec::new(), stored_version, parties, gates, guards })
+        let (gates, guards) = (Gates::of(&app.known(), &change, now), Vec::new());
+        let (stored_version, effects, starting) = (change.version, Vec::new(), None);
+        Ok(Self { now, change, trail, effects, stored_version, parties, gates, guards, starting })
     }
 
     /// Asks policy about `action` without deciding anything.
@@ -139,7 +142,8 @@ impl ChangeWork {
         particulars: Particulars<'_>,
         command: &Command,
     ) -> Result<(), Failure> {
-        let ruling = ask::about_change(app, caller, action, self.subject(), particulars);
+        let mut ruling = ask::about_change(app, caller, action, self.subject(), particulars);
+        self.gates.name_conflict(&self.change, &mut ruling.answer);
         self.answered(app, caller, action, &ruling, command)
     }
 
@@ -159,6 +163,11 @@ impl ChangeWork {
         self.require_room(app, caller, action)?;
         self.guard_actor(caller)?;
         self.guard_gates(app, action)?;
+        if action == Action::Start {
+            let (at, actor, decided_by) = (self.now, caller.id(), ruling.decided_by());
+            let envelope = Envelope { at, actor, on_behalf_of: None, decided_by };
+            self.starting = Some(self.gates.start(&self.change, envelope)?);
+        }
         self.absorb(&caller.id(), &ruling.decided_by(), decision)
     }
 
@@ -183,7 +192,7 @@ impl ChangeWork {
     /// # Errors
     /// When policy or the life of the change refuses.
     pub(crate) fn assess_and_route(&mut self, app: &App, known: &Known) -> Result<(), Failure> {
-        self.gates = Gates::of(known, &self.change);
+        self.gates = Gates::of(known, &self.change, self.now);
         let assessment =
             assess_change(app, known, &self.change, self.now, |submission| app.experience.advise(submission));
         let within_agent_budget =
@@ -230,8 +239,10 @@ impl ChangeWork {
         };
         let events = new.map(encoded).collect();
         let stream = StreamName::change(self.change.id);
+        let starting = self.starting.as_ref().map(|starting| &starting.part);
+        let own = StreamAppend { stream, expected_version: self.stored_version, events };
         Append {
-            streams: vec![StreamAppend { stream, expected_version: self.stored_version, events }],
+            streams: std::iter::once(own).chain(starting.cloned()).collect(),
             guards: self.guards.clone(),
             projections: vec![project::change(&self.change)],
             ..Append::default()
@@ -268,6 +279,16 @@ impl ChangeWork {
         let new: Vec<_> = guards.into_iter().filter(|guard| !self.guards.contains(guard)).collect();
         self.guards.extend(new);
         Ok(())
+    }
+
+    /// How far starts are known once it is committed, where it is started.
+    pub(crate) fn started(&self) -> Option<Starts> {
+        self.starting.as_ref().map(|starting| starting.leads_to)
+    }
+
+    /// The changes that keep this one from being started, as far as is known.
+    pub(crate) fn held_by(&self) -> Vec<ChangeId> {
+        self.gates.conflicts_that_hold(&self.change).map(|conflict| conflict.other).collect()
     }
 
     /// The stops that keep `caller` from passing a gate of the change.

@@ -1,8 +1,10 @@
 //! `calendar` and `freeze`: when changes may be implemented, and what is planned.
 
+use api::actor::IssueToken;
 use api::calendar::{CalendarEntry, OverrideFreeze, RemoveEntry};
 use clap::Subcommand;
-use client::Client;
+use client::{Client, SlotFilter};
+use domain::actor::Scope;
 use domain::calendar::{Rule, ZoneName};
 use domain::duration::parse_duration_seconds;
 use domain::id::{ChangeId, EntryName, EnvironmentName, ServiceName};
@@ -36,8 +38,14 @@ pub(crate) struct FreezeArgs {
 
 #[derive(Debug, Subcommand)]
 enum CalendarCommand {
-    /// Show what takes place between two instants: freezes, windows, planned changes
+    /// Show what takes place between two instants: freezes, windows, the forward schedule of change
     Show(ShowArgs),
+    /// Find the earliest times at which no freeze, closed window or other change stands in the way
+    Slot(SlotArgs),
+    /// Show which other changes get in the way of a change
+    Conflicts(ConflictsArgs),
+    /// Issue a token for calendar programs; prints the address to subscribe to, this once, on standard output
+    Feed(FeedArgs),
     /// List the entries
     List(ListArgs),
     /// Add a maintenance window; outside of it nothing starts that it is defined for
@@ -69,6 +77,53 @@ struct ShowArgs {
     /// The first instant after; 14 days later when absent
     #[arg(long, value_name = "INSTANT")]
     to: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cortex-change calendar slot CHG-2026-000123\n  \
+                  cortex-change calendar slot --service cart --environment production --duration 30m --within 7d")]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
+struct SlotArgs {
+    /// The change that is to be implemented
+    #[arg(group = "whose")]
+    change: Option<ChangeId>,
+    /// A service that is to be changed; repeat for each
+    #[arg(long = "service", value_name = "SERVICE", group = "whose")]
+    services: Vec<ServiceName>,
+    /// Where, beside `--service`; anywhere when absent
+    #[arg(long, value_name = "NAME", requires = "services")]
+    environment: Option<EnvironmentName>,
+    /// How long; as long as the change's plan is expected to take, otherwise 1h, when absent
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    duration: Option<String>,
+    /// How far ahead to look, at most 90d; 14d when absent
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    within: Option<String>,
+    /// How many times to find; 3 when absent
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=20))]
+    count: Option<u8>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cortex-change calendar conflicts CHG-2026-000123")]
+struct ConflictsArgs {
+    /// The change
+    change: ChangeId,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cortex-change calendar feed --label 'my phone'\n  \
+                  cortex-change calendar feed --actor operations --label 'wall screen' --expires-in 366d")]
+struct FeedArgs {
+    /// Whose token it is; your own when absent
+    #[arg(long, value_name = "ACTOR")]
+    actor: Option<String>,
+    /// Where it is used, in words
+    #[arg(long, value_name = "TEXT", default_value = "calendar feed")]
+    label: String,
+    /// How long it lives, for example 30d; 90d when absent
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    expires_in: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -174,6 +229,19 @@ struct OverrideArgs {
     expires_in: String,
 }
 
+impl SlotArgs {
+    fn asked(self) -> SlotFilter {
+        SlotFilter {
+            change: self.change.map(|change| change.to_string()),
+            services: self.services.iter().map(ToString::to_string).collect(),
+            environment: self.environment.map(|environment| environment.to_string()),
+            duration: self.duration,
+            within: self.within,
+            count: self.count,
+        }
+    }
+}
+
 impl EntryArgs {
     fn entry(self, kind: &str) -> CalendarEntry {
         CalendarEntry {
@@ -208,6 +276,24 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
                 Format::Json => shell.json(&schedule)?,
             }
         }
+        CalendarCommand::Slot(args) => {
+            let slots = client.slots(&args.asked()).await?;
+            match shell.format() {
+                Format::Text => shell.data(&render::slot::slots(&slots, shell.data_paint()))?,
+                Format::Json => shell.json(&slots)?,
+            }
+        }
+        CalendarCommand::Conflicts(ConflictsArgs { change }) => {
+            let conflicts = client.conflicts(&change.to_string()).await?;
+            match shell.format() {
+                Format::Text if conflicts.items.is_empty() => {
+                    shell.say(format!("no other change gets in the way of {change}"));
+                }
+                Format::Text => shell.data(&render::slot::conflicts(&conflicts, shell.data_paint()))?,
+                Format::Json => shell.json(&conflicts)?,
+            }
+        }
+        CalendarCommand::Feed(args) => feed(&client, args, shell).await?,
         CalendarCommand::List(ListArgs {}) => list(&client, None, shell).await?,
         CalendarCommand::Add(AddWindowArgs { entry }) => {
             add(&client, &entry.entry(MAINTENANCE), shell).await?
@@ -231,6 +317,30 @@ pub(crate) async fn run_freeze(FreezeArgs { command }: FreezeArgs, shell: &Shell
         }
     }
     Ok(ExitStatus::Done)
+}
+
+async fn feed(
+    client: &Client,
+    FeedArgs { actor, label, expires_in }: FeedArgs,
+    shell: &Shell,
+) -> Result<(), Failure> {
+    let actor = match actor {
+        Some(actor) => actor,
+        None => client.whoami().await?.actor.name,
+    };
+    let request = IssueToken { scopes: vec![Scope::Calendar.to_string()], expires_in, label };
+    let issued = client.issue_token(&actor, &request).await?;
+    let url = format!("{}/api/v1/calendar.ics?token={}", shell.url().trim_end_matches('/'), issued.token);
+    match shell.format() {
+        Format::Text => shell.data(&format!("{url}\n"))?,
+        Format::Json => shell.json(&serde_json::json!({ "url": url, "token_id": issued.token_id }))?,
+    }
+    let until = render::instant(&issued.expires_at);
+    shell.say(format!(
+        "{} of {actor} reads the calendar until {until}; `cortex-change token revoke {actor} {}` ends it earlier",
+        issued.token_id, issued.token_id
+    ));
+    Ok(())
 }
 
 async fn add(client: &Client, entry: &CalendarEntry, shell: &Shell) -> Result<(), Failure> {

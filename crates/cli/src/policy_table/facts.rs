@@ -62,6 +62,7 @@ facts!(
             stopped: bool,
             in_freeze: bool,
             outside_maintenance: bool,
+            in_conflict: bool,
         }
         perhaps {
             environment: EnvironmentName,
@@ -186,6 +187,7 @@ fn change(ann: ActorId, bot: ActorId, action: Action) -> Result<ChangeResource, 
         stopped: false,
         in_freeze: false,
         outside_maintenance: false,
+        in_conflict: false,
     })
 }
 

@@ -204,7 +204,8 @@ impl Case {
             | Action::ReportAlerts
             | Action::StopLine
             | Action::LiftStop
-            | Action::ManageCalendar => Resource::System,
+            | Action::ManageCalendar
+            | Action::ReadCalendar => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
             Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {

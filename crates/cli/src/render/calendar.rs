@@ -33,21 +33,30 @@ fn covers(entry: &CalendarEntry) -> String {
 
 /// What takes place between two instants.
 pub(crate) fn schedule(schedule: &Schedule, paint: Paint) -> String {
-    let mut rows: Vec<(&str, [String; 5])> = Vec::new();
+    let mut rows: Vec<(&str, [String; 6])> = Vec::new();
     for one in &schedule.occurrences {
         let kind = if one.kind == "freeze" { paint.bad("freeze") } else { words(&one.kind) };
         let times = [instant(&one.start), instant(&one.end)];
-        rows.push((&one.start, row(times, kind, &one.name, &one.title)));
+        rows.push((&one.start, row(times, kind, &one.name, "", &one.title)));
     }
     for change in &schedule.changes {
         let times = [instant(&change.start), instant(&change.end)];
-        rows.push((&change.start, row(times, words(&change.state), &change.change_id, &change.title)));
+        let level = change.level.as_deref().unwrap_or_default();
+        rows.push((&change.start, row(times, words(&change.stage), &change.change_id, level, &change.title)));
     }
     rows.sort_by_key(|(start, _)| *start);
-    let mut table = Table::new(paint, &["FROM", "TO", "WHAT", "NAME", "TITLE"], 4);
+    let mut table = Table::new(paint, &["FROM", "TO", "WHAT", "NAME", "RISK", "TITLE"], 5);
     rows.into_iter().for_each(|(_, cells)| table.row(cells));
     let mut lines = Lines::default();
     lines.line(table.into_text());
+    for change in &schedule.changes {
+        for conflict in &change.conflicts {
+            let (id, reason) = (plain(&change.change_id), plain(&conflict.reason));
+            let word =
+                if conflict.treatment == "ignore" { words("meets") } else { paint.caution("conflict") };
+            lines.line(format!("{word}: {id} and {reason}"));
+        }
+    }
     for exception in &schedule.overrides {
         let (change, freeze, by) =
             (plain(&exception.change_id), plain(&exception.freeze), plain(&exception.by));
@@ -57,6 +66,6 @@ pub(crate) fn schedule(schedule: &Schedule, paint: Paint) -> String {
     lines.into_text()
 }
 
-fn row([from, to]: [String; 2], what: String, name: &str, title: &str) -> [String; 5] {
-    [from, to, what, cell(name), cell(title)]
+fn row([from, to]: [String; 2], what: String, name: &str, level: &str, title: &str) -> [String; 6] {
+    [from, to, what, cell(name), cell(level), cell(title)]
 }

@@ -16,6 +16,7 @@ pub(crate) mod performance;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod risk;
+pub(crate) mod slot;
 pub(crate) mod stop;
 mod table;
 pub(crate) mod what_if;

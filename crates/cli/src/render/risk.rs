@@ -38,6 +38,9 @@ pub(crate) fn summary(lines: &mut Lines, risk: &Risk, paint: Paint) {
     for missing in &risk.missing {
         lines.line(format!("  {} {}", paint.caution("unknown:"), plain(missing)));
     }
+    for conflict in &risk.conflicts {
+        lines.line(format!("  {} {}", paint.caution("at the same time:"), plain(conflict)));
+    }
     for finding in &risk.findings {
         lines.line(format!("  {} {}", paint.bad("finding:"), plain(&finding.sentence)));
         if let Some(value) = finding.broken.as_ref().and_then(|broken| broken.value.as_ref()) {

@@ -55,6 +55,8 @@ words!(
         Audit = "audit",
         /// Report alerts.
         Alerts = "alerts",
+        /// Read the calendar, as a feed.
+        Calendar = "calendar",
         /// Manage actors, tokens and the catalogue.
         Admin = "admin",
     }

@@ -1,17 +1,28 @@
 //! When changes may be implemented: freezes, in which nothing is, and maintenance windows, outside of which nothing is
 //! that they are defined for.
 //!
-//! All of it is in one stream, so that a start can be guarded by its version.
+//! Freezes and windows are in one stream, so that a start can be guarded by its version. What is planned and under way,
+//! and which changes get into each other's way, is [`Bookings`].
 
+mod booking;
+mod conflict;
 mod schedule;
+mod slot;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use booking::{Booking, Bookings, RUN_ASSUMED_MINUTES, StartEvent, estimated, items};
+pub use conflict::{
+    CONFLICT_DISTANCE_MAX, CONFLICTS_MAX, Conflict, ConflictKind, ConflictSettings, Planned, Stage, Treatment,
+};
 pub use schedule::{
     InvalidSchedule, OCCURRENCE_MINUTES_MAX, OCCURRENCES_MAX, Occurrence, Rule, Schedule, ZoneName,
+};
+pub use slot::{
+    Found, Obstacle, ObstacleKind, PASSED_OVER_MAX, PassedOver, SLOTS_MAX, Slot, Wanted, earliest,
 };
 
 use crate::catalog::Tier;
@@ -179,8 +190,19 @@ pub struct Standing {
 pub struct Calendar {
     version: u64,
     updated_at: Timestamp,
-    entries: BTreeMap<EntryName, Entry>,
+    entries: BTreeMap<EntryName, Kept>,
     overrides: Vec<Override>,
+}
+
+/// An entry, and when it was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The entry.
+    pub entry: Entry,
+    /// Version of the calendar that adding it led to.
+    pub version: u64,
+    /// When that was.
+    pub at: Timestamp,
 }
 
 impl Calendar {
@@ -201,12 +223,17 @@ impl Calendar {
 
     /// Every entry, by name.
     pub fn entries(&self) -> impl Iterator<Item = (&EntryName, &Entry)> {
+        self.kept().map(|(name, kept)| (name, &kept.entry))
+    }
+
+    /// The same, with when each was added.
+    pub fn kept(&self) -> impl Iterator<Item = (&EntryName, &Kept)> {
         self.entries.iter()
     }
 
     /// One entry.
     pub fn get(&self, name: &EntryName) -> Option<&Entry> {
-        self.entries.get(name)
+        self.entries.get(name).map(|kept| &kept.entry)
     }
 
     /// The exceptions that are not over at `at`.
@@ -255,7 +282,7 @@ impl Calendar {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<CalendarEvent, CalendarRefusal> {
-        if self.entries.get(&freeze).is_none_or(|entry| entry.kind != EntryKind::Freeze) {
+        if self.get(&freeze).is_none_or(|entry| entry.kind != EntryKind::Freeze) {
             return Err(CalendarRefusal::Unknown { what: "freeze", name: freeze });
         }
         let latest =
@@ -273,7 +300,8 @@ impl Calendar {
         }
         match event {
             CalendarEvent::EntryAdded { name, entry } => {
-                self.entries.insert(name.clone(), entry.as_ref().clone());
+                let kept = Kept { entry: entry.as_ref().clone(), version, at };
+                self.entries.insert(name.clone(), kept);
             }
             CalendarEvent::EntryRemoved { name, .. } => {
                 self.entries.remove(name);
@@ -298,7 +326,7 @@ impl Calendar {
         let (mut windows, mut is_open) = (Vec::new(), false);
         let ahead = at.saturating_add(SignedDuration::from_hours(AHEAD_HOURS)).unwrap_or(Timestamp::MAX);
         let mut changes_at = vec![ahead];
-        for (name, entry) in self.entries.iter().filter(|(_, entry)| entry.scope.covers(what)) {
+        for (name, entry) in self.entries().filter(|(_, entry)| entry.scope.covers(what)) {
             let around = entry.schedule.occurrences(at, ahead, OCCURRENCES_MAX);
             let now = around.iter().filter(|occurrence| occurrence.contains(at)).max_by_key(|now| now.end);
             changes_at.extend(around.iter().map(|one| one.start).find(|start| *start > at));

@@ -138,7 +138,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
         missing,
         testing,
         rollback,
-        findings: findings(content, routed_as, level, &facts.circumstances.rules),
+        findings: findings(content, routed_as, level, facts.circumstances),
     }
 }
 

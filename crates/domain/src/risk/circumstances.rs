@@ -1,5 +1,5 @@
 //! What is wrong around a change at the moment it is handed in: recent incidents, the health of the system, alerts, rules of
-//! the organisation that it breaks.
+//! the organisation that it breaks, other changes at the same time.
 //!
 //! Facts that the caller looks up. They only ever raise a risk: what is not known counts as wrong in part, and never as
 //! healthy.
@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::calendar::Conflict;
 use crate::change::Line;
 use crate::change::kind::words;
 use crate::id::IncidentId;
@@ -18,6 +19,8 @@ pub const INCIDENT_WINDOW_DAYS: u16 = 30;
 pub const CIRCUMSTANCES_NAMED_MAX: usize = 5;
 /// Most rules that an assessment names as broken; one more says how many there are.
 pub const RULE_VIOLATIONS_MAX: usize = 50;
+/// Most conflicts that an assessment tells of.
+pub const CONFLICTS_TOLD_MAX: usize = 10;
 
 words!(
     /// What a query of the system's health says.
@@ -47,6 +50,9 @@ pub struct Circumstances {
     /// Rules of the organisation's own rule sets that the change breaks, at most [`RULE_VIOLATIONS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleViolation>,
+    /// Other changes that are planned for the same time and get into its way; at most [`CONFLICTS_TOLD_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Conflict>,
 }
 
 /// A rule of the organisation's own rule sets that a change breaks. One that could not be evaluated is broken.

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::circumstances::RuleViolation;
+use super::circumstances::{Circumstances, RuleViolation};
 use super::factors::{broken, has_way_back, summary, worst};
 use super::level::{Level, TestingRequirement};
+use crate::calendar::{Conflict, Stage, Treatment};
 use crate::change::kind::words;
 use crate::change::{ChangeType, Content, Evidence, FindingSeverity, Line};
 
@@ -27,6 +28,8 @@ words!(
         StandardModelMissing = "standard-model-missing",
         /// Scanners found something of at least medium severity.
         VulnerabilitiesReported = "vulnerabilities-reported",
+        /// Another change has the time, and this one is not to be started in it.
+        ConflictingChange = "conflicting-change",
         /// Somebody's policy objects.
         PolicyViolated = "policy-violated",
     }
@@ -52,7 +55,7 @@ pub(super) fn findings(
     content: &Content,
     routed_as: ChangeType,
     level: Level,
-    rules: &[RuleViolation],
+    circumstances: &Circumstances,
 ) -> Vec<Finding> {
     let lacking = match routed_as {
         ChangeType::Standard => Vec::new(),
@@ -65,7 +68,27 @@ pub(super) fn findings(
         ],
     };
     let reported = [vulnerabilities(&content.evidence), policies(&content.evidence)];
-    lacking.into_iter().chain(reported).flatten().chain(rules.iter().map(broken_rule)).collect()
+    let taken = circumstances.conflicts.iter().filter_map(taken_time);
+    let broken = circumstances.rules.iter().map(broken_rule);
+    lacking.into_iter().chain(reported).flatten().chain(taken).chain(broken).collect()
+}
+
+/// Another change that is to be made way for.
+fn taken_time(conflict: &Conflict) -> Option<Finding> {
+    let has_the_time = match (conflict.treatment, conflict.stage) {
+        (Treatment::Deny, Stage::Approved | Stage::Running) => true,
+        (Treatment::Deny, Stage::Proposed) | (Treatment::Ignore | Treatment::Wait, _) => false,
+    };
+    if !has_the_time {
+        return None;
+    }
+    let Conflict { start, end, .. } = conflict;
+    finding(
+        FindingRule::ConflictingChange,
+        format!("another change has the time from {start} to {end}: {}", conflict.sentence()),
+        "ask `cortex-change calendar slot` for a free time, and amend the window",
+        &["SOC2:CC8.1", "ISO27001:A.8.32"],
+    )
 }
 
 fn finding(

@@ -10,6 +10,7 @@ mod approval;
 mod calendar;
 mod change;
 mod cmdb;
+mod conflicts;
 mod history;
 mod plan;
 mod risk;

@@ -63,7 +63,8 @@ fn usual_resource(action: Action) -> Resource {
         | Action::ManageModels
         | Action::StopLine
         | Action::LiftStop
-        | Action::ManageCalendar => Resource::System,
+        | Action::ManageCalendar
+        | Action::ReadCalendar => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,
@@ -139,6 +140,7 @@ pub(crate) fn change() -> ChangeResource {
         stopped: false,
         in_freeze: false,
         outside_maintenance: false,
+        in_conflict: false,
     }
 }
 

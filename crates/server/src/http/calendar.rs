@@ -51,7 +51,7 @@ struct CalendarQuery {
     to: Option<String>,
 }
 
-/// Show what takes place between two instants: freezes, maintenance windows, changes with a window.
+/// Show what takes place between two instants: freezes, maintenance windows, and the forward schedule of change.
 #[utoipa::path(get, path = "/api/v1/calendar", tag = "calendar", params(CalendarQuery),
     responses((status = 200, body = Schedule)))]
 async fn show_calendar(
@@ -68,8 +68,8 @@ async fn show_calendar(
         let message = format!("expected an instant after {from}, at most {DAYS_MAX} days later");
         return Err(Failure::from(api::FieldError::new("to", message)).into());
     }
-    let (changes, truncated) = calendar::planned(&app).await?;
-    Ok(Json(view::calendar_schedule(&app.known(), (from, to), &changes, truncated)))
+    let now = app.clock.now();
+    Ok(Json(view::calendar_schedule(&app.known(), (from, to), now)))
 }
 
 /// List the entries of the calendar.

@@ -33,15 +33,23 @@ impl FromRequestParts<SharedApp> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Rejection> {
         let token = bearer(&parts.headers)?;
-        let caller = || Caller::of_token(&app.known().directory, token, app.clock.now());
-        match caller() {
-            // Another server may have issued the token a moment ago.
-            Err(_) if !app.followed.is_alone() => {
-                follow::catch_up(app).await?;
-                Ok(Self(caller()?))
-            }
-            other => Ok(Self(other?)),
+        Ok(Self(of_token(app, token).await?))
+    }
+}
+
+/// The caller behind a token.
+///
+/// # Errors
+/// When the token is not good, or the store fails.
+pub(super) async fn of_token(app: &SharedApp, token: &str) -> Result<Caller, Failure> {
+    let caller = || Caller::of_token(&app.known().directory, token, app.clock.now());
+    match caller() {
+        // Another server may have issued the token a moment ago.
+        Err(_) if !app.followed.is_alone() => {
+            follow::catch_up(app).await?;
+            caller()
         }
+        other => other,
     }
 }
 

@@ -13,6 +13,7 @@ mod changes;
 mod cmdb;
 mod events;
 mod extract;
+mod feed;
 mod history;
 mod incidents;
 mod lifecycle;
@@ -24,6 +25,7 @@ mod respond;
 mod risk;
 mod runs;
 mod slack;
+mod slots;
 mod stops;
 mod system;
 
@@ -71,6 +73,8 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(lifecycle::router())
         .merge(runs::router())
         .merge(incidents::router())
+        .merge(feed::router())
+        .merge(slots::router())
         .merge(stops::router())
         .merge(calendar::router())
         .merge(alerts::router())

@@ -62,9 +62,13 @@ impl SignedLog {
     }
 }
 
-/// A page of somebody who is signed in. `current` says whether the page is the list of changes itself.
+/// The pages that every page leads to.
+const PAGES: [(&str, Icon, &str); 2] =
+    [("/changes", Icon::List, "Changes"), ("/calendar", Icon::Calendar, "Calendar")];
+
+/// A page of somebody who is signed in.
 pub(super) fn document(frame: &Frame, title: &str, content: &Markup) -> Markup {
-    let is_list = frame.address.split('?').next() == Some("/changes");
+    let path = frame.address.split('?').next().unwrap_or_default();
     html! {
         (DOCTYPE)
         html lang="en" data-theme=[frame.theme.attribute()] {
@@ -76,8 +80,10 @@ pub(super) fn document(frame: &Frame, title: &str, content: &Markup) -> Markup {
                     header.side {
                         (brand())
                         nav.nav aria-label="Main" {
-                            a href="/changes" aria-current=[is_list.then_some("page")] {
-                                (Icon::List.mark()) "Changes"
+                            @for (address, icon, name) in PAGES {
+                                a href=(address) aria-current=[(path == address).then_some("page")] {
+                                    (icon.mark()) (name)
+                                }
                             }
                         }
                         div.side-foot {

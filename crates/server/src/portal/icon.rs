@@ -32,6 +32,9 @@ macro_rules! icons {
 
 icons!(
     List = "i-list", r#"<path d="M6 4h8M6 8h8M6 12h8M2.5 4h.01M2.5 8h.01M2.5 12h.01"/>"#;
+    Calendar = "i-calendar", r#"<rect x="2" y="3" width="12" height="11" rx="1.5"/><path d="M2 6.5h12M5.5 1.5V4M10.5 1.5V4"/>"#;
+    /// Nothing may be changed.
+    Freeze = "i-freeze", r#"<path d="M8 1.5v13M2.4 4.8l11.2 6.4M13.6 4.8L2.4 11.2M6.2 2.7L8 4.3l1.8-1.6M6.2 13.3L8 11.7l1.8 1.6"/>"#;
     Search = "i-search", r#"<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5L14 14"/>"#;
     Theme = "i-theme", r#"<circle cx="8" cy="8" r="6"/><path d="M8 2a6 6 0 000 12z" fill="currentColor"/>"#;
     Shield = "i-shield", r#"<path d="M8 1.7l5.3 2v4.2c0 3-2.2 5.3-5.3 6.4-3.1-1.1-5.3-3.4-5.3-6.4V3.7z"/><path d="M5.5 8l1.8 1.8 3.3-3.5"/>"#;

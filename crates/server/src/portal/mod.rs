@@ -6,6 +6,7 @@
 
 mod assets;
 mod attempts;
+mod calendar;
 mod change;
 mod changes;
 mod cookie;
@@ -54,6 +55,7 @@ struct Door {
 pub(crate) fn router() -> Router<SharedApp> {
     Router::new()
         .route("/", get(start))
+        .route("/calendar", get(calendar::show))
         .route("/changes", get(changes::show))
         .route("/changes/{id}", get(change::show))
         .route("/docs/problems", get(problems::show))

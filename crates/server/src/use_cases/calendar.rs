@@ -1,12 +1,11 @@
 //! Keeping the calendar: adding and removing entries, and excepting changes from freezes.
 
 use domain::calendar::{CalendarEvent, Entry};
-use domain::change::{Change, StateName};
 use domain::id::{ChangeId, EntryName};
 use domain::text::FreeText;
 use jiff::SignedDuration;
 use policy::{Action, Resource};
-use store::{ChangeFilter, ChangeOrder, ChangeQuery, NewIdempotency, StreamAppend};
+use store::{NewIdempotency, StreamAppend};
 
 use super::refusal;
 use crate::app::{App, SharedApp};
@@ -16,12 +15,10 @@ use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
 use crate::gates::calendar_stream;
 use crate::record::{Envelope, Recorded, encode};
-use crate::work::{self, ChangeWork, actor_guard};
+use crate::work::{ChangeWork, actor_guard};
 
 /// How often a decision is made again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 32;
-/// Most changes whose windows are looked at, the newest first.
-const SCHEDULED_MAX: usize = 200;
 
 /// What somebody wants of the calendar.
 #[derive(Debug, Clone)]
@@ -129,20 +126,4 @@ async fn attempt(
         told: None,
     });
     Ok(())
-}
-
-/// Changes that are approved or wait for it, the newest first; and whether there are more.
-///
-/// # Errors
-/// When the store or the log fails.
-pub(crate) async fn planned(app: &App) -> Result<(Vec<Change>, bool), Failure> {
-    let states = vec![StateName::AwaitingApproval, StateName::Approved];
-    let filter = ChangeFilter { states, ..ChangeFilter::default() };
-    let query = ChangeQuery { filter, order: ChangeOrder::default(), after: None, limit: SCHEDULED_MAX };
-    let page = app.store.list_changes(query).await?;
-    let mut changes = Vec::with_capacity(page.rows.len());
-    for row in &page.rows {
-        changes.push(work::load(app, row.change_id).await?.0);
-    }
-    Ok((changes, page.next.is_some()))
 }

@@ -15,7 +15,7 @@ use crate::ask::Particulars;
 use crate::caller::Caller;
 use crate::commit::{Extras, with_change};
 use crate::failure::Failure;
-use crate::work::ChangeWork;
+use crate::work::{self, ChangeWork};
 
 /// What a runner brings along to begin.
 #[derive(Debug, Clone)]
@@ -54,13 +54,14 @@ pub(crate) async fn start(
     app.owned(async move {
         let resource = lease_resource(id)?;
         // Whoever may not start is refused before a lease is touched.
-        let probe = ChangeWork::load(&shared, id).await?;
+        let probe = probe(&shared, id).await?;
         let checked = begin(&shared, &caller, &start, &mut { probe }, u64::MAX);
         noted(&shared, &caller, Action::Start, id, checked).await?;
         let settings = &shared.config.lease;
         let ttl = Duration::from_secs(settings.seconds);
         let grace = Duration::from_secs(settings.grace_seconds);
         let lease = shared.store.lease_acquire(&resource, &start.holder, ttl, grace).await?;
+        let _turn = shared.starts.lock().await;
         let done = with_change(&shared, &caller, id, extras(lease.token), |work, _, caller| {
             work.guard(Guard::Lease { resource: resource.clone(), token: lease.token });
             begin(&shared, caller, &start, work, lease.token)
@@ -77,6 +78,20 @@ pub(crate) async fn start(
         }
     })
     .await
+}
+
+/// The change, and those that hold it back as they are by now: another server may have brought them to their end.
+async fn probe(app: &App, id: ChangeId) -> Result<ChangeWork, Failure> {
+    let work = ChangeWork::load(app, id).await?;
+    let held_by = work.held_by();
+    if held_by.is_empty() {
+        return Ok(work);
+    }
+    for other in held_by {
+        let (other, _) = work::load(app, other).await?;
+        app.known_mut().bookings.put(&other);
+    }
+    ChangeWork::load(app, id).await
 }
 
 /// Decides to start, or to take over a change that has been started before.

@@ -27,6 +27,7 @@ pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod slack;
+pub(crate) mod slots;
 pub(crate) mod stops;
 pub(crate) mod what_if;
 

@@ -114,7 +114,8 @@ fn matters(action: Action) -> bool {
         | Action::Expire
         | Action::LinkIncident
         | Action::UpdateIncident
-        | Action::ReadAudit => false,
+        | Action::ReadAudit
+        | Action::ReadCalendar => false,
     }
 }
 

@@ -213,7 +213,7 @@ impl View<'_> {
         let particulars =
             Particulars { assessment: Some(&assessment), within_agent_budget, ..Particulars::default() };
         let policies = self.app.policies.current();
-        let gates = Gates::of(&self.app.known(), &change);
+        let gates = Gates::of(&self.app.known(), &change, self.now);
         let subject = Subject { change: &change, parties: &self.parties, gates: &gates, now: at };
         let asking = ask::case(&policies, &Caller::System, subject, particulars);
         let ruling = asking.decide(Action::PreApprove, Context::default());

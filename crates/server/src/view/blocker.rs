@@ -6,6 +6,7 @@ use api::change::Blocker;
 use domain::Timestamp;
 use domain::actor::{ActorKind, Role};
 use domain::approval::{Approval, Condition, Outstanding, outstanding};
+use domain::calendar::Stage;
 use domain::change::{Authorization, Awaiting, Change, ChangeType, State};
 use domain::id::ActorId;
 
@@ -21,13 +22,15 @@ const PEOPLE_MAX: usize = 5;
 /// Everything that stands between a change and its start; once it has started, only what keeps it from going on, and
 /// nothing when its life is over.
 pub(super) fn blockers(known: &Known, change: &Change, now: Timestamp) -> Vec<Blocker> {
-    let before = Before { known, change, now };
+    let gates = &Gates::of(known, change, now);
+    let before = Before { known, change, now, gates };
     match &change.state {
         State::Draft => vec![before.submission()],
         State::Assessing(_) => vec![assessment()],
         State::AwaitingApproval(awaiting) => [before.stops(), before.approval_pending(awaiting)].concat(),
         State::Approved(authorization) => {
-            [before.stops(), before.calendar(), before.start_pending(authorization)].concat()
+            let in_the_way = [before.stops(), before.calendar(), before.conflicts()].concat();
+            [in_the_way, before.start_pending(authorization)].concat()
         }
         State::Implementing(_) | State::Interrupted(_) => before.stops(),
         State::Validating(_)
@@ -47,6 +50,7 @@ struct Before<'a> {
     known: &'a Known,
     change: &'a Change,
     now: Timestamp,
+    gates: &'a Gates,
 }
 
 fn blocker(kind: &str, missing: impl Into<String>, cleared_by: impl Into<String>) -> Blocker {
@@ -94,8 +98,7 @@ impl Before<'_> {
 
     /// Stops that cover it, whoever acts.
     fn stops(self) -> Vec<Blocker> {
-        let gates = Gates::of(self.known, self.change);
-        let stops = gates.stops(self.change, &Caller::System).into_iter().map(|stop| {
+        let stops = self.gates.stops(self.change, &Caller::System).into_iter().map(|stop| {
             let setter = self.known.directory.name_of(&stop.set_by);
             let missing = format!("the line is stopped by {}", stop_in_words(self.known, stop));
             let cleared_by = format!(
@@ -112,7 +115,7 @@ impl Before<'_> {
         if self.change.content.change_type == ChangeType::Emergency {
             return Vec::new();
         }
-        let standing = Gates::of(self.known, self.change).standing(self.change, self.now);
+        let standing = self.gates.standing(self.change, self.now);
         let freezes = standing.freezes.into_iter().map(|(name, now)| {
             let missing = format!("the freeze {name} is on until {}", time(now.end));
             let by = "a change authority outside the requester's side, with `cortex-change freeze override`";
@@ -124,6 +127,25 @@ impl Before<'_> {
             blocker("maintenance", missing, "nobody, it opens by itself: see `cortex-change calendar show`")
         });
         freezes.chain(closed).collect()
+    }
+
+    /// Other changes that hold it back.
+    fn conflicts(self) -> Vec<Blocker> {
+        if self.change.content.change_type == ChangeType::Emergency {
+            return Vec::new();
+        }
+        let holding = self.gates.conflicts_that_hold(self.change).map(|conflict| {
+            let missing = format!("it must wait for another change: {}", conflict.sentence());
+            let (by, deadline) = match conflict.stage {
+                Stage::Running => (format!("nobody, it may start when {} is done", conflict.other), None),
+                Stage::Proposed | Stage::Approved => {
+                    let by = "its requester, with a window at a free time: see `cortex-change calendar slot`";
+                    (by.to_owned(), Some(time(conflict.end)))
+                }
+            };
+            Blocker { deadline, ..blocker("conflict", missing, by) }
+        });
+        holding.collect()
     }
 
     fn gate(self, gate: Outstanding, approvals: &[Approval], deadline: Option<String>) -> Blocker {

@@ -2,13 +2,16 @@
 
 use api::calendar as wire;
 use domain::Timestamp;
-use domain::calendar::{Entry, OCCURRENCES_MAX};
-use domain::change::Change;
+use domain::calendar::{Booking, Entry, OCCURRENCES_MAX, Occurrence, Planned};
 use domain::id::EntryName;
 
-use super::{texts, time};
+use super::{conflict, texts, time};
 use crate::known::Known;
 
+/// Most changes that are shown at once, the first ones.
+const SCHEDULED_MAX: usize = 500;
+/// Most items of a change that are named.
+const ITEMS_TOLD_MAX: usize = 10;
 const DAY_MINUTES: u32 = 24 * 60;
 
 /// An entry.
@@ -29,15 +32,14 @@ pub(crate) fn calendar_entry(name: &EntryName, entry: &Entry) -> wire::CalendarE
     }
 }
 
-/// What takes place from `from` until `to`, beside the changes that have a window then.
+/// What takes place from `from` until `to`, as seen at `now`.
 pub(crate) fn calendar_schedule(
     known: &Known,
     (from, to): (Timestamp, Timestamp),
-    changes: &[Change],
-    truncated: bool,
+    now: Timestamp,
 ) -> wire::Schedule {
     let mut occurrences = Vec::new();
-    let mut is_cut = truncated;
+    let mut is_cut = false;
     for (name, entry) in known.calendar.entries() {
         let found = entry.schedule.occurrences(from, to, OCCURRENCES_MAX);
         is_cut |= found.len() >= OCCURRENCES_MAX;
@@ -60,26 +62,58 @@ pub(crate) fn calendar_schedule(
         by: known.directory.name_of(&exception.by),
         until: time(exception.until),
     });
-    let planned = changes.iter().filter_map(|change| {
-        let window = change.content.window.filter(|window| window.end > from && window.start < to)?;
-        Some((window, change))
-    });
-    let mut planned: Vec<_> = planned.collect();
-    planned.sort_by_key(|(window, change)| (window.start, change.id));
-    let planned = planned.into_iter().map(|(window, change)| wire::ScheduledChange {
-        change_id: change.id.to_string(),
-        title: change.content.title.to_string(),
-        state: change.state_name().to_string(),
-        start: time(window.start),
-        end: time(window.end),
-    });
+    let (changes, has_more) = scheduled(known, (from, to), now);
     wire::Schedule {
         from: time(from),
         to: time(to),
         occurrences: told.collect(),
         overrides: overrides.collect(),
-        changes: planned.collect(),
-        truncated: is_cut,
+        changes,
+        truncated: is_cut || has_more,
+    }
+}
+
+/// The changes that take some of the time, by their beginning, and whether there are more.
+fn scheduled(
+    known: &Known,
+    (from, to): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> (Vec<wire::ScheduledChange>, bool) {
+    let booked = known.bookings.iter().filter_map(|booking| {
+        // What was planned is shown where it was, also when its time is over.
+        let planned = booking.window.map(|window| Occurrence { start: window.start, end: window.end });
+        let span = booking.span(now).or(planned)?;
+        (span.end > from && span.start < to).then_some((span, booking))
+    });
+    let mut booked: Vec<_> = booked.collect();
+    booked.sort_by_key(|(span, booking)| (*span, booking.change));
+    let has_more = booked.len() > SCHEDULED_MAX;
+    booked.truncate(SCHEDULED_MAX);
+    let told = booked.into_iter().map(|(span, booking)| scheduled_change(known, booking, span, now));
+    (told.collect(), has_more)
+}
+
+fn scheduled_change(
+    known: &Known,
+    booking: &Booking,
+    span: Occurrence,
+    now: Timestamp,
+) -> wire::ScheduledChange {
+    let environment = booking.environment.as_ref();
+    let planned = Planned { change: Some(booking.change), items: &booking.items, environment, span };
+    let conflicts = known.bookings.conflicts(&known.cmdb, &planned, now);
+    wire::ScheduledChange {
+        change_id: booking.change.to_string(),
+        title: booking.title.to_string(),
+        change_type: booking.change_type.to_string(),
+        stage: booking.stage.to_string(),
+        score: booking.risk.map(|(score, _)| score.get()),
+        level: booking.risk.map(|(_, level)| level.to_string()),
+        items: texts(booking.items.iter().take(ITEMS_TOLD_MAX)),
+        environment: environment.map(ToString::to_string),
+        start: time(span.start),
+        end: time(span.end),
+        conflicts: conflicts.iter().map(|one| conflict(known, booking.change, one)).collect(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use api::audit::{LogEntry, TrailEntry};
 use domain::actor::{ActorEvent, AgentEvent, Budget, DirectoryEvent};
-use domain::calendar::CalendarEvent;
+use domain::calendar::{CalendarEvent, StartEvent};
 use domain::change::{ChangeEvent, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::{PolicyEvent, PutInForceBy};
@@ -69,6 +69,9 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("policies") => read(stored, policies),
         Some("stop") => read(stored, stop),
         Some("calendar") => read(stored, calendar),
+        Some("starts") => {
+            read(stored, |StartEvent::ChangeStarted { change }| format!("{change} was started"))
+        }
         Some(_) | None => None,
     };
     sentence.unwrap_or_else(|| event_type.replace(['.', '_'], " "))

@@ -6,6 +6,8 @@ use domain::risk::{
     Assessment, FactorValue, FailureProbability, Finding, Prediction, Reached, SimilarChange,
 };
 
+use super::slot::conflict_in_words;
+
 const PPM_PER_PERCENT: f64 = 10_000.0;
 
 /// An assessment.
@@ -43,6 +45,7 @@ pub(crate) fn risk(assessment: &Assessment) -> wire::Risk {
             .collect(),
         missing: assessment.missing.iter().map(|missing| missing.sentence.clone()).collect(),
         findings: findings(assessment),
+        conflicts: assessment.circumstances.conflicts.iter().map(conflict_in_words).collect(),
         testing_requirement: assessment.testing.to_string(),
         rollback_requirement: assessment.rollback.to_string(),
     }

@@ -112,6 +112,7 @@ impl World {
             row("GET", &change(running, "/policies"), ann, "read"),
             row("GET", &change(running, "/assignment"), ann, "read"),
             row("GET", &change(running, "/samples"), ann, "read"),
+            row("GET", &change(running, "/conflicts"), ann, "read"),
             row("POST", &change(&self.approved, "/start"), ann, "implement").with(&start),
             row("POST", &change(running, "/progress"), ann, "implement").with(&progress),
             row("POST", &change(running, "/heartbeat"), ann, "implement").with(&run),
@@ -160,6 +161,8 @@ impl World {
             row("GET", "/api/v1/policies", ann, "read"),
             row("GET", "/api/v1/calendar", ann, "read"),
             row("GET", "/api/v1/calendar/entries", ann, "read"),
+            row("GET", "/api/v1/calendar.ics", ann, "calendar"),
+            row("GET", "/api/v1/calendar/slots?service=greeter", ann, "read"),
             row("POST", "/api/v1/calendar/entries", root, "approve").with(&json!({
                 "name": "year-end", "kind": "freeze", "title": "x", "starts": "2026-12-20T00:00", "duration": "12d"
             })),
@@ -218,9 +221,10 @@ impl Row {
 
     /// The operation as the document writes it.
     fn operation(&self) -> Result<String> {
+        let path = self.ask.path.split('?').next().unwrap_or_default();
         let found = operations().find(|(method, template, _)| {
-            let parts = template.split('/').zip(self.ask.path.split('/'));
-            let has_same_length = template.split('/').count() == self.ask.path.split('/').count();
+            let parts = template.split('/').zip(path.split('/'));
+            let has_same_length = template.split('/').count() == path.split('/').count();
             *method == self.ask.method
                 && has_same_length
                 && parts.clone().all(|(a, b)| a.starts_with('{') || a == b)
@@ -307,8 +311,9 @@ async fn without_scope(app: &TestApp, row: &Row) -> Result<String> {
 async fn revoke(app: &TestApp, name: &str) -> Result<()> {
     let path = format!("/api/v1/actors/{name}/tokens");
     let tokens = app.root().get(&path).await?;
-    let live =
-        |token: &&Value| token["revoked"] == false && token["scopes"].as_array().map(Vec::len) == Some(5);
+    let live = |token: &&Value| {
+        token["revoked"] == false && token["scopes"].as_array().map(Vec::len) == Some(SCOPES.len() - 1)
+    };
     for token in tokens["items"].as_array().context("tokens")?.iter().filter(live) {
         let path = format!("{path}/{}", text(&token["token_id"]));
         app.root().send(Ask::new("DELETE", &path)).await?.good()?;

@@ -10,6 +10,7 @@ use api::catalog::{CatalogFile, Service};
 use api::request::ChangeRequest;
 use client::Client;
 use domain::Timestamp;
+use domain::calendar::{ConflictSettings, Treatment};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use server::{Clock, Config, Running};
@@ -19,7 +20,8 @@ use testkit::PrivatePostgres;
 use crate::http::{Answer, Ask, PATIENCE};
 
 /// Every scope a token can have.
-pub(crate) const SCOPES: [&str; 7] = ["read", "request", "approve", "implement", "audit", "alerts", "admin"];
+pub(crate) const SCOPES: [&str; 8] =
+    ["read", "request", "approve", "implement", "audit", "alerts", "calendar", "admin"];
 
 /// Makes a test per database of each story.
 macro_rules! on_both_databases {
@@ -89,9 +91,16 @@ impl Database {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data: self.folder.path().to_owned(),
             database_url: self.url.clone(),
+            conflicts: unhindered(),
             ..Config::default()
         }
     }
+}
+
+/// Conflicts that are only told: stories of other things work on one service in several changes at once.
+fn unhindered() -> ConflictSettings {
+    let [same_item, related, shared_host] = [Treatment::Ignore; 3];
+    ConflictSettings { same_item, related, shared_host, distance: 1 }
 }
 
 /// A server with its own database.

@@ -1,6 +1,6 @@
 //! A runner by hand: it does what the plan says next and reports what came of it, without executing anything.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use api::run::Assignment;
 use domain::plan::{Action, Captured, Failure, Observation, Outcome, Part, Task};
 use serde_json::{Value, json};
@@ -22,12 +22,25 @@ pub(crate) struct Runner {
 impl Runner {
     /// Takes the lease of a change, to start it or to take it over.
     pub(crate) async fn start(person: &Person, id: &str, auto_rollback: bool) -> Result<Self> {
+        Self::try_start(person, id, auto_rollback).await?.map_err(|problem| anyhow!("{problem}"))
+    }
+
+    /// The same; the problem where policy refuses.
+    pub(crate) async fn try_start(
+        person: &Person,
+        id: &str,
+        auto_rollback: bool,
+    ) -> Result<Result<Self, Value>> {
         let digest = person.change(id).await?["digest"].clone();
         let holder = format!("{}-1", person.name);
         let body = json!({ "holder": holder, "digest": digest, "auto_rollback": auto_rollback });
-        let answer = person.act(id, "start", &body).await?;
         let path = format!("/api/v1/changes/{id}");
-        Ok(Self { person: person.clone(), holder, path, assignment: serde_json::from_value(answer)? })
+        let answer = person.send(Ask::post(&format!("{path}/start"), &body)).await?;
+        if answer.status == 403 {
+            return answer.refused(403, "refused-by-policy").map(Err);
+        }
+        let assignment = serde_json::from_value(answer.good()?)?;
+        Ok(Ok(Self { person: person.clone(), holder, path, assignment }))
     }
 
     /// What the plan says next.

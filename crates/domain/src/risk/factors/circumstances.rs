@@ -26,7 +26,8 @@ const RULE_TENTHS: i16 = 10;
 const RULES_TENTHS_MAX: i16 = 10;
 
 pub(super) fn contributions(circumstances: &Circumstances) -> Vec<Contribution> {
-    let Circumstances { incidents, health: readings, alerts, rules } = circumstances;
+    // Other changes at the same time are a matter of when, not of how risky.
+    let Circumstances { incidents, health: readings, alerts, rules, conflicts: _ } = circumstances;
     let mut contributions: Vec<_> = incidents_here(incidents).into_iter().collect();
     contributions.extend(incidents_anywhere(incidents));
     contributions.extend(readings.iter().map(health));

@@ -1,5 +1,6 @@
 //! What is wrong around a change raises its risk and never lowers it.
 
+use domain::calendar::{Conflict, ConflictKind, Stage, Treatment};
 use domain::change::Line;
 use domain::risk::{
     ActiveAlert, ActiveAlerts, Assessment, AssessmentFacts, Circumstances, Fact, HealthReading, HealthState,
@@ -62,11 +63,31 @@ fn rules(count: usize) -> Vec<RuleViolation> {
     (1..=count).map(rule).collect()
 }
 
+fn conflict() -> Conflict {
+    Conflict {
+        other: "CHG-2026-000007".parse().unwrap(),
+        stage: Stage::Approved,
+        kind: ConflictKind::SameItem,
+        treatment: Treatment::Deny,
+        item: "cart".parse().unwrap(),
+        other_item: "cart".parse().unwrap(),
+        host: None,
+        is_dependent: false,
+        start: "2026-03-01T22:00:00Z".parse().unwrap(),
+        end: "2026-03-01T23:00:00Z".parse().unwrap(),
+    }
+}
+
 #[test]
 fn everything_that_is_wrong_is_named_with_its_source_and_time() {
     let health = vec![reading("errors", HealthState::Unhealthy), reading("lag", HealthState::Unknown)];
-    let around =
-        Circumstances { incidents: incidents(3, 1, 12), health, alerts: alerts(2, 1), rules: rules(2) };
+    let around = Circumstances {
+        incidents: incidents(3, 1, 12),
+        health,
+        alerts: alerts(2, 1),
+        rules: rules(2),
+        conflicts: vec![conflict()],
+    };
     let assessment = assessed(&around);
     assert_eq!(assessment.circumstances, around);
     assert_eq!(assessment.missing[0].fact, Fact::SystemHealth);
@@ -105,7 +126,7 @@ proptest! {
         let is_unknown = health.iter().any(|reading| reading.state == HealthState::Unknown);
         let incidents = incidents(here, open.min(here), here.saturating_add(elsewhere));
         let alerts = alerts(count, critical.min(count));
-        let around = Circumstances { incidents, health, alerts, rules: rules(broken) };
+        let around = Circumstances { incidents, health, alerts, rules: rules(broken), conflicts: Vec::new() };
         let (wrong, quiet) = (assessed(&around), assessed(&Circumstances::default()));
         prop_assert!(wrong.raw_thousandths >= quiet.raw_thousandths && wrong.level >= quiet.level);
         prop_assert!(!is_unknown || wrong.level >= Level::Medium);

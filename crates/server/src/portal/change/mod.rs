@@ -117,7 +117,7 @@ async fn model(
     let (change, trail) = work::load(app, id).await?;
     let (parties, gates) = {
         let known = app.known();
-        (ask::parties(&known, &change), Gates::of(&known, &change))
+        (ask::parties(&known, &change), Gates::of(&known, &change, visitor.now))
     };
     let subject = Subject { change: &change, parties: &parties, gates: &gates, now: visitor.now };
     let ruling = ask::about_change(app, caller, Action::Read, subject, Particulars::default());

@@ -48,6 +48,7 @@ pub(super) fn card(risk: &Risk) -> Markup {
             (level(risk))
             (facts(told))
             (findings(told))
+            (conflicts(told))
             @if let Some(prediction) = &told.probability.model { (reasons(prediction)) }
             (similar(told))
             details {
@@ -212,6 +213,16 @@ fn findings(told: &wire::Risk) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Other changes that were planned for the same time.
+fn conflicts(told: &wire::Risk) -> Markup {
+    html! {
+        @if !told.conflicts.is_empty() {
+            h3 { "At the same time" }
+            ul.plain-list { @for conflict in &told.conflicts { li { (format::marked(&format::sentence(conflict))) } } }
         }
     }
 }
