@@ -6,6 +6,7 @@ have_package() {
   case $1 in
     chromium) command -v chromium ;;
     chromium-driver) command -v chromedriver ;;
+    cvc5) command -v cvc5 ;;
     gcc) command -v cc ;;
     git) command -v git ;;
     libc6-dev) compgen -G '/usr/include/stdlib.h' ;;

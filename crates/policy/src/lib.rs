@@ -35,4 +35,5 @@ pub use question::{
 };
 pub use rules::{Fact, RULES_MAX, Rule, RuleBook, RuleFacts, Violation as RuleViolation};
 pub use set::{Case, Effect, NO_PERMISSION, POLICY_ERROR, PolicyInfo, PolicySet};
+pub use shipped::SCHEMA_TEXT as SCHEMA;
 pub use source::{FILE_BYTES_MAX, FILES_MAX, POLICIES_MAX, PolicyFile};

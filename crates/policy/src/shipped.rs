@@ -9,9 +9,12 @@ use crate::source::PolicyFile;
 /// Where files seem to stand that ship. No added file can be named so: a file name has no slash.
 pub(crate) const CORE_FOLDER: &str = "core/";
 
+/// The schema: what policies may speak of.
+pub const SCHEMA_TEXT: &str = include_str!("../policies/schema.cedarschema");
+
 /// Name and text of the schema.
 pub(crate) const SCHEMA: PolicyFile<'static> =
-    PolicyFile { name: "core/schema.cedarschema", text: include_str!("../policies/schema.cedarschema") };
+    PolicyFile { name: "core/schema.cedarschema", text: SCHEMA_TEXT };
 
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {

@@ -57,6 +57,11 @@ pub struct Config {
 pub struct Policies {
     /// Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.
     pub folder: Option<PathBuf>,
+    /// The program that proves what policies never allow, `cortex-change-prover`. Where it is named, policies that it
+    /// does not prove do not come into force, and a server does not start with them.
+    pub prover: Option<PathBuf>,
+    /// Folder with further properties for the prover, beside those that ship.
+    pub properties: Option<PathBuf>,
 }
 
 /// Leases of runners.

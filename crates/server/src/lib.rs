@@ -45,7 +45,7 @@ pub use notify::{
     Channel, EmailChannel, MailProtection, Notify, PagerDutyChannel, QuietHours, SecretFrom,
     SlackAppSettings, SlackChannel, SlackUser, Subscription, WebhookChannel,
 };
-pub use policies::{AddedPolicies, PolicyFolderError};
+pub use policies::{AddedPolicies, NotProved, PolicyFolderError};
 pub use serve::{Running, StartError, start, start_with_clock, store_config};
 pub use signing::{KEY_FILE, KeyFileError};
 pub use use_cases::slack::InteractionRefused;

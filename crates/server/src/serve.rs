@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::follow::Followed;
 use crate::notify::Notifier;
-use crate::policies::{AddedPolicies, Policies, PolicyFolderError};
+use crate::policies::{AddedPolicies, NotProved, Policies, PolicyFolderError, prove};
 use crate::signing::{self, KeyFileError};
 use crate::use_cases::actors;
 use crate::{http, load, portal, use_cases, workers};
@@ -48,6 +48,9 @@ pub enum StartError {
     /// The policies.
     #[error(transparent)]
     Policies(#[from] PolicyFolderError),
+    /// What the policies must never allow.
+    #[error(transparent)]
+    NotProved(#[from] NotProved),
     /// The channels and subscriptions of notifications.
     #[error("{0}")]
     Notify(String),
@@ -137,6 +140,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 /// When the database, the policies or the address cannot be used.
 pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Running, StartError> {
     let policies = policies(config.policies.folder.as_deref(), clock.now())?;
+    prove(&config.policies, policies.current().set.digest()).await?;
     let notifier = Notifier::new(&config.notify).map_err(StartError::Notify)?;
     let health = Health::new(&config.health).map_err(StartError::Health)?;
     let store_config = store_config(&config)?;

@@ -61,11 +61,23 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "policies",
-        keys: &[optional(
-            "folder",
-            "Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.",
-            "/etc/cortex-change/policies",
-        )],
+        keys: &[
+            optional(
+                "folder",
+                "Folder with further Cedar policies. They may restrict and widen by role, never lift a shipped control.",
+                "/etc/cortex-change/policies",
+            ),
+            optional(
+                "prover",
+                "Program that proves what policies never allow; what it does not prove does not come into force.",
+                "/usr/local/bin/cortex-change-prover",
+            ),
+            optional(
+                "properties",
+                "Folder with further properties for the prover.",
+                "/etc/cortex-change/properties",
+            ),
+        ],
     },
     Section {
         name: "approvals.low",
@@ -268,7 +280,11 @@ mod tests {
         let mut config = Config {
             database_url: Some("postgresql://change:hunter2@db/change".to_owned()),
             public_url: Some("https://change.example".to_owned()),
-            policies: server::Policies { folder: Some("/policies".into()) },
+            policies: server::Policies {
+                folder: Some("/policies".into()),
+                prover: Some("/prover".into()),
+                properties: Some("/properties".into()),
+            },
             ..Config::default()
         };
         config.notify.webhook = Some("https://chat.example".to_owned());

@@ -5,6 +5,7 @@
 //! comes into force is an event first: no decision rests on a set that the log does not name.
 
 mod folder;
+mod proving;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -13,6 +14,8 @@ use domain::Timestamp;
 use policy::PolicySet;
 
 pub use folder::{AddedPolicies, PolicyFolderError};
+pub use proving::NotProved;
+pub(crate) use proving::prove;
 
 /// Longest reason why a folder is not in force, in bytes.
 const PROBLEM_BYTES_MAX: usize = 4_096;
@@ -55,6 +58,13 @@ struct Seen {
     is_refused: bool,
     /// Why the folder is not in force.
     held: Option<Held>,
+}
+
+impl Seen {
+    fn refuse(&mut self, now: Timestamp, problem: String) {
+        self.is_refused = true;
+        self.held = Some(Held { at: now, problem });
+    }
 }
 
 /// What a look at the folder leads to.
@@ -114,11 +124,15 @@ impl Policies {
         match set {
             Ok(valid) => Look::Valid(Box::new(valid)),
             Err(problem) => {
-                seen.is_refused = true;
-                seen.held = Some(Held { at: now, problem: problem.clone() });
+                seen.refuse(now, problem.clone());
                 Look::Invalid(problem)
             }
         }
+    }
+
+    /// Leaves what the folder holds out of force until it changes.
+    pub(crate) fn refuse(&self, now: Timestamp, problem: &dyn std::error::Error) {
+        self.seen().refuse(now, told(problem));
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -9,7 +9,7 @@ use store::{AppendError, StreamAppend, StreamName};
 use crate::app::{App, SharedApp};
 use crate::commit::single;
 use crate::failure::Failure;
-use crate::policies::{AddedPolicies, InForce, Look};
+use crate::policies::{AddedPolicies, InForce, Look, prove};
 use crate::record::{DecidedBy, Envelope, Recorded, decode, encode};
 
 /// How often an entry is written again because another server was faster.
@@ -24,7 +24,7 @@ pub(crate) async fn start(app: &App) -> Result<(), Failure> {
     put_in_force(app, current.set.clone(), current.added.clone(), PutInForceBy::Start).await
 }
 
-/// Puts what the folder holds in force when it is valid and has settled; otherwise the earlier set stays.
+/// Puts what the folder holds in force when it is valid, has settled and is proved; otherwise the earlier set stays.
 ///
 /// # Errors
 /// When the store or the log fails; the earlier set stays in force then.
@@ -41,6 +41,13 @@ pub(crate) async fn reload(app: &SharedApp) -> Result<(), Failure> {
         Look::Valid(valid) => {
             let (set, added) = *valid;
             let digest = set.digest();
+            if let Err(problem) = prove(&app.config.policies, digest).await {
+                app.metrics.policies_held();
+                tracing::error!(%problem, "the folder of policies is not put in force; the earlier policies stay");
+                app.policies.refuse(now, &problem);
+                app.metrics.policies_are_held(true);
+                return Ok(());
+            }
             put_in_force(app, set, added, PutInForceBy::FolderChange).await?;
             tracing::info!(%digest, "other policies are in force");
         }

@@ -14,12 +14,13 @@ struct Home {
     tests: &'static [&'static str],
 }
 
-const HOMES: [Home; 7] = [
+const HOMES: [Home; 8] = [
     Home { library: "postgres", code: &["store"], tests: &[] },
     Home { library: "rusqlite", code: &["store"], tests: &[] },
     Home { library: "tokio-postgres", code: &["store"], tests: &[] },
     Home { library: "tokio-postgres-rustls", code: &["store"], tests: &[] },
-    Home { library: "cedar-policy", code: &["policy"], tests: &[] },
+    Home { library: "cedar-policy", code: &["policy", "prover"], tests: &[] },
+    Home { library: "cedar-policy-symcc", code: &["prover"], tests: &[] },
     // Tests of the server and of the program also play callers that are not our client.
     Home { library: "reqwest", code: &["adapters", "client"], tests: &["server", "cortex-change"] },
     Home { library: "thirtyfour", code: &[], tests: &["server", "cortex-change"] },

@@ -26,7 +26,7 @@ fn a_driver_outside_the_store_is_found() -> Result<()> {
 fn cedar_and_http_clients_outside_their_crates_are_found() -> Result<()> {
     let server = "[package]\nname = \"server\"\n[dependencies]\ncedar-policy.workspace = true\nreqwest.workspace = true";
     let expected = [
-        "crates/server/Cargo.toml:1: `server` must not use `cedar-policy`: it belongs to the code of [policy]",
+        "crates/server/Cargo.toml:1: `server` must not use `cedar-policy`: it belongs to the code of [policy, prover]",
         "crates/server/Cargo.toml:1: `server` must not use `reqwest`: it belongs to the code of [adapters, client]",
     ];
     check(libraries_stay_home, &[("crates/server/Cargo.toml", server)], &expected)
