@@ -11,6 +11,7 @@ pub mod alert;
 pub mod audit;
 pub mod calendar;
 pub mod catalog;
+pub mod chain;
 pub mod change;
 pub mod cmdb;
 pub mod evidence;

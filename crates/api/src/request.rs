@@ -22,6 +22,10 @@ pub struct ChangeRequest {
     /// The identifier that another system gave to this change; kept as `external_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_id: Option<String>,
+    /// What led to it: `task:` and an identifier of one's own, a change, or an incident. Where a program names nothing, and
+    /// what it asks about has an open incident, that is taken. An amendment leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<String>,
     /// The caller's name or that of someone it may act for; the caller when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
@@ -224,6 +228,8 @@ impl ChangeRequest {
                 .transpose()?
                 .unwrap_or_else(d::Evidence::default),
             external_id: text("change_id", self.change_id.as_deref())?,
+            caused_by: parse_optional("caused_by", self.caused_by.as_deref())?
+                .map(|cause| d::cause::CausedBy { cause, is_inferred: false }),
         })
     }
 
@@ -239,6 +245,7 @@ impl ChangeRequest {
         let text = |text: &Option<FreeText>| text.as_ref().map(ToString::to_string);
         Self {
             change_id: None,
+            caused_by: content.caused_by.as_ref().map(|caused_by| caused_by.cause.to_string()),
             requested_by: None,
             draft: false,
             change_type: content.change_type.to_string(),

@@ -1,6 +1,7 @@
 //! Changes: asking for them, deciding about them, reading them.
 
 use api::Page;
+use api::chain::Chain;
 use api::change::{
     ApproveRequest, Change, ChangeSummary, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest,
     RejectRequest, ReviewRequest, SatisfyRequest, ValidateRequest,
@@ -91,6 +92,14 @@ impl Client {
     /// When the server refuses or does not answer.
     pub async fn change(&self, id: &str) -> Result<Change, ClientError> {
         self.get(&["changes", id]).answer().await
+    }
+
+    /// Reads what led to a change.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn chain(&self, id: &str) -> Result<Chain, ClientError> {
+        self.get(&["changes", id, "chain"]).answer().await
     }
 
     /// Replaces what is asked for, if the change is still at `version`.

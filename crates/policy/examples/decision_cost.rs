@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         authority: Some(Role::TechnicalLead),
         outcome: Some(Outcome::Successful),
         budget_left: None,
+        chain: None,
     };
     let system = Principal::system();
     let cases = [

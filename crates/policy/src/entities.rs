@@ -204,6 +204,8 @@ impl Vocabulary {
             ("outcome", context.outcome.map(|outcome| word(&self.outcome, outcome.as_str()))),
             ("changes_left_this_hour", context.budget_left.map(|left| number(left.changes_this_hour))),
             ("open_changes_left", context.budget_left.map(|left| number(left.open_changes))),
+            ("links_without_a_person", context.chain.map(|chain| number(chain.links_without_a_person))),
+            ("alike_before", context.chain.map(|chain| number(chain.alike_before))),
         ];
         EngineContext::from_pairs(known(optional)).map_err(DoesNotFit::because)
     }

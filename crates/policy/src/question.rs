@@ -210,7 +210,12 @@ pub struct Context {
     pub outcome: Option<Outcome>,
     /// What an agent's budget leaves it, where a change is about to be created.
     pub budget_left: Option<BudgetLeft>,
+    /// How the change that is about to be created stands in the chain of those that led to it.
+    pub chain: Option<ChainStanding>,
 }
+
+/// How a change stands in the chain of those that led to it.
+pub use domain::change::cause::Standing as ChainStanding;
 
 /// What an agent's budget leaves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,6 +35,7 @@ pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "approved-content-only",
     "approver-holds-the-authority",
     "auditors-read-only",
+    "chains-of-programs-end",
     "close-only-with-validation",
     "conditions-before-start",
     "conflicting-changes-take-turns",

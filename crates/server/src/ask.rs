@@ -10,7 +10,7 @@ use domain::canonical::Digest;
 use domain::change::{Change, Outcome, Retrospective, Runner, State};
 use domain::id::ActorId;
 use domain::risk::Assessment;
-use policy::{Action, BudgetLeft, Case, ChangeResource, Context, Question, Resource};
+use policy::{Action, BudgetLeft, Case, ChainStanding, ChangeResource, Context, Question, Resource};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -129,7 +129,8 @@ pub(crate) fn about(
     on_behalf(app, caller, action, resource, None)
 }
 
-/// Asks whether `caller` may create a change; an agent also by what its budget leaves it.
+/// Asks whether `caller` may create a change; an agent also by what its budget leaves it, and by what
+/// led to it.
 ///
 /// # Errors
 /// When policy refuses.
@@ -137,9 +138,10 @@ pub(crate) fn to_create(
     app: &App,
     caller: &Caller,
     budget_left: Option<BudgetLeft>,
+    chain: ChainStanding,
 ) -> Result<Ruling, Failure> {
     let principal = caller.principal(None);
-    let context = Context { budget_left, ..Context::default() };
+    let context = Context { budget_left, chain: Some(chain), ..Context::default() };
     let question =
         Question { principal: &principal, action: Action::Create, resource: &Resource::System, context };
     allowed(app, &question)

@@ -18,7 +18,7 @@ use domain::change::{
 };
 use domain::id::{ActorId, ChangeId};
 use domain::plan::{Cause, Observation};
-use policy::{Action, BudgetLeft, Context, Question, Resource};
+use policy::{Action, BudgetLeft, ChainStanding, Context, Question, Resource};
 
 use crate::ask::{self, Particulars, Subject};
 use crate::caller::Caller;
@@ -82,7 +82,11 @@ impl PastQuestion {
         let Some(change) = &self.about else {
             let principal = caller.principal(self.on_behalf_of.as_ref());
             let (action, resource) = (self.action, &Resource::System);
-            let context = Context { budget_left: NOT_USED_UP, ..Context::default() };
+            let context = Context {
+                budget_left: NOT_USED_UP,
+                chain: Some(ChainStanding::default()),
+                ..Context::default()
+            };
             return policies.set.decide(&Question { principal: &principal, action, resource, context });
         };
         let (outcome, digest) = (self.outcome, self.digest);

@@ -10,7 +10,7 @@ use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
 use domain::id::{ActorId, ChangeId};
 use domain::stop::Stop;
-use policy::{Action, Context};
+use policy::{Action, ChainStanding, Context};
 use store::{Append, Guard, StreamAppend, StreamName};
 
 use crate::app::App;
@@ -53,6 +53,8 @@ pub(crate) struct Requester<'a> {
     pub on_behalf_of: Option<ActorId>,
     /// How it stands, where it is an agent.
     pub standing: Option<Standing>,
+    /// How the change stands in the chain of those that led to it.
+    pub chain: ChainStanding,
 }
 
 impl ChangeWork {
@@ -69,8 +71,8 @@ impl ChangeWork {
         draft: bool,
     ) -> Result<Self, Failure> {
         let now = app.clock.now();
-        let Requester { caller, on_behalf_of, standing } = requester;
-        let ruling = ask::to_create(app, caller, standing.as_ref().map(Standing::left))?;
+        let Requester { caller, on_behalf_of, standing, chain } = requester;
+        let ruling = ask::to_create(app, caller, standing.as_ref().map(Standing::left), *chain)?;
         let acting = caller.acting(on_behalf_of.as_ref());
         let parties = BTreeSet::new();
         let facts = Facts { now, actor: &acting, parties: &parties, answer: &ruling.answer };

@@ -80,6 +80,18 @@ const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "conflicts",
+        keys: &[
+            key("same_item", "Two changes at the same time on the same item: ignore, wait or deny."),
+            key(
+                "related",
+                "One of them changes what an item of the other one leans on: ignore, wait or deny.",
+            ),
+            key("shared_host", "Items of both run on the same host: ignore, wait or deny."),
+            key("distance", "Most relations between two items that count as related, 1 to 3."),
+        ],
+    },
+    Section {
         name: "approvals.low",
         keys: &[key("automated", "Whether low risk may do without a person, where policy permits it.")],
     },

@@ -11,6 +11,7 @@ mod backup;
 mod calendar;
 mod cancel;
 mod catalog;
+mod chain;
 mod close;
 mod cmdb;
 mod comment;
@@ -82,6 +83,8 @@ pub(crate) enum Command {
     List(list::Args),
     /// Show a change in full: state, risk, approvals, plan, audit trail
     Show(show::Args),
+    /// Show what led to a change: tasks, changes and incidents before it
+    Chain(chain::Args),
     /// Show how a change's risk adds up
     Risk(risk::Args),
 
@@ -175,6 +178,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Whoami(args) => shell.block_on(whoami::run(args, shell)),
         Command::List(args) => shell.block_on(list::run(args, shell)),
         Command::Show(args) => shell.block_on(show::run(args, shell)),
+        Command::Chain(args) => shell.block_on(chain::run(args, shell)),
         Command::Risk(args) => risk::run(args, shell),
         Command::Approve(args) => shell.block_on(approve::run(args, shell)),
         Command::Reject(args) => shell.block_on(reject::run(args, shell)),

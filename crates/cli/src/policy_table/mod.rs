@@ -5,7 +5,7 @@
 
 mod facts;
 
-use policy::{Action, BudgetLeft, Context, PolicySet, Question, Resource};
+use policy::{Action, BudgetLeft, ChainStanding, Context, PolicySet, Question, Resource};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -77,6 +77,12 @@ struct Case {
     changes_left_this_hour: Option<u32>,
     /// Changes that an agent's budget lets it have under way besides those that are; 1 when left out.
     open_changes_left: Option<u32>,
+    /// Changes that led to the one that is created, back to the last that a person asked for; 0 when left out.
+    #[serde(default)]
+    links_without_a_person: u32,
+    /// How many of them were like it; 0 when left out.
+    #[serde(default)]
+    alike_before: u32,
     expect: Expected,
 }
 
@@ -175,8 +181,13 @@ impl Case {
             changes_this_hour: self.changes_left_this_hour.unwrap_or(1),
             open_changes: self.open_changes_left.unwrap_or(1),
         };
-        let context =
-            Context { authority: self.authority, outcome: self.outcome, budget_left: Some(budget_left) };
+        let (links_without_a_person, alike_before) = (self.links_without_a_person, self.alike_before);
+        let context = Context {
+            authority: self.authority,
+            outcome: self.outcome,
+            budget_left: Some(budget_left),
+            chain: Some(ChainStanding { links_without_a_person, alike_before }),
+        };
         let question = Question { principal: &principal, action, resource: &resource, context };
         Ok(Asked {
             answered: policies.decide(&question).into(),

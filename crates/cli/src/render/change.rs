@@ -119,6 +119,7 @@ fn header(lines: &mut Lines, change: &Change, paint: Paint) {
         .map(|window| format!("{} to {}", instant(&window.start), instant(&window.end)));
     lines.field(paint, "window", window.as_deref());
     lines.field(paint, "source", request.source.as_ref().and_then(source).as_deref());
+    lines.field(paint, "caused by", request.caused_by.as_deref());
     lines.field(paint, "external id", change.external_id.as_deref());
     lines.field(paint, "digest", Some(&change.digest));
     let texts =

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use api::read::{self, FILE_BYTES_MAX};
 use api::request::{ChangeRequest, Source};
+use domain::change::cause::Cause;
 use domain::change::{Category, ChangeType};
 use domain::id::{ActorName, CiName, EnvironmentName, ServiceName};
 
@@ -89,6 +90,9 @@ pub(crate) struct RequestArgs {
     /// Findings of a scanner: SARIF, CycloneDX, osv-scanner or OSV as JSON; repeat for each. They never lower the risk
     #[arg(long, value_name = "FILE")]
     findings: Vec<PathBuf>,
+    /// What led to it: a change, an incident, or `task:` and an identifier of your own
+    #[arg(long, value_name = "CAUSE")]
+    caused_by: Option<Cause>,
     /// In whose name it is asked for, when not in one's own
     #[arg(long, value_name = "NAME")]
     requested_by: Option<ActorName>,
@@ -202,6 +206,7 @@ impl RequestArgs {
         put(&mut request.testing_strategy, self.testing_strategy.as_ref());
         put(&mut request.impact, self.impact.as_ref());
         put(&mut request.urgency, self.urgency.as_ref());
+        put(&mut request.caused_by, self.caused_by.as_ref());
         put(&mut request.environment, self.environment.as_ref());
         put(&mut request.requested_by, self.requested_by.as_ref());
         if let Some(window) = &self.window {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::cause::CausedBy;
 use super::evidence::Evidence;
 use super::kind::{Category, ChangeType};
 use super::reported::{FindingSeverity, Line, TooManyFindings};
@@ -71,6 +72,9 @@ pub struct Content {
     pub evidence: Evidence,
     /// The identifier that another system gave to this change.
     pub external_id: Option<FreeText>,
+    /// What led to it, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<CausedBy>,
 }
 
 /// A span of time in which implementation may start.

@@ -1,6 +1,7 @@
 //! A change: its content, its life and what may happen to it.
 
 pub mod action;
+pub mod cause;
 pub mod command;
 pub mod content;
 pub mod deadlines;

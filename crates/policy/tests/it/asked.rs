@@ -10,8 +10,8 @@ use domain::change::{Category, ChangeType, Outcome, StateName};
 use domain::id::ActorId;
 use domain::risk::Level;
 use policy::{
-    Action, ActorResource, BudgetLeft, ChangeResource, Context, IncidentResource, PolicySet, Principal,
-    PrincipalKind, Question, Resource,
+    Action, ActorResource, BudgetLeft, ChainStanding, ChangeResource, Context, IncidentResource, PolicySet,
+    Principal, PrincipalKind, Question, Resource,
 };
 
 /// Who asks by default; on nobody's side.
@@ -53,6 +53,7 @@ pub(crate) fn ask(action: Action) -> Asked {
         outcome: (action == Action::Close).then_some(Outcome::Successful),
         budget_left: (action == Action::Create)
             .then_some(BudgetLeft { changes_this_hour: 1, open_changes: 1 }),
+        chain: (action == Action::Create).then(ChainStanding::default),
     };
     Asked { principal, action, resource: usual_resource(action), context }
 }

@@ -6,7 +6,7 @@ use domain::actor::{Role, Scope};
 use domain::authorization::Answer;
 use domain::change::{ChangeType, Outcome};
 use domain::risk::Level;
-use policy::{Action, BudgetLeft, Effect, PrincipalKind, Resource};
+use policy::{Action, BudgetLeft, ChainStanding, Effect, PrincipalKind, Resource};
 
 use crate::asked::{ANN, ANNS_BOT, Asked, BOB, SHIPPED, ask};
 
@@ -40,13 +40,21 @@ fn left(changes_this_hour: u32, open_changes: u32) -> Option<BudgetLeft> {
     Some(BudgetLeft { changes_this_hour, open_changes })
 }
 
+fn chain(links_without_a_person: u32, alike_before: u32) -> Option<ChainStanding> {
+    Some(ChainStanding { links_without_a_person, alike_before })
+}
+
 /// For each control, a question that it alone refuses.
 fn refused_by() -> Vec<(&'static str, Asked)> {
-    let pre_approve = || ask(Action::PreApprove).by_the_system();
-    let start = || ask(Action::Start).role(Role::Implementer);
+    let mut all = refused_to_programs();
+    all.extend(refused_to_all());
+    all
+}
+
+/// Those about how much programs may ask for.
+fn refused_to_programs() -> Vec<(&'static str, Asked)> {
     let agent = PrincipalKind::Agent;
     vec![
-        ("administrators-only", ask(Action::EditCmdb).role(Role::ChangeManager)),
         (
             "agents-keep-to-their-open-changes",
             ask(Action::Create).kind(agent).context(|c| c.budget_left = left(1, 0)),
@@ -55,6 +63,20 @@ fn refused_by() -> Vec<(&'static str, Asked)> {
             "agents-keep-to-their-rate",
             ask(Action::Create).kind(agent).context(|c| c.budget_left = left(0, 1)),
         ),
+        (
+            "chains-of-programs-end",
+            ask(Action::Create).kind(PrincipalKind::Service).context(|c| c.chain = chain(5, 0)),
+        ),
+        ("chains-of-programs-end", ask(Action::Create).kind(agent).context(|c| c.chain = chain(2, 2))),
+    ]
+}
+
+fn refused_to_all() -> Vec<(&'static str, Asked)> {
+    let pre_approve = || ask(Action::PreApprove).by_the_system();
+    let start = || ask(Action::Start).role(Role::Implementer);
+    let agent = PrincipalKind::Agent;
+    vec![
+        ("administrators-only", ask(Action::EditCmdb).role(Role::ChangeManager)),
         ("agents-never-administer", ask(Action::IssueToken).kind(agent).role(Role::Administrator)),
         ("agents-never-satisfy-a-human-gate", ask(Action::Approve).kind(agent).authority(Role::Ciso)),
         ("approved-content-only", start().change(|change| change.digest_matches = false)),

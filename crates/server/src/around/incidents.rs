@@ -72,6 +72,15 @@ impl Incidents {
         }
     }
 
+    /// The newest open incident of something that this content is about.
+    pub(crate) fn newest_open(&self, content: &Content) -> Option<IncidentId> {
+        let is_about = |known: &HashSet<String>| names(content).any(|name| known.contains(name));
+        let mut newest_first = self.0.iter().rev();
+        let found =
+            newest_first.find(|(_, entry)| entry.is_open && entry.names.as_ref().is_some_and(is_about));
+        found.map(|((_, id), _)| *id)
+    }
+
     /// The incidents that bear on a change with this content at `at`.
     pub(crate) fn recent(&self, content: &Content, at: Timestamp) -> RecentIncidents {
         let begin = at.saturating_sub(window()).unwrap_or(Timestamp::MIN);

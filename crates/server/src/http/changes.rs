@@ -1,6 +1,7 @@
 //! Creating, listing, showing and amending changes.
 
 use api::Page;
+use api::chain::Chain;
 use api::change::{Change, ChangeSummary};
 use api::request::ChangeRequest;
 use axum::Json;
@@ -26,6 +27,7 @@ use crate::app::SharedApp;
 use crate::ask;
 use crate::commit::Extras;
 use crate::failure::Failure;
+use crate::use_cases::chain;
 use crate::use_cases::create::{self, NewChange};
 use crate::use_cases::request::{self, Amendment};
 use crate::view;
@@ -35,6 +37,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(create_change, list_changes))
         .routes(routes!(show_change, amend_change))
+        .routes(routes!(show_chain))
 }
 
 /// Create a change; a submitted one is assessed and routed at once.
@@ -183,6 +186,20 @@ async fn show_change(
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let work = ChangeWork::load(&app, id).await?;
     Ok(respond::change(&app, StatusCode::OK, &work))
+}
+
+/// What led to a change: the changes and incidents before it.
+#[utoipa::path(get, path = "/api/v1/changes/{id}/chain", tag = "changes", params(("id" = String, Path)),
+    responses((status = 200, body = Chain)))]
+async fn show_chain(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+) -> Result<Json<Chain>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let work = ChangeWork::load(&app, id).await?;
+    let earlier = chain::earlier(&app, work.change.content.caused_by.as_ref()).await?;
+    Ok(Json(view::chain(&app.known(), &work.change, &earlier)))
 }
 
 /// Amend a change: replaces its content, voids its approvals, assesses it anew.

@@ -11,7 +11,7 @@ use crate::ask;
 use crate::caller::Caller;
 use crate::commit::{Extras, commit, yield_to_others};
 use crate::failure::Failure;
-use crate::use_cases::{budget, refusal};
+use crate::use_cases::{budget, chain, refusal};
 use crate::work::{ChangeWork, Requester};
 
 /// How often an id is proposed again because another server took it.
@@ -35,7 +35,7 @@ pub(crate) struct NewChange {
 pub(crate) async fn create(
     app: &SharedApp,
     caller: &Caller,
-    new: NewChange,
+    mut new: NewChange,
     extras: impl Fn(&ChangeWork) -> Extras + Send + Sync + 'static,
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
@@ -43,8 +43,9 @@ pub(crate) async fn create(
         shared.experience.ready().await;
         let on_behalf_of = on_behalf_of(&shared.known().directory, &caller, new.requested_by.as_deref())?;
         let mut caller = caller;
+        chain::complete(&shared, &caller, &mut new.content);
         for _ in 0..ATTEMPTS_MAX {
-            let requester = requester(&shared, &caller, on_behalf_of.clone()).await?;
+            let requester = requester(&shared, &caller, on_behalf_of.clone(), &new.content).await?;
             match attempt(&shared, &requester, &new, &extras).await {
                 Ok(work) => return Ok(work),
                 Err(failure @ Failure::Denied(_)) => {
@@ -64,6 +65,7 @@ async fn requester<'a>(
     app: &App,
     caller: &'a Caller,
     on_behalf_of: Option<ActorId>,
+    content: &Content,
 ) -> Result<Requester<'a>, Failure> {
     if let Some(other) = &on_behalf_of {
         let owner = app.known().directory.get(other).and_then(|actor| actor.owner.clone());
@@ -78,7 +80,8 @@ async fn requester<'a>(
         Some(agent) => Some(budget::standing(app, agent, app.clock.now()).await?),
         None => None,
     };
-    Ok(Requester { caller, on_behalf_of, standing })
+    let chain = chain::standing(app, caller, content).await?;
+    Ok(Requester { caller, on_behalf_of, standing, chain })
 }
 
 async fn attempt(

@@ -10,6 +10,7 @@ pub(crate) mod backtest;
 pub(crate) mod budget;
 pub(crate) mod calendar;
 pub(crate) mod catalog;
+pub(crate) mod chain;
 pub(crate) mod closing;
 pub(crate) mod cmdb;
 pub(crate) mod create;

@@ -59,11 +59,14 @@ pub(crate) async fn amend(
     amendment: Amendment,
 ) -> Result<ChangeWork, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
-    let command = Command::Amend { content: Box::new(amendment.content.clone()) };
     app.owned(async move {
         shared.experience.ready().await;
         with_change(&shared, &caller, id, Extras::default(), |work, known, caller| {
             require_same(known, &work.change, &amendment)?;
+            // What led to a change stays what it was when it was created.
+            let caused_by = work.change.content.caused_by.clone();
+            let content = Box::new(Content { caused_by, ..amendment.content.clone() });
+            let command = Command::Amend { content };
             work.command(&shared, caller, Action::Amend, Particulars::default(), &command)?;
             match work.change.state_name() {
                 StateName::Assessing => work.assess_and_route(&shared, known),
@@ -84,6 +87,12 @@ fn require_same(known: &Known, change: &Change, amendment: &Amendment) -> Result
     if *draft && change.state_name() != StateName::Draft {
         let message = "a change that was submitted is a draft no more: leave it out";
         return Err(FieldError::new("draft", message).into());
+    }
+    let cause = |content: &Content| content.caused_by.as_ref().map(|caused_by| caused_by.cause.clone());
+    let named = cause(&amendment.content);
+    if named.is_some() && named != cause(&change.content) {
+        let message = "an amendment does not change what led to the change: leave it out";
+        return Err(FieldError::new("caused_by", message).into());
     }
     let Some(name) = requested_by else { return Ok(()) };
     let named = known.directory.find(name).map(|actor| &actor.id);

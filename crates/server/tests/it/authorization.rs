@@ -113,6 +113,7 @@ impl World {
             row("GET", &change(running, "/assignment"), ann, "read"),
             row("GET", &change(running, "/samples"), ann, "read"),
             row("GET", &change(running, "/conflicts"), ann, "read"),
+            row("GET", &change(running, "/chain"), ann, "read"),
             row("POST", &change(&self.approved, "/start"), ann, "implement").with(&start),
             row("POST", &change(running, "/progress"), ann, "implement").with(&progress),
             row("POST", &change(running, "/heartbeat"), ann, "implement").with(&run),

@@ -13,6 +13,7 @@ mod bad_acts;
 mod bad_input;
 mod budgets;
 mod calendar;
+mod chains;
 mod circumstances;
 mod cmdb;
 mod conflicts;

@@ -106,6 +106,7 @@ pub(super) fn content() -> Content {
         }),
         evidence: Evidence::default(),
         external_id: None,
+        caused_by: None,
     }
 }
 

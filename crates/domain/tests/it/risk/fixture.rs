@@ -46,6 +46,7 @@ pub(crate) fn empty(change_type: ChangeType, category: Category) -> Content {
         source: None,
         evidence: Evidence::default(),
         external_id: None,
+        caused_by: None,
     }
 }
 
