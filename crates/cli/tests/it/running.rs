@@ -57,6 +57,33 @@ fn a_change_that_is_not_approved_is_not_run() {
 }
 
 #[test]
+fn a_change_waits_for_its_turn_when_it_shall() {
+    const CONFLICTS: &str = "/changes/CHG-2026-000123/conflicts";
+    let mut approved = change_in("approved");
+    approved.as_object_mut().unwrap().remove("source");
+    let held = json!({
+        "change_id": "CHG-2026-000123", "from": "2026-03-02T09:00:00Z", "to": "2026-03-02T09:15:00Z",
+        "items": [{
+            "change_id": "CHG-2026-000007", "stage": "running", "kind": "same_item", "treatment": "deny", "holds": true,
+            "item": "cart", "other_item": "cart", "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z",
+            "reason": "CHG-2026-000007, running, changes `cart` too",
+        }],
+    });
+    let mut free = held.clone();
+    free["items"] = json!([]);
+    let api =
+        Api::start().on("GET", CHANGE, 200, &approved).on_each("GET", CONFLICTS, &[(200, held), (200, free)]);
+    let place = Place::with_server(&api.url);
+    let ran = place.run(&["implement", "CHG-2026-000123", "--wait-turn", "1m"]);
+    ran.said(&["CHG-2026-000123 waits for CHG-2026-000007, running, changes `cart` too"]);
+    assert_eq!(api.asked("GET", CONFLICTS).len(), 2);
+    // Who does not wait asks the server at once.
+    let api = Api::start().on("GET", CHANGE, 200, &approved);
+    Place::with_server(&api.url).run(&["implement", "CHG-2026-000123"]);
+    assert!(api.asked("GET", CONFLICTS).is_empty());
+}
+
+#[test]
 fn only_the_approved_commit_is_run() {
     let of_commit = |commit: &str| {
         let mut approved = change_in("approved");

@@ -2,7 +2,7 @@
 
 use api::slot as wire;
 use domain::Timestamp;
-use domain::calendar::{Conflict, Found, ObstacleKind, PassedOver, Slot, Wanted};
+use domain::calendar::{Conflict, Found, ObstacleKind, PassedOver, Slot, Treatment, Wanted};
 use domain::change::Change;
 use domain::id::ChangeId;
 
@@ -31,9 +31,13 @@ pub(crate) fn conflict(known: &Known, change: ChangeId, conflict: &Conflict) -> 
 
 /// A conflict in a sentence, with its time and what it leads to.
 pub(super) fn conflict_in_words(conflict: &Conflict) -> String {
-    let Conflict { treatment, start, end, .. } = conflict;
-    let (start, end) = (time(*start), time(*end));
-    format!("{}, from {start} to {end}: {treatment}", conflict.sentence())
+    let (start, end) = (time(conflict.start), time(conflict.end));
+    let leads_to = match conflict.treatment {
+        Treatment::Ignore => "which holds neither back",
+        Treatment::Wait => "and one waits while the other is under way",
+        Treatment::Deny => "and the younger one makes way",
+    };
+    format!("{}, from {start} to {end}, {leads_to}", conflict.sentence())
 }
 
 /// What gets in the way of a change in its window, or from `now` on.

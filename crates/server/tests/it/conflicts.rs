@@ -147,6 +147,19 @@ async fn two_servers_never_start_both() -> Result<()> {
         let runner = start(&ann, &waiting[0]).await?.ok().with_context(|| format!("round {round}"))?;
         done(&ann, &waiting[0], runner).await?;
     }
+    // What is planned on one server, the other one knows as soon as it has heard of it.
+    let night = in_window(&request(), "2026-03-03T22:00:00Z", "2026-03-03T23:00:00Z");
+    let planned = approved(&there, &lead, &night).await?;
+    let stage = async || {
+        let shown = ann.get("/api/v1/calendar").await?;
+        let change =
+            shown["changes"].as_array().into_iter().flatten().find(|change| change["change_id"] == *planned);
+        anyhow::Ok(change.map(|change| text(&change["stage"]).to_owned()))
+    };
+    eventually("it is approved there", async || Ok(stage().await?.filter(|stage| stage == "approved")))
+        .await?;
+    there.act(&planned, "cancel", &json!({ "reason": "not needed" })).await?;
+    eventually("it is planned no more", async || Ok(stage().await?.is_none().then_some(()))).await?;
     app.verified().await?;
     second.shutdown();
     second.stopped().await?;

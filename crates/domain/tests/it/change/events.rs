@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
+use domain::calendar::{CalendarEvent, StartEvent};
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::governance::PolicyEvent;
@@ -109,6 +110,16 @@ kinds!(PolicyEvent, POLICIES_KINDS, kind_of_policy_event, {
     InForce = "policies.in_force",
 });
 
+kinds!(CalendarEvent, CALENDAR_KINDS, kind_of_calendar_event, {
+    EntryAdded = "calendar.entry_added",
+    EntryRemoved = "calendar.entry_removed",
+    FreezeOverridden = "calendar.freeze_overridden",
+});
+
+kinds!(StartEvent, START_KINDS, kind_of_start_event, {
+    ChangeStarted = "starts.change_started",
+});
+
 /// Every fixture by its file name without the ending.
 fn fixtures() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/event");
@@ -171,6 +182,12 @@ fn stored_events_of_incidents_read_back() {
 }
 
 #[test]
+fn stored_events_of_the_calendar_and_of_starts_read_back() {
+    check("calendar", CALENDAR_KINDS, kind_of_calendar_event);
+    check("starts", START_KINDS, kind_of_start_event);
+}
+
+#[test]
 fn stored_events_of_actors_read_back() {
     check("actor", ACTOR_KINDS, kind_of_actor_event);
     check("agent", AGENT_KINDS, kind_of_agent_event);
@@ -211,6 +228,8 @@ fn every_fixture_belongs_to_a_stream() {
         "history",
         "security",
         "policies",
+        "calendar",
+        "starts",
     ];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");

@@ -4,6 +4,7 @@
 //! a line in [`view`].
 
 mod approvals;
+mod conflicts;
 mod details;
 mod header;
 mod incidents;
@@ -66,6 +67,7 @@ struct Model {
     plan: plan::Plan,
     rollback: rollback::Rollback,
     approvals: Option<approvals::Approvals>,
+    conflicts: conflicts::Conflicts,
     items: items::Items,
     details: details::Details,
     incidents: Vec<api::incident::IncidentSummary>,
@@ -163,6 +165,7 @@ impl Model {
             plan: plan::Plan::of(change, trail),
             rollback: rollback::Rollback::of(known, change, trail),
             approvals: approvals::Approvals::of(known, &told),
+            conflicts: conflicts::Conflicts::of(known, change, now),
             items: items::Items::of(known, change, items),
             details: details::Details::of(known, change, &told),
             incidents: incidents.iter().map(view::incident_summary).collect(),
@@ -185,6 +188,7 @@ fn view(model: &Model) -> Markup {
             }
             div.stack {
                 @if let Some(approvals) = &model.approvals { (approvals::card(approvals, *now)) }
+                (conflicts::card(&model.conflicts))
                 (items::card(&model.items))
                 (incidents::card(&model.incidents, *now))
                 (details::card(&model.details, *now))

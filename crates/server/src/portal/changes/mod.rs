@@ -229,7 +229,7 @@ fn banner(model: &Model) -> Markup {
                         strong { (stop.id) " " (stop.what) }
                         @if stop.except_emergency { ", but for emergencies" }
                         ": " (stop.reason)
-                        " " span.quiet { "Set by " (stop.set_by) ", " (format::age(stop.set_at, model.now)) }
+                        " " span.quiet { "Set by " (stop.set_by) ", " (format::age(stop.set_at, model.now)) " ago" }
                     }
                 }
                 @let more = model.stops.len().saturating_sub(STOPS_SHOWN_MAX);

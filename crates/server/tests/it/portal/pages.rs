@@ -11,7 +11,7 @@ use serde_json::json;
 use thirtyfour::prelude::*;
 
 use super::browser::Browser;
-use crate::harness::{TestApp, small_change};
+use crate::harness::{TestApp, small_change, text};
 
 /// Widths at which both pages are looked at, in CSS pixels.
 const WIDTHS: [u32; 5] = [360, 768, 1024, 1200, 1440];
@@ -243,6 +243,46 @@ async fn pages_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     let errors = browser.errors().await?;
     let others: Vec<_> = errors.iter().filter(|text| !text.contains("CHG-1999-000001")).collect();
     assert!(others.is_empty(), "{others:?}");
+    app.stop().await
+}
+
+/// A freeze, a maintenance window, two changes that get in each other's way, and a stop.
+async fn plan(app: &TestApp) -> Result<String> {
+    let root = app.root();
+    let entry = |name: &str, kind: &str, starts: &str, duration: &str| json!({ "name": name, "kind": kind, "title": "the spring sale of all the shops", "starts": starts, "duration": duration });
+    let entries = "/api/v1/calendar/entries";
+    root.post(entries, &entry("spring-sale", "freeze", "2026-03-05T08:00", "2d")).await?;
+    let mut nights = entry("nights", "maintenance", "2026-03-01T22:00", "4h");
+    nights["rule"] = json!("FREQ=WEEKLY;BYDAY=MO,WE");
+    nights["services"] = json!(["billing"]);
+    root.post(entries, &nights).await?;
+    let mut planned = serde_json::to_value(wide_change())?;
+    planned["window"] = json!({ "start": "2026-03-03T22:00:00Z", "end": "2026-03-04T02:00:00Z" });
+    root.create(&planned).await?;
+    let id = text(&root.create(&planned).await?["change_id"]).to_owned();
+    let stop = json!({ "scope": "service", "of": "billing", "reason": "data loss under investigation: nobody knows yet how far it goes" });
+    root.post("/api/v1/stops", &stop).await?;
+    Ok(id)
+}
+
+#[tokio::test]
+async fn the_calendar_and_a_stop_can_be_read_at_any_width_in_both_colours() -> Result<()> {
+    let app = TestApp::start().await?;
+    seed(&app).await?;
+    let planned = plan(&app).await?;
+    let Some(browser) = Browser::start().await? else { return app.stop().await };
+    let url = app.url();
+    browser.page.goto(format!("{url}/calendar")).await?;
+    let field = browser.page.find(By::Id("token")).await?;
+    field.send_keys(app.admin_token.as_str()).await?;
+    field.send_keys(Key::Enter).await?;
+    browser.page.query(By::Css("ul.agenda")).first().await?;
+    look_at(&browser, &format!("{url}/calendar"), "Calendar", "calendar").await?;
+    look_at(&browser, &format!("{url}/calendar?week=2027-01-01"), "Calendar", "calendar-empty").await?;
+    look_at(&browser, &format!("{url}/changes"), "Changes", "changes-stopped").await?;
+    let title = format!("{planned} {}", wide_change().title);
+    look_at(&browser, &format!("{url}/changes/{planned}"), &title, "change-in-conflict").await?;
+    assert!(browser.errors().await?.is_empty());
     app.stop().await
 }
 
