@@ -178,14 +178,17 @@ impl CalendarEntry {
     }
 }
 
-fn names<T: std::str::FromStr + Ord>(field: &str, texts: &[String]) -> Result<BTreeSet<T>, FieldError>
+pub(crate) fn names<T: std::str::FromStr + Ord>(
+    field: &str,
+    texts: &[String],
+) -> Result<BTreeSet<T>, FieldError>
 where
     T::Err: std::fmt::Display,
 {
     texts.iter().enumerate().map(|(at, text)| parse(&format!("{field}[{at}]"), text)).collect()
 }
 
-fn local(field: &str, text: &str) -> Result<jiff::civil::DateTime, FieldError> {
+pub(crate) fn local(field: &str, text: &str) -> Result<jiff::civil::DateTime, FieldError> {
     let has_zone = text.ends_with(['Z', 'z', ']']);
     text.parse().ok().filter(|_| !has_zone).ok_or_else(|| {
         let given: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
@@ -196,12 +199,12 @@ fn local(field: &str, text: &str) -> Result<jiff::civil::DateTime, FieldError> {
     })
 }
 
-fn minutes(field: &str, text: &str) -> Result<u32, FieldError> {
+pub(crate) fn minutes(field: &str, text: &str) -> Result<u32, FieldError> {
     let seconds = parse_duration_seconds(text).map_err(|error| FieldError::new(field, error))?;
     let whole = seconds.is_multiple_of(60).then(|| u32::try_from(seconds / 60).ok()).flatten();
     whole.ok_or_else(|| FieldError::new(field, "expected whole minutes, such as 90m, 8h or 12d"))
 }
 
-fn utc() -> String {
+pub(crate) fn utc() -> String {
     "UTC".to_owned()
 }

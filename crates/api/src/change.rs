@@ -271,6 +271,18 @@ pub struct ApprovalView {
     pub conditions: Vec<Condition>,
     /// Until when authorities may decide; absent once they have.
     pub deadline: Option<String>,
+    /// The standing decision that stands for the approval of the CAB; absent where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingApproval>,
+}
+
+/// A standing decision that stands for the approval of the CAB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StandingApproval {
+    /// Its identifier.
+    pub standing_id: String,
+    /// What it is, in words.
+    pub text: String,
 }
 
 /// A number of approvals in a role.

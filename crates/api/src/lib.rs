@@ -9,11 +9,13 @@
 pub mod actor;
 pub mod alert;
 pub mod audit;
+pub mod cab;
 pub mod calendar;
 pub mod catalog;
 pub mod chain;
 pub mod change;
 pub mod cmdb;
+pub mod ecab;
 pub mod evidence;
 pub mod field;
 pub mod history;

@@ -10,11 +10,13 @@
 mod actors;
 mod address;
 mod audit;
+mod cab;
 mod calendar;
 mod call;
 mod catalog;
 mod changes;
 mod cmdb;
+mod ecab;
 mod error;
 mod events;
 mod history;

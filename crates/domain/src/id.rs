@@ -257,6 +257,13 @@ name!(
     "The name of a freeze or a maintenance window, for example `year-end`."
 );
 name!(
+    RotationName,
+    "rotation name",
+    is_plain_name,
+    "1 to 128 letters, digits or any of . _ - / : @, beginning with a letter or digit",
+    "The name of a rotation of the e-CAB, for example `security`."
+);
+name!(
     StepName,
     "step name",
     |text| !text.chars().any(char::is_control) && text.trim() == text,

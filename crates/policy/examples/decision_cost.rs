@@ -33,8 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let context = Context {
         authority: Some(Role::TechnicalLead),
         outcome: Some(Outcome::Successful),
-        budget_left: None,
-        chain: None,
+        ..Context::default()
     };
     let system = Principal::system();
     let cases = [

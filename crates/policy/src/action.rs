@@ -116,6 +116,16 @@ actions!(
     ManageCalendar = "manage_calendar",
     /// Except a change from a freeze.
     OverrideFreeze = "override_freeze",
+    /// Settle who is on the CAB and when it meets, and who of the e-CAB is on call. Asked of the system.
+    ManageBoard = "manage_board",
+    /// Open and close meetings of the CAB. Asked of the system.
+    RunMeeting = "run_meeting",
+    /// Vote on a change in a meeting of the CAB.
+    Vote = "vote",
+    /// Propose, support and revoke standing decisions of the CAB. Asked of the system.
+    DecideStanding = "decide_standing",
+    /// Take the CAB's approval of a change from a standing decision. The system's own.
+    TakeStanding = "take_standing",
 );
 
 impl Action {

@@ -206,6 +206,9 @@ impl Vocabulary {
             ("open_changes_left", context.budget_left.map(|left| number(left.open_changes))),
             ("links_without_a_person", context.chain.map(|chain| number(chain.links_without_a_person))),
             ("alike_before", context.chain.map(|chain| number(chain.alike_before))),
+            ("board_member", context.board_member.map(RestrictedExpression::new_bool)),
+            ("on_call", context.on_call.map(RestrictedExpression::new_bool)),
+            ("emergency_debt", context.emergency_debt.map(number)),
         ];
         EngineContext::from_pairs(known(optional)).map_err(DoesNotFit::because)
     }

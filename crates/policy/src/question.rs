@@ -212,6 +212,12 @@ pub struct Context {
     pub budget_left: Option<BudgetLeft>,
     /// How the change that is about to be created stands in the chain of those that led to it.
     pub chain: Option<ChainStanding>,
+    /// Whether whoever votes is on the board.
+    pub board_member: Option<bool>,
+    /// Whether whoever authorises an emergency is on call.
+    pub on_call: Option<bool>,
+    /// Emergency changes of the requester's side that were not reviewed in time, where one is asked for.
+    pub emergency_debt: Option<u32>,
 }
 
 /// How a change stands in the chain of those that led to it.

@@ -32,6 +32,8 @@ pub(crate) struct Particulars<'a> {
     /// Whether what it touches lies within the budget of the agent that asked for it; asked before it is approved without
     /// a person.
     pub within_agent_budget: bool,
+    /// Whether whoever votes is on the board.
+    pub board_member: Option<bool>,
     /// The assessment to judge by, where the change does not carry it yet.
     pub assessment: Option<&'a Assessment>,
 }
@@ -99,8 +101,10 @@ pub(crate) fn about_change(
     subject: Subject<'_>,
     particulars: Particulars<'_>,
 ) -> Ruling {
-    let Particulars { authority, outcome, .. } = particulars;
-    let context = Context { authority, outcome, ..Context::default() };
+    let Particulars { authority, outcome, board_member, .. } = particulars;
+    let on_call = subject.gates.on_call(&caller.id(), subject.now);
+    let emergency_debt = subject.gates.emergency_debt(subject.now);
+    let context = Context { authority, outcome, board_member, on_call, emergency_debt, ..Context::default() };
     case(&app.policies.current(), caller, subject, particulars).decide(action, context)
 }
 
@@ -129,8 +133,19 @@ pub(crate) fn about(
     on_behalf(app, caller, action, resource, None)
 }
 
-/// Asks whether `caller` may create a change; an agent also by what its budget leaves it, and by what
-/// led to it.
+/// The same of a standing decision, by a caller of whom it is known whether it is on the board.
+///
+/// # Errors
+/// When policy refuses.
+pub(crate) fn about_standing(app: &App, caller: &Caller, board_member: bool) -> Result<Ruling, Failure> {
+    let principal = caller.principal(None);
+    let context = Context { board_member: Some(board_member), ..Context::default() };
+    let (action, resource) = (Action::DecideStanding, &Resource::System);
+    allowed(app, &Question { principal: &principal, action, resource, context })
+}
+
+/// Asks whether `caller` may create a change; an agent also by what its budget leaves it, whoever by what led to it, and
+/// an emergency by how many of its side were not reviewed in time.
 ///
 /// # Errors
 /// When policy refuses.
@@ -139,9 +154,10 @@ pub(crate) fn to_create(
     caller: &Caller,
     budget_left: Option<BudgetLeft>,
     chain: ChainStanding,
+    emergency_debt: Option<u32>,
 ) -> Result<Ruling, Failure> {
     let principal = caller.principal(None);
-    let context = Context { budget_left, chain: Some(chain), ..Context::default() };
+    let context = Context { budget_left, chain: Some(chain), emergency_debt, ..Context::default() };
     let question =
         Question { principal: &principal, action: Action::Create, resource: &Resource::System, context };
     allowed(app, &question)

@@ -1,7 +1,7 @@
 //! Committing a unit of work: events, effects and projections in one append, and again when somebody else was faster.
 
 use domain::Timestamp;
-use domain::change::{Action as Effect, ChangeEvent, Command, Deadline, Notice};
+use domain::change::{Action as Effect, ChangeEvent, Command, Deadline, Notice, Retrospective};
 use domain::id::{ActorId, ChangeId, IncidentId};
 use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
 use domain::text::{FreeText, TITLE_BYTES_MAX};
@@ -30,8 +30,8 @@ pub(crate) struct Extras {
     pub idempotency: Option<NewIdempotency>,
     /// The timer that led to the work; the append fails when it is gone.
     pub consume_timer: Option<TimerId>,
-    /// What the change takes of an agent's budget.
-    pub turn: Option<StreamAppend>,
+    /// What is written to another stream with it: what the change takes of an agent's budget, or what the board decided.
+    pub beside: Option<StreamAppend>,
 }
 
 /// Loads a change, lets `decide` work on it for the caller and commits; decides again when somebody else was faster,
@@ -73,7 +73,7 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     append.outbox = notify::about_change(app, &work.change, notices(&effects), work.now)?;
     append.idempotency = extras.idempotency;
     append.consume_timer = extras.consume_timer;
-    append.streams.extend(extras.turn);
+    append.streams.extend(extras.beside);
     let told = incident.as_ref().map(|part| part.incident.clone());
     if let Some(part) = incident {
         let told = notify::about_incident(app, &part.incident, &work.change, &part.notices, work.now)?;
@@ -89,6 +89,11 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
         let mut known = app.known_mut();
         known.bookings.put(&work.change);
         work.started().into_iter().for_each(|starts| known.reach_start(starts));
+    }
+    let is_due = matches!(work.change.retrospective, Retrospective::Due { .. });
+    let was_due = app.known().debts.contains(work.change.id);
+    if is_due || was_due {
+        app.known_mut().debts.note(&work.change);
     }
     work.committed_at(appended.indexes.start);
     app.metrics.committed(&work.trail, appended.indexes);

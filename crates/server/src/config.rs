@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use api::run::{LEASE_GRACE_SECONDS, LEASE_SECONDS};
 use domain::approval::ApprovalSettings;
-use domain::calendar::ConflictSettings;
+use domain::calendar::{ConflictSettings, ZoneName};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub policies: Policies,
     /// Parameters of the approval rules.
     pub approvals: ApprovalSettings,
+    /// The boards.
+    pub boards: Boards,
     /// Who is told of what, and how.
     pub notify: Notify,
     /// How healthy the system is, as assessments see it.
@@ -49,6 +51,20 @@ pub struct Config {
     pub lease: Lease,
     /// Bounds on what one server takes on.
     pub limits: Limits,
+}
+
+/// The boards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Boards {
+    /// Zone in which the CAB meets on Thursdays at 14:00 until somebody settles when it meets.
+    pub zone: ZoneName,
+}
+
+impl Default for Boards {
+    fn default() -> Self {
+        Self { zone: ZoneName::utc() }
+    }
 }
 
 /// What adds to the shipped policies.
@@ -161,6 +177,7 @@ impl Default for Config {
             log_name: "cortex-change".to_owned(),
             policies: Policies::default(),
             approvals: ApprovalSettings::default(),
+            boards: Boards::default(),
             notify: Notify::default(),
             health: Health::default(),
             conflicts: ConflictSettings::default(),

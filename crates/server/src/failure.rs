@@ -4,10 +4,12 @@ use api::FieldError;
 use api::read::ReadError;
 use domain::actor::ActorRefusal;
 use domain::authorization::Violation;
+use domain::board::BoardRefusal;
 use domain::calendar::CalendarRefusal;
 use domain::catalog::CatalogError;
 use domain::change::{CorruptChange, Refusal};
 use domain::cmdb::CmdbError;
+use domain::ecab::RosterRefusal;
 use domain::id::{ActorId, TokenId};
 use domain::incident::{CorruptIncident, IncidentRefusal};
 use domain::stop::StopRefusal;
@@ -43,6 +45,12 @@ pub enum Failure {
     /// The calendar stays as it is.
     #[error(transparent)]
     Calendar(#[from] CalendarRefusal),
+    /// The board stays as it is.
+    #[error(transparent)]
+    Board(#[from] BoardRefusal),
+    /// The roster of the e-CAB stays as it is.
+    #[error(transparent)]
+    Roster(#[from] RosterRefusal),
     /// A stop is not set or not lifted.
     #[error(transparent)]
     Stop(#[from] StopRefusal),

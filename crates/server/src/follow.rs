@@ -91,11 +91,27 @@ async fn read_up_to(app: &App, size: u64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes note of whether an emergency change is to be reviewed, when an event may have to do with that: one that says
+/// until when, and whatever happens to one of which that is known.
+async fn follow_debt(app: &App, event: &StoredEvent, name: &str) -> Result<(), Failure> {
+    let id: ChangeId = name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
+    let begins = event.body.pointer("/data/retrospective_due").is_some_and(|due| !due.is_null());
+    let is_known = app.known().debts.contains(id);
+    if begins || is_known {
+        let (change, _) = work::load(app, id).await?;
+        app.known_mut().debts.note(&change);
+    }
+    Ok(())
+}
+
 async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
     let Some((kind, name)) = event.stream.as_str().split_once('/') else {
         return load::refresh(app, &event.stream).await;
     };
     let is_end = event.body.get("type").is_some_and(|word| word == "change.closed");
+    if kind == "change" {
+        follow_debt(app, event, name).await?;
+    }
     match kind {
         "actor" => load::refresh(app, &event.stream).await,
         "history" | "imported" => {

@@ -1,5 +1,5 @@
 //! What stands in the way of a change's gates beside its own state: stops, freezes, closed maintenance windows, other
-//! changes.
+//! changes; for an emergency also who is on call, and reviews that its requester owes.
 //!
 //! Gathered when a change is loaded, so that a decision about it needs nothing else from memory; what is decided at a
 //! gate is committed under a guard on the version that was gathered, and before the calendar says anything else. A start
@@ -10,14 +10,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::actor::{ActorKind, Directory};
+use domain::actor::{Actor, ActorKind, Directory, Role};
 use domain::authorization::Answer;
 use domain::calendar::{
     Calendar, Conflict, Occurrence, Planned, Standing, StartEvent, Touched, estimated, items,
 };
 use domain::catalog::Tier;
-use domain::change::{Change, Runner, StateName};
+use domain::change::{Change, ChangeType, Runner, StateName};
 use domain::cmdb::Ci;
+use domain::ecab::{Debt, Roster};
 use domain::id::{ActorId, CiName, EnvironmentName, ServiceName};
 use domain::stop::{Stop, StopScope, Stoppable, Stops};
 use jiff::SignedDuration;
@@ -44,6 +45,8 @@ pub(crate) struct Gates {
     starts: Starts,
     /// Other changes that get in its way, where it may be started next.
     conflicts: Vec<Conflict>,
+    /// What authorising it depends on; nothing for a change that is no emergency.
+    emergency: Option<Box<Emergency>>,
 }
 
 /// How far the starts of changes are known.
@@ -62,6 +65,16 @@ pub(crate) struct Starting {
     pub part: StreamAppend,
     /// How far starts are known once it is written.
     pub leads_to: Starts,
+}
+
+/// What authorising an emergency depends on.
+#[derive(Debug, Clone)]
+struct Emergency {
+    roster: Arc<Roster>,
+    /// For each active member of the e-CAB, all records of that person.
+    members: Vec<BTreeSet<ActorId>>,
+    /// Reviews that the requester's side owes.
+    debts: Vec<Debt>,
 }
 
 /// What a change touches and who is behind it. Empty while there is nothing in the way of anybody.
@@ -84,9 +97,13 @@ impl Gates {
     /// What stands in the way of `change` at `now` as far as is known.
     pub(crate) fn of(known: &Known, change: &Change, now: Timestamp) -> Self {
         let (stops, calendar) = (Arc::clone(&known.stops), Arc::clone(&known.calendar));
+        let emergency = match change.content.change_type {
+            ChangeType::Emergency => Some(Box::new(Emergency::of(known, change))),
+            ChangeType::Standard | ChangeType::Normal => None,
+        };
         let is_next = change.state_name() == StateName::Approved;
         let conflicts = if is_next { conflicts(known, change, now) } else { Vec::new() };
-        let gates = Self { stops, calendar, starts: known.starts, conflicts, ..Self::default() };
+        let gates = Self { stops, calendar, starts: known.starts, conflicts, emergency, ..Self::default() };
         if gates.stops.is_empty() && gates.calendar.is_empty() {
             return gates;
         }
@@ -157,6 +174,26 @@ impl Gates {
         self.stops.covering(&what)
     }
 
+    /// Whether `caller` is on call at `now`; nothing for a change that is no emergency.
+    pub(crate) fn on_call(&self, caller: &ActorId, now: Timestamp) -> Option<bool> {
+        let Emergency { roster, members, .. } = self.emergency.as_deref()?;
+        let can_answer = |id: &ActorId| members.iter().any(|records| records.contains(id));
+        let records = members.iter().find(|records| records.contains(caller));
+        Some(records.is_some_and(|records| roster.has_on_call(records, can_answer, now)))
+    }
+
+    /// Reviews that the requester's side has not done in time at `now`, by their changes; none for a change that is no
+    /// emergency.
+    pub(crate) fn debts(&self, now: Timestamp) -> impl Iterator<Item = &Debt> {
+        let debts = self.emergency.iter().flat_map(|emergency| &emergency.debts);
+        debts.filter(move |debt| debt.due <= now)
+    }
+
+    /// How many they are; nothing for a change that is no emergency.
+    pub(crate) fn emergency_debt(&self, now: Timestamp) -> Option<u32> {
+        self.emergency.as_ref().map(|_| u32::try_from(self.debts(now).count()).unwrap_or(u32::MAX))
+    }
+
     /// How the calendar stands to implementing `change` at `now`.
     pub(crate) fn standing(&self, change: &Change, now: Timestamp) -> Standing {
         if self.calendar.is_empty() {
@@ -182,15 +219,19 @@ impl Gates {
         }
         let mut guards =
             vec![Guard::StreamVersion { stream: stops_stream()?, version: self.stops.version() }];
+        let before = |instant| {
+            let clock = clock.clone();
+            Guard::Before { instant, clock: GuardClock::new(move || clock.now()) }
+        };
+        if let (Action::AuthoriseEmergency, Some(emergency)) = (action, &self.emergency) {
+            let version = emergency.roster.version();
+            guards.push(Guard::StreamVersion { stream: roster_stream()?, version });
+            guards.extend(emergency.roster.changes_after(now).map(before));
+        }
         if matches!(action, Action::Start | Action::TakeOver | Action::Resume) {
             let version = self.calendar.version();
             guards.push(Guard::StreamVersion { stream: calendar_stream()?, version });
-            let clock = clock.clone();
-            let until = self.standing(change, now).until;
-            guards.extend(until.map(|instant| {
-                let clock = GuardClock::new(move || clock.now());
-                Guard::Before { instant, clock }
-            }));
+            guards.extend(self.standing(change, now).until.map(before));
         }
         Ok(guards)
     }
@@ -211,6 +252,35 @@ pub(crate) fn span(change: &Change, now: Timestamp) -> Occurrence {
     let from_now = Occurrence { start: now, end: now.saturating_add(takes).unwrap_or(Timestamp::MAX) };
     let window = change.content.window.filter(|window| window.end > now);
     window.map_or(from_now, |window| Occurrence { start: window.start.max(now), end: window.end })
+}
+
+impl Emergency {
+    fn of(known: &Known, change: &Change) -> Self {
+        let is_member = |actor: &&Actor| {
+            actor.active && actor.kind == ActorKind::Human && actor.roles.contains(&Role::EcabMember)
+        };
+        let members = known.directory.iter().filter(is_member);
+        let members = members.map(|actor| known.directory.records_of(&actor.id)).collect();
+        let side = side(known, &change.created_by, change.on_behalf_of.as_ref());
+        let debts = known.debts.iter().filter(|debt| !debt.requesters.is_disjoint(&side)).cloned().collect();
+        Self { roster: Arc::clone(&known.roster), members, debts }
+    }
+}
+
+/// Reviews of emergency changes that the side of a requester has not done in time at `now`.
+pub(crate) fn debt_of(
+    known: &Known,
+    requester: &ActorId,
+    on_behalf_of: Option<&ActorId>,
+    now: Timestamp,
+) -> u32 {
+    let overdue = known.debts.overdue_of(&side(known, requester, on_behalf_of), now).count();
+    u32::try_from(overdue).unwrap_or(u32::MAX)
+}
+
+fn side(known: &Known, requester: &ActorId, on_behalf_of: Option<&ActorId>) -> BTreeSet<ActorId> {
+    let both = [Some(requester), on_behalf_of].into_iter().flatten();
+    both.flat_map(|id| known.directory.side_of(id)).collect()
 }
 
 impl Reach {
@@ -270,6 +340,7 @@ fn is_gate(action: Action) -> bool {
     matches!(
         action,
         Action::PreApprove
+            | Action::TakeStanding
             | Action::Approve
             | Action::AuthoriseEmergency
             | Action::Start
@@ -293,6 +364,22 @@ pub(crate) fn starts_stream() -> Result<StreamName, Failure> {
 /// Never, as long as the name is a stream name.
 pub(crate) fn stops_stream() -> Result<StreamName, Failure> {
     StreamName::new("stops").map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// The stream of the change advisory board.
+///
+/// # Errors
+/// Never, as long as the name is a stream name.
+pub(crate) fn board_stream() -> Result<StreamName, Failure> {
+    StreamName::new("cab").map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// The stream of the roster of the e-CAB.
+///
+/// # Errors
+/// Never, as long as the name is a stream name.
+pub(crate) fn roster_stream() -> Result<StreamName, Failure> {
+    StreamName::new("ecab").map_err(|error| Failure::Internal(error.to_string()))
 }
 
 /// The stream of the calendar.

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use domain::Timestamp;
 use domain::actor::budget::RECORD_DAYS;
 use domain::actor::{Actor, ActorEvent, Directory, TrackRecord};
+use domain::board::{Board, BoardEvent};
 use domain::calendar::{Bookings, Calendar, CalendarEvent};
 use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::cmdb::{CiEvent, Cmdb};
+use domain::ecab::{Debts, Roster, RosterEvent};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::risk::{Age, History, Record};
 use domain::stop::{StopEvent, Stops};
@@ -55,6 +57,12 @@ pub(crate) struct Known {
     pub bookings: Bookings,
     /// How far starts are known.
     pub starts: Starts,
+    /// The change advisory board.
+    pub board: Arc<Board>,
+    /// Who of the e-CAB is on call.
+    pub roster: Arc<Roster>,
+    /// Emergency changes that are to be reviewed.
+    pub debts: Debts,
 }
 
 impl Known {
@@ -115,6 +123,22 @@ impl Known {
     pub(crate) fn reach_start(&mut self, starts: Starts) {
         if starts.version > self.starts.version {
             self.starts = starts;
+        }
+    }
+
+    /// Takes note of an event of the board, unless it is known already. They are told in the order of their versions.
+    pub(crate) fn apply_board(&mut self, recorded: &Recorded<BoardEvent>) {
+        let Recorded { envelope, event, version, .. } = recorded;
+        if *version > self.board.version() {
+            Arc::make_mut(&mut self.board).evolve(*version, envelope.at, &envelope.actor, event);
+        }
+    }
+
+    /// Takes note of an event of the roster, unless it is known already. They are told in the order of their versions.
+    pub(crate) fn apply_roster(&mut self, recorded: &Recorded<RosterEvent>) {
+        let Recorded { envelope, event, version, .. } = recorded;
+        if *version > self.roster.version() {
+            Arc::make_mut(&mut self.roster).evolve(*version, envelope.at, event);
         }
     }
 

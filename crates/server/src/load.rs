@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::actor::{ActorEvent, DirectoryEvent};
+use domain::board::BoardEvent;
 use domain::calendar::{Bookings, CalendarEvent, ConflictSettings, StartEvent};
-use domain::change::{ChangeEvent, StateName};
+use domain::change::{ChangeEvent, ChangeType, StateName};
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
+use domain::ecab::RosterEvent;
 use domain::id::{ActorId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
 use domain::stop::StopEvent;
 use store::{
-    ChangeFilter, ChangeOrder, ChangeQuery, EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX, STREAMS_PAGE_MAX,
-    Store, StoredEvent, StreamName, StreamSet,
+    ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX,
+    STREAMS_PAGE_MAX, Store, StoredEvent, StreamName, StreamSet,
 };
 
 use crate::app::App;
 use crate::around::{Alerts, INCIDENTS_LOADED_MAX, is_alert};
 use crate::failure::Failure;
-use crate::gates::{Starts, calendar_stream, starts_stream, stops_stream};
+use crate::gates::{Starts, board_stream, calendar_stream, roster_stream, starts_stream, stops_stream};
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recordable, Recorded, decode};
@@ -30,6 +32,8 @@ const EDITS_PAGE: usize = 64;
 const UNDERWAY_LOADED_MAX: usize = 10_000;
 /// Most changes that are approved or wait for it and are read when the server starts.
 const PLANNED_LOADED_MAX: usize = 2_000;
+/// Emergency changes looked at at once.
+const DEBTS_PAGE: usize = 200;
 
 /// An incident and everything that ever happened to it.
 ///
@@ -94,6 +98,13 @@ pub(crate) async fn known(store: &Store, conflicts: &ConflictSettings) -> Result
     for stored in store.read_stream(&calendar_stream()?, 1).await? {
         known.apply_calendar(&decode::<CalendarEvent>(stored)?);
     }
+    for stored in store.read_stream(&board_stream()?, 1).await? {
+        known.apply_board(&decode::<BoardEvent>(stored)?);
+    }
+    for stored in store.read_stream(&roster_stream()?, 1).await? {
+        known.apply_roster(&decode::<RosterEvent>(stored)?);
+    }
+    debts(store, &mut known).await?;
     bookings(store, &mut known).await?;
     Ok(known)
 }
@@ -134,6 +145,26 @@ async fn booked(store: &Store, known: &mut Known, states: &[StateName], most: us
         after = Some(next);
     }
     Ok(())
+}
+
+/// Emergency changes that are to be reviewed. The row of one whose review was done names no instant any more; of one
+/// that is approved only its window, so that those are looked at in any case.
+async fn debts(store: &Store, known: &mut Known) -> Result<(), Failure> {
+    let filter = ChangeFilter { types: vec![ChangeType::Emergency], ..ChangeFilter::default() };
+    let mut after = None;
+    loop {
+        let (filter, order) = (filter.clone(), ChangeOrder::default());
+        let page = store.list_changes(ChangeQuery { filter, order, after, limit: DEBTS_PAGE }).await?;
+        let may_be_due = |row: &&ChangeRow| row.deadline.is_some() || row.state == StateName::Approved;
+        for row in page.rows.iter().filter(may_be_due) {
+            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await?;
+            if let Some(change) = work::fold(row.change_id, &trail)? {
+                known.debts.note(&change);
+            }
+        }
+        let Some(next) = page.next else { return Ok(()) };
+        after = Some(next);
+    }
 }
 
 /// The latest incidents, the newest first, so that one beyond the last few days changes nothing.
@@ -318,7 +349,7 @@ impl StoredItem {
     }
 }
 
-/// Reads the newest events of an actor, of the directory, of the CMDB, of the stops or of imported history, because another
+/// Reads the newest events of an actor, of the directory, of the CMDB, of the stops, of the boards or of imported history, because another
 /// server has written some.
 ///
 /// # Errors
@@ -365,6 +396,16 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
             let mut known = app.known_mut();
             known.bookings.put(&change);
             known.reach_start(Starts { version, at: envelope.at });
+        }
+    } else if *stream == board_stream()? {
+        let from = app.known().board.version() + 1;
+        for stored in app.store.read_stream(stream, from).await? {
+            app.known_mut().apply_board(&decode::<BoardEvent>(stored)?);
+        }
+    } else if *stream == roster_stream()? {
+        let from = app.known().roster.version() + 1;
+        for stored in app.store.read_stream(stream, from).await? {
+            app.known_mut().apply_roster(&decode::<RosterEvent>(stored)?);
         }
     } else if is_alert(stream) {
         for stored in app.store.read_stream(stream, 1).await? {

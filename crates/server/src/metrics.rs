@@ -50,6 +50,7 @@ pub(crate) struct Metrics {
     events: Family<Event, Counter>,
     changes: Family<InState, Gauge>,
     log_size: Gauge,
+    emergency_debt: Gauge,
     cmdb: CmdbGauges,
     predictions: PredictionGauges,
     listening: Gauge,
@@ -191,6 +192,12 @@ impl Default for Metrics {
         registry.register("changes", "Changes by state", changes.clone());
         registry.register("log_size", "Entries of the log", log_size.clone());
         registry.register("event_subscribers", "Subscribers to the event stream", listening.clone());
+        let emergency_debt = Gauge::default();
+        registry.register(
+            "emergency_debt",
+            "Emergency changes that were not reviewed in time, whose requesters ask for no further one",
+            emergency_debt.clone(),
+        );
         let cmdb = CmdbGauges::register(&mut registry);
         let predictions = PredictionGauges::register(&mut registry);
         let policies = PolicyFigures::register(&mut registry);
@@ -201,6 +208,7 @@ impl Default for Metrics {
             events,
             changes,
             log_size,
+            emergency_debt,
             cmdb,
             predictions,
             listening,
@@ -254,12 +262,14 @@ impl Metrics {
         states: &BTreeMap<StateName, u64>,
         log_size: u64,
         cmdb: &Cmdb,
+        emergency_debt: usize,
     ) -> Result<String, std::fmt::Error> {
         for state in StateName::ALL {
             let count = states.get(state).copied().unwrap_or(0);
             self.changes.get_or_create(&InState { state: state.as_str() }).set(gauge(count));
         }
         self.log_size.set(gauge(log_size));
+        self.emergency_debt.set(i64::try_from(emergency_debt).unwrap_or(i64::MAX));
         self.cmdb.set(cmdb);
         let listening = u64::try_from(self.subscribers.load(Ordering::Acquire)).unwrap_or(u64::MAX);
         self.listening.set(gauge(listening));

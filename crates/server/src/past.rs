@@ -1,8 +1,8 @@
 //! The questions that policy was asked about a change, put together again from what was recorded.
 //!
 //! They rest on the change as it was before each decision and on the actor as it was then. Some facts are not recorded with
-//! it: the scopes of the token in use count as all of them, the requester's side is taken as it is now, and no stop stands in
-//! the way. What the
+//! it: the scopes of the token in use count as all of them, the requester's side is taken as it is now, who was
+//! on call and whose reviews were overdue is not asked again, and no stop stands in the way. What the
 //! system does by itself is left out, but for approving without a person; so are reports of a runner's progress.
 
 use std::collections::BTreeSet;
@@ -91,10 +91,13 @@ impl PastQuestion {
         };
         let (outcome, digest) = (self.outcome, self.digest);
         let within_agent_budget = true;
-        let particulars = Particulars { authority, outcome, digest, within_agent_budget, assessment: None };
+        let particulars =
+            Particulars { authority, outcome, digest, within_agent_budget, ..Particulars::default() };
         let subject = Subject { change, parties, gates: &Gates::default(), now: self.at };
         let asking = ask::case(policies, &caller, subject, particulars);
-        asking.decide(self.action, Context { authority, outcome, ..Context::default() }).answer
+        // Whoever authorised an emergency was on call, or it would not have been recorded.
+        let context = Context { authority, outcome, on_call: Some(true), ..Context::default() };
+        asking.decide(self.action, context).answer
     }
 }
 

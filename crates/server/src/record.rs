@@ -3,9 +3,11 @@
 use api::audit::Payload;
 use domain::Timestamp;
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
+use domain::board::BoardEvent;
 use domain::calendar::{CalendarEvent, StartEvent};
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::ecab::RosterEvent;
 use domain::governance::PolicyEvent;
 use domain::history::HistoryEvent;
 use domain::id::{ActorId, PolicyId};
@@ -40,6 +42,8 @@ impl Recordable for SecurityEvent {}
 impl Recordable for StopEvent {}
 impl Recordable for CalendarEvent {}
 impl Recordable for StartEvent {}
+impl Recordable for BoardEvent {}
+impl Recordable for RosterEvent {}
 
 /// When, by whom and on what grounds an event was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

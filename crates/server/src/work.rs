@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 
 use domain::Timestamp;
-use domain::approval::{Case, requirements};
+use domain::approval::{Case, Requirements, StandingApproval, requirements};
 use domain::authorization::Answer;
 use domain::change::evolve::Recorded as RecordedBy;
-use domain::change::{self, Action as Effect, Change, ChangeEvent, Command, Content, Decision, Facts};
+use domain::change::{
+    self, Action as Effect, Change, ChangeEvent, ChangeType, Command, Content, Decision, Facts,
+};
 use domain::id::{ActorId, ChangeId};
+use domain::risk::Assessment;
 use domain::stop::Stop;
 use policy::{Action, ChainStanding, Context};
 use store::{Append, Guard, StreamAppend, StreamName};
@@ -19,7 +22,7 @@ use crate::assessing::assess_change;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::follow;
-use crate::gates::{Gates, Starting, Starts};
+use crate::gates::{self, Gates, Starting, Starts};
 use crate::known::Known;
 use crate::project;
 use crate::record::{DecidedBy, Envelope, Recorded, decode, encode, told};
@@ -72,7 +75,11 @@ impl ChangeWork {
     ) -> Result<Self, Failure> {
         let now = app.clock.now();
         let Requester { caller, on_behalf_of, standing, chain } = requester;
-        let ruling = ask::to_create(app, caller, standing.as_ref().map(Standing::left), *chain)?;
+        let debt = match content.change_type {
+            ChangeType::Emergency => Some(gates::debt_of(known, &caller.id(), on_behalf_of.as_ref(), now)),
+            ChangeType::Standard | ChangeType::Normal => None,
+        };
+        let ruling = ask::to_create(app, caller, standing.as_ref().map(Standing::left), *chain, debt)?;
         let acting = caller.acting(on_behalf_of.as_ref());
         let parties = BTreeSet::new();
         let facts = Facts { now, actor: &acting, parties: &parties, answer: &ruling.answer };
@@ -125,7 +132,21 @@ impl ChangeWork {
     /// # Errors
     /// When policy refuses.
     pub(crate) fn permitted(&self, app: &App, caller: &Caller, action: Action) -> Result<Ruling, Failure> {
-        let ruling = ask::about_change(app, caller, action, self.subject(), Particulars::default());
+        self.permitted_with(app, caller, action, Particulars::default())
+    }
+
+    /// The same, where the answer depends on more than the change.
+    ///
+    /// # Errors
+    /// When policy refuses.
+    pub(crate) fn permitted_with(
+        &self,
+        app: &App,
+        caller: &Caller,
+        action: Action,
+        particulars: Particulars<'_>,
+    ) -> Result<Ruling, Failure> {
+        let ruling = ask::about_change(app, caller, action, self.subject(), particulars);
         match ruling.answer {
             Answer::Allowed { .. } => Ok(ruling),
             Answer::Denied { violations } => Err(Failure::Denied(violations)),
@@ -208,7 +229,14 @@ impl ChangeWork {
         let decide = |action| asking.decide(action, Context::default());
         let pre_approval = decide(Action::PreApprove);
         let permitted = matches!(pre_approval.answer, Answer::Allowed { .. });
-        let requirements = requirements(&app.config.approvals, Case::of(&assessment, permitted));
+        let mut requirements = requirements(&app.config.approvals, Case::of(&assessment, permitted));
+        if let Some(standing) = self.standing(known, &requirements, &assessment)
+            && matches!(decide(Action::TakeStanding).answer, Answer::Allowed { .. })
+        {
+            let version = known.board.version();
+            self.guards.push(Guard::StreamVersion { stream: gates::board_stream()?, version });
+            requirements = requirements.standing_by(standing);
+        }
         let automated = requirements.automated;
         let record = Command::RecordAssessment { assessment: Box::new(assessment), requirements };
         self.guards.push(Guard::StreamVersion { stream: cmdb_stream()?, version: known.cmdb_version });
@@ -221,9 +249,32 @@ impl ChangeWork {
         }
     }
 
+    /// What a standing decision of the CAB says of the change, where the CAB is asked and one covers it.
+    fn standing(
+        &self,
+        known: &Known,
+        requirements: &Requirements,
+        assessment: &Assessment,
+    ) -> Option<StandingApproval> {
+        if !requirements.may_stand() {
+            return None;
+        }
+        let standing = known.board.covering(&self.change.content, assessment, self.now).next()?;
+        Some(StandingApproval {
+            decision: standing.id,
+            proposed_by: standing.proposed_by.clone(),
+            conditions: standing.terms.conditions.clone(),
+        })
+    }
+
     /// The commit happens only while this guard holds.
     pub(crate) fn guard(&mut self, guard: Guard) {
         self.guards.push(guard);
+    }
+
+    /// The guard that the change is as it was loaded.
+    pub(crate) fn unmoved(&self) -> Guard {
+        Guard::StreamVersion { stream: StreamName::change(self.change.id), version: self.stored_version }
     }
 
     /// Whether there is anything to commit.

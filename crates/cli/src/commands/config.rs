@@ -132,6 +132,13 @@ const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "boards",
+        keys: &[key(
+            "zone",
+            "Time zone in which the CAB meets on Thursdays at 14:00 until `cab set` says something else.",
+        )],
+    },
+    Section {
         name: "notify",
         keys: &[
             optional(

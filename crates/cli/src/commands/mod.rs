@@ -8,6 +8,7 @@ mod amend;
 mod approve;
 mod audit;
 mod backup;
+mod cab;
 mod calendar;
 mod cancel;
 mod catalog;
@@ -20,6 +21,7 @@ mod config;
 mod create;
 mod decide;
 pub(crate) mod demo;
+mod ecab;
 mod history;
 mod implement;
 mod incident;
@@ -121,6 +123,10 @@ pub(crate) enum Command {
     Calendar(calendar::Args),
     /// Freezes, in which nothing starts but emergencies
     Freeze(calendar::FreezeArgs),
+    /// The change advisory board: agenda, votes, minutes, standing decisions
+    Cab(cab::Args),
+    /// The emergency board: who is on call, and what was not reviewed
+    Ecab(ecab::Args),
     /// Stop the line: nothing is approved, started or resumed that a stop covers
     Stop(stop::Args),
     /// Incidents that changes led to
@@ -195,6 +201,8 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Review(args) => shell.block_on(review::run(args, shell)),
         Command::Calendar(args) => shell.block_on(calendar::run(args, shell)),
         Command::Freeze(args) => shell.block_on(calendar::run_freeze(args, shell)),
+        Command::Cab(args) => shell.block_on(cab::run(args, shell)),
+        Command::Ecab(args) => shell.block_on(ecab::run(args, shell)),
         Command::Stop(args) => shell.block_on(stop::run(args, shell)),
         Command::Incident(args) => shell.block_on(incident::run(args, shell)),
         Command::Audit(args) => audit::run(args, shell),

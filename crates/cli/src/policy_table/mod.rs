@@ -83,6 +83,12 @@ struct Case {
     /// How many of them were like it; 0 when left out.
     #[serde(default)]
     alike_before: u32,
+    /// Whether whoever votes is on the CAB; true when left out.
+    board_member: Option<bool>,
+    /// Whether whoever authorises an emergency is on call; true when left out.
+    on_call: Option<bool>,
+    /// Emergency changes of the requester's side that were not reviewed in time; 0 when left out.
+    emergency_debt: Option<u32>,
     expect: Expected,
 }
 
@@ -187,6 +193,9 @@ impl Case {
             outcome: self.outcome,
             budget_left: Some(budget_left),
             chain: Some(ChainStanding { links_without_a_person, alike_before }),
+            board_member: Some(self.board_member.unwrap_or(true)),
+            on_call: Some(self.on_call.unwrap_or(true)),
+            emergency_debt: Some(self.emergency_debt.unwrap_or(0)),
         };
         let question = Question { principal: &principal, action, resource: &resource, context };
         Ok(Asked {
@@ -216,7 +225,10 @@ impl Case {
             | Action::StopLine
             | Action::LiftStop
             | Action::ManageCalendar
-            | Action::ReadCalendar => Resource::System,
+            | Action::ReadCalendar
+            | Action::ManageBoard
+            | Action::RunMeeting
+            | Action::DecideStanding => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
             Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {
@@ -230,6 +242,7 @@ impl Case {
             | Action::Cancel
             | Action::Assess
             | Action::PreApprove
+            | Action::TakeStanding
             | Action::RequestApproval
             | Action::Approve
             | Action::Reject
@@ -250,6 +263,7 @@ impl Case {
             | Action::Review
             | Action::Expire
             | Action::LinkIncident
+            | Action::Vote
             | Action::OverrideFreeze => {
                 let mut change = harmless.change;
                 given.change.apply(&mut change);

@@ -151,6 +151,10 @@ fn approval(lines: &mut Lines, view: &ApprovalView, paint: Paint) {
     if view.automated {
         lines.line("  by policy, without a person");
     }
+    if let Some(standing) = &view.standing {
+        let sign = paint.good(paint.sign("✓", "+"));
+        lines.line(format!("  {sign} as CAB member by {}", cell(&standing.text)));
+    }
     for given in &view.given {
         let by = format!("{} as {}", given.by, words(&given.role));
         lines.line(format!("  {} {}, {}", paint.good(paint.sign("✓", "+")), plain(&by), instant(&given.at)));

@@ -4,10 +4,12 @@
 
 pub(crate) mod actor;
 pub(crate) mod audit;
+pub(crate) mod cab;
 pub(crate) mod calendar;
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod cmdb;
+pub(crate) mod ecab;
 pub(crate) mod history;
 pub(crate) mod incident;
 pub(crate) mod learning;

@@ -11,7 +11,7 @@ mod settings;
 
 pub use condition::{Condition, Met};
 pub use given::{Approval, Outstanding, outstanding};
-pub use required::{Case, Gate, Requirements};
+pub use required::{Case, Gate, Requirements, StandingApproval};
 pub use rules::requirements;
 pub use settings::{
     ApprovalSettings, InvalidSetting, PERIOD_SECONDS_MAX, PERIOD_SECONDS_MIN, Period, QUORUM_MAX, Quorum,

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{Period, Quorum};
 use crate::actor::Role;
+use crate::board::StandingId;
 use crate::change::ChangeType;
+use crate::id::ActorId;
 use crate::risk::{Assessment, Level};
+use crate::text::FreeText;
 
 /// What the approval rules look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,21 @@ pub struct Requirements {
     pub automated: bool,
     /// How long after its authorisation the change must be reviewed, in seconds; only emergencies are.
     pub retrospective_seconds: Option<u64>,
+    /// The standing decision that stands for the approval of the CAB, whose gate is then not among `gates`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingApproval>,
+}
+
+/// An approval that a board gave once and for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandingApproval {
+    /// The decision.
+    pub decision: StandingId,
+    /// Who proposed it.
+    pub proposed_by: ActorId,
+    /// What must be met before the start.
+    pub conditions: Vec<FreeText>,
 }
 
 impl Requirements {
@@ -92,6 +110,7 @@ impl Requirements {
             inform: Vec::new(),
             automated: true,
             retrospective_seconds: None,
+            standing: None,
         }
     }
 
@@ -104,6 +123,23 @@ impl Requirements {
             inform: Vec::new(),
             automated: false,
             retrospective_seconds: None,
+            standing: None,
         }
+    }
+
+    /// Whether members of the CAB must approve, and somebody else as well: a standing decision never stands alone.
+    pub fn may_stand(&self) -> bool {
+        let asks_board = self.gates.iter().any(|gate| gate.role == Role::CabMember);
+        asks_board && self.gates.iter().any(|gate| gate.role != Role::CabMember)
+    }
+
+    /// The same, with a standing decision for the approval of the CAB, where one [may stand](Self::may_stand) for it.
+    #[must_use]
+    pub fn standing_by(mut self, standing: StandingApproval) -> Self {
+        if self.may_stand() {
+            self.gates.retain(|gate| gate.role != Role::CabMember);
+            self.standing = Some(standing);
+        }
+        self
     }
 }

@@ -69,6 +69,11 @@ pub enum InvalidSchedule {
 pub struct ZoneName(String);
 
 impl ZoneName {
+    /// Coordinated universal time.
+    pub fn utc() -> Self {
+        Self("UTC".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -65,7 +65,13 @@ fn details(event: &ChangeEvent) -> String {
         ChangeEvent::Submitted => "Draft submitted".to_owned(),
         ChangeEvent::Amended { .. } => "Content replaced; earlier approvals are void".to_owned(),
         ChangeEvent::Commented { text } | ChangeEvent::AttentionNeeded { text } => text.as_str().to_owned(),
-        ChangeEvent::RiskAssessed { assessment, .. } => assessment.summary(),
+        ChangeEvent::RiskAssessed { assessment, requirements } => match &requirements.standing {
+            Some(standing) => {
+                let (summary, decision) = (assessment.summary(), standing.decision);
+                format!("{summary}; the standing decision {decision} stands for the approval of the CAB")
+            }
+            None => assessment.summary(),
+        },
         ChangeEvent::ApprovalRequested { deadline } => format!("Approval requested until {deadline}"),
         ChangeEvent::Approved { grounds, complete, .. } => approved(grounds, *complete),
         ChangeEvent::Rejected { reason, text } => format!("Rejected ({reason}): {text}"),

@@ -7,10 +7,12 @@
 
 mod actor;
 mod approval;
+mod board;
 mod calendar;
 mod change;
 mod cmdb;
 mod conflicts;
+mod ecab;
 mod history;
 mod plan;
 mod risk;

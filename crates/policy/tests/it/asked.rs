@@ -54,6 +54,9 @@ pub(crate) fn ask(action: Action) -> Asked {
         budget_left: (action == Action::Create)
             .then_some(BudgetLeft { changes_this_hour: 1, open_changes: 1 }),
         chain: (action == Action::Create).then(ChainStanding::default),
+        board_member: matches!(action, Action::Vote | Action::DecideStanding).then_some(true),
+        on_call: (action == Action::AuthoriseEmergency).then_some(true),
+        emergency_debt: None,
     };
     Asked { principal, action, resource: usual_resource(action), context }
 }
@@ -65,7 +68,10 @@ fn usual_resource(action: Action) -> Resource {
         | Action::StopLine
         | Action::LiftStop
         | Action::ManageCalendar
-        | Action::ReadCalendar => Resource::System,
+        | Action::ReadCalendar
+        | Action::ManageBoard
+        | Action::RunMeeting
+        | Action::DecideStanding => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,
@@ -83,6 +89,7 @@ fn usual_resource(action: Action) -> Resource {
         | Action::Cancel
         | Action::Assess
         | Action::PreApprove
+        | Action::TakeStanding
         | Action::RequestApproval
         | Action::Approve
         | Action::Reject
@@ -102,6 +109,7 @@ fn usual_resource(action: Action) -> Resource {
         | Action::Review
         | Action::Expire
         | Action::LinkIncident
+        | Action::Vote
         | Action::OverrideFreeze => Resource::Change(Box::new(change())),
     }
 }

@@ -32,6 +32,9 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("the-line-is-stopped-and-freed", ask(Action::StopLine).role(Role::Implementer)),
         ("the-calendar-is-kept", ask(Action::ManageCalendar).role(Role::ChangeManager)),
         ("authorities-except-from-freezes", ask(Action::OverrideFreeze).role(Role::CabMember)),
+        ("the-boards-are-kept", ask(Action::ManageBoard).role(Role::ChangeManager)),
+        ("the-board-meets", ask(Action::RunMeeting).role(Role::CabMember)),
+        ("the-board-votes", ask(Action::Vote).role(Role::CabMember)),
         ("the-system-works", ask(Action::PreApprove).by_the_system()),
     ]
 }
@@ -42,6 +45,22 @@ fn left(changes_this_hour: u32, open_changes: u32) -> Option<BudgetLeft> {
 
 fn chain(links_without_a_person: u32, alike_before: u32) -> Option<ChainStanding> {
     Some(ChainStanding { links_without_a_person, alike_before })
+}
+
+/// The same as [`refused_by`], of boards and emergencies.
+fn refused_by_boards() -> Vec<(&'static str, Asked)> {
+    vec![
+        (
+            "board-votes-by-its-members",
+            ask(Action::Vote).role(Role::CabMember).context(|c| c.board_member = Some(false)),
+        ),
+        ("emergency-authority", ask(Action::AuthoriseEmergency).role(Role::Ciso)),
+        (
+            "emergency-by-who-is-on-call",
+            ask(Action::AuthoriseEmergency).role(Role::EcabMember).context(|c| c.on_call = Some(false)),
+        ),
+        ("emergency-lane-closed-by-debt", ask(Action::Create).context(|c| c.emergency_debt = Some(1))),
+    ]
 }
 
 /// For each control, a question that it alone refuses.
@@ -92,7 +111,6 @@ fn refused_to_all() -> Vec<(&'static str, Asked)> {
         ("conditions-before-start", start().change(|change| change.conditions_outstanding = 1)),
         ("conflicting-changes-take-turns", start().change(|change| change.in_conflict = true)),
         ("delegation-only-with-the-right", ask(Action::ActOnBehalf)),
-        ("emergency-authority", ask(Action::AuthoriseEmergency).role(Role::Ciso)),
         ("inactive-actors-do-nothing", ask(Action::Read).principal(|principal| principal.active = false)),
         ("maintenance-window-before-start", start().change(|change| change.outside_maintenance = true)),
         ("no-implementation-in-a-freeze", start().change(|change| change.in_freeze = true)),
@@ -141,7 +159,7 @@ fn every_shipped_policy_decides_some_question_alone() {
         assert_eq!(asked.verdict(&SHIPPED), format!("+ {id}"), "{asked:?}");
         untested.remove(&(id, Effect::Permit));
     }
-    for (id, asked) in refused_by() {
+    for (id, asked) in refused_by().into_iter().chain(refused_by_boards()) {
         assert_eq!(asked.verdict(&SHIPPED), format!("- {id}"), "{asked:?}");
         untested.remove(&(id, Effect::Forbid));
     }

@@ -5,12 +5,14 @@
 
 use std::future::Future;
 
+use api::cab::StandingTold;
 use api::calendar::CalendarTold;
 use api::catalog::Applied;
 use api::notification::ChannelTested;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use domain::board::MeetingId;
 use domain::canonical::Digest;
 use domain::id::{ActorId, ChangeId, TokenId};
 use domain::stop::StopId;
@@ -18,12 +20,12 @@ use serde::{Deserialize, Serialize};
 use store::{AppendError, IdempotencyKey, NewIdempotency, StoredResponse};
 
 use super::problem::Rejection;
-use super::respond;
+use super::{cab, ecab, respond};
 use crate::app::SharedApp;
 use crate::caller::Caller;
 use crate::commit::Extras;
 use crate::failure::{Failure, Precondition};
-use crate::gates::stops_stream;
+use crate::gates::{board_stream, roster_stream, stops_stream};
 use crate::load;
 use crate::use_cases::{actors, implementation};
 use crate::view;
@@ -83,6 +85,14 @@ pub(super) enum Kept {
     Stop(StopId),
     /// What the calendar was told, told again.
     Calendar(CalendarTold),
+    /// The board, told as it is then.
+    Board,
+    /// A meeting of it, told as it is then.
+    Meeting(MeetingId),
+    /// A standing decision that was proposed, supported or revoked.
+    Standing(StandingTold),
+    /// The roster of the e-CAB, told as it is then.
+    Roster,
 }
 
 impl Asked {
@@ -203,6 +213,20 @@ impl Asked {
             Kept::Tested(tested) => Ok((status, Json(tested)).into_response()),
             Kept::Applied(applied) => Ok((status, Json(applied)).into_response()),
             Kept::Calendar(told) => Ok((status, Json(told)).into_response()),
+            Kept::Standing(told) => Ok((status, Json(told)).into_response()),
+            Kept::Board => {
+                // It is written, but this server may only be about to take note of it.
+                load::refresh(app, &board_stream()?).await?;
+                Ok((status, Json(cab::told(app))).into_response())
+            }
+            Kept::Roster => {
+                load::refresh(app, &roster_stream()?).await?;
+                Ok((status, Json(ecab::told(app))).into_response())
+            }
+            Kept::Meeting(id) => {
+                load::refresh(app, &board_stream()?).await?;
+                cab::told_meeting(app, status, id).await
+            }
             Kept::Stop(id) => {
                 // It is written, but this server may only be about to take note of it.
                 if view::stop(&app.known(), id).is_none() {
@@ -245,6 +269,11 @@ mod tests {
         check(&Kept::Stop("STOP-7".parse().unwrap()), r#"{"stop":"STOP-7"}"#);
         let told = CalendarTold { name: "year-end".to_owned() };
         check(&Kept::Calendar(told), r#"{"calendar":{"name":"year-end"}}"#);
+        check(&Kept::Board, r#""board""#);
+        check(&Kept::Roster, r#""roster""#);
+        check(&Kept::Meeting("CAB-7".parse().unwrap()), r#"{"meeting":"CAB-7"}"#);
+        let told = StandingTold { standing_id: "STD-9".to_owned() };
+        check(&Kept::Standing(told), r#"{"standing":{"standing_id":"STD-9"}}"#);
         check(&Kept::Applied(applied), r#"{"applied":{"declared":["cart"],"retired":[],"unchanged":1}}"#);
     }
 }

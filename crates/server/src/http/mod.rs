@@ -7,10 +7,12 @@ mod actors;
 mod alerts;
 mod asked;
 mod audit;
+mod cab;
 mod calendar;
 mod catalog;
 mod changes;
 mod cmdb;
+mod ecab;
 mod events;
 mod extract;
 mod feed;
@@ -77,6 +79,8 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(slots::router())
         .merge(stops::router())
         .merge(calendar::router())
+        .merge(cab::router())
+        .merge(ecab::router())
         .merge(alerts::router())
         .merge(audit::router())
         .merge(policies::router())

@@ -1,5 +1,6 @@
 //! The one place where a failure becomes a problem (RFC 9457) with its HTTP status.
 
+mod board;
 mod kind;
 
 use api::read::ReadError;
@@ -108,6 +109,8 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         Failure::Catalog(error) => make(Kind::CatalogRefused, &error.to_string(), CORRECT),
         Failure::Cmdb(error) => make(Kind::CmdbRefused, &error.to_string(), CORRECT),
         Failure::Calendar(refusal) => calendar(refusal),
+        Failure::Board(refusal) => board::board(refusal),
+        Failure::Roster(refusal) => board::roster(refusal),
         Failure::Stop(refusal @ StopRefusal::NotInForce { .. }) => {
             make(Kind::NotFound, &refusal.to_string(), "list those in force with GET /api/v1/stops")
         }

@@ -63,8 +63,11 @@ impl SignedLog {
 }
 
 /// The pages that every page leads to.
-const PAGES: [(&str, Icon, &str); 2] =
-    [("/changes", Icon::List, "Changes"), ("/calendar", Icon::Calendar, "Calendar")];
+const PAGES: [(&str, Icon, &str); 3] = [
+    ("/changes", Icon::List, "Changes"),
+    ("/calendar", Icon::Calendar, "Calendar"),
+    ("/boards", Icon::People, "Boards"),
+];
 
 /// A page of somebody who is signed in.
 pub(super) fn document(frame: &Frame, title: &str, content: &Markup) -> Markup {

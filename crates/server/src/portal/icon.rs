@@ -35,6 +35,8 @@ icons!(
     Calendar = "i-calendar", r#"<rect x="2" y="3" width="12" height="11" rx="1.5"/><path d="M2 6.5h12M5.5 1.5V4M10.5 1.5V4"/>"#;
     /// Nothing may be changed.
     Freeze = "i-freeze", r#"<path d="M8 1.5v13M2.4 4.8l11.2 6.4M13.6 4.8L2.4 11.2M6.2 2.7L8 4.3l1.8-1.6M6.2 13.3L8 11.7l1.8 1.6"/>"#;
+    /// Several people.
+    People = "i-people", r#"<circle cx="6" cy="5.5" r="2.3"/><path d="M1.8 13c.3-2.6 1.900-4 4.200-4s3.900 1.400 4.200 4"/><path d="M10.500 3.400a2.200 2.200 0 010 4.200M11.800 9.400c1.400.5 2.200 1.800 2.400 3.600"/>"#;
     Search = "i-search", r#"<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5L14 14"/>"#;
     Theme = "i-theme", r#"<circle cx="8" cy="8" r="6"/><path d="M8 2a6 6 0 000 12z" fill="currentColor"/>"#;
     Shield = "i-shield", r#"<path d="M8 1.7l5.3 2v4.2c0 3-2.2 5.3-5.3 6.4-3.1-1.1-5.3-3.4-5.3-6.4V3.7z"/><path d="M5.5 8l1.8 1.8 3.3-3.5"/>"#;

@@ -6,6 +6,7 @@
 
 mod assets;
 mod attempts;
+mod boards;
 mod calendar;
 mod change;
 mod changes;
@@ -55,6 +56,7 @@ struct Door {
 pub(crate) fn router() -> Router<SharedApp> {
     Router::new()
         .route("/", get(start))
+        .route("/boards", get(boards::show))
         .route("/calendar", get(calendar::show))
         .route("/changes", get(changes::show))
         .route("/changes/{id}", get(change::show))

@@ -95,7 +95,7 @@ async fn attempt(
         let mut work = decide(app, requester, id, new)?;
         let mut extras = extras(&work);
         if let Some(standing) = &requester.standing {
-            extras.turn = Some(standing.turn(&requester.caller.id(), id, work.now)?);
+            extras.beside = Some(standing.turn(&requester.caller.id(), id, work.now)?);
         }
         commit(app, &mut work, extras).await?;
         Ok(work)

@@ -97,6 +97,10 @@ fn matters(action: Action) -> bool {
         | Action::LiftStop
         | Action::ManageCalendar
         | Action::OverrideFreeze
+        | Action::ManageBoard
+        | Action::RunMeeting
+        | Action::Vote
+        | Action::DecideStanding
         | Action::ActOnBehalf
         | Action::Create => true,
         Action::Read
@@ -106,6 +110,7 @@ fn matters(action: Action) -> bool {
         | Action::Cancel
         | Action::Assess
         | Action::PreApprove
+        | Action::TakeStanding
         | Action::RequestApproval
         | Action::Progress
         | Action::Pause

@@ -7,7 +7,7 @@ use domain::approval::{Approval, Condition, Requirements, outstanding};
 use domain::canonical::Digest;
 use domain::change::{Assessing, Change, State};
 
-use super::time;
+use super::{standing_in_words, time};
 use crate::known::Known;
 
 /// What has to be approved, and how far that has come; nothing before the assessment and once a change is refused.
@@ -58,6 +58,10 @@ fn view(known: &Known, grounds: Grounds<'_>, deadline: Option<Timestamp>) -> wir
             .collect(),
         conditions: conditions.iter().enumerate().map(|(at, one)| condition(known, at, one)).collect(),
         deadline: deadline.map(time),
+        standing: requirements.standing.as_ref().map(|standing| wire::StandingApproval {
+            standing_id: standing.decision.to_string(),
+            text: standing_in_words(known, standing.decision),
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use api::change::Blocker;
 use domain::Timestamp;
-use domain::actor::{ActorKind, Role};
+use domain::actor::{Actor, ActorKind, Role};
 use domain::approval::{Approval, Condition, Outstanding, outstanding};
 use domain::calendar::Stage;
 use domain::change::{Authorization, Awaiting, Change, ChangeType, State};
@@ -27,7 +27,9 @@ pub(super) fn blockers(known: &Known, change: &Change, now: Timestamp) -> Vec<Bl
     match &change.state {
         State::Draft => vec![before.submission()],
         State::Assessing(_) => vec![assessment()],
-        State::AwaitingApproval(awaiting) => [before.stops(), before.approval_pending(awaiting)].concat(),
+        State::AwaitingApproval(awaiting) => {
+            [before.stops(), before.debts(), before.approval_pending(awaiting)].concat()
+        }
         State::Approved(authorization) => {
             let in_the_way = [before.stops(), before.calendar(), before.conflicts()].concat();
             [in_the_way, before.start_pending(authorization)].concat()
@@ -110,6 +112,18 @@ impl Before<'_> {
         stops.collect()
     }
 
+    /// Reviews of earlier emergencies that its requester's side owes.
+    fn debts(self) -> Vec<Blocker> {
+        let gates = Gates::of(self.known, self.change, self.now);
+        let debts = gates.debts(self.now).map(|debt| {
+            let (id, due) = (debt.change, time(debt.due));
+            let missing = format!("the emergency lane is closed: {id} was to be reviewed until {due}");
+            let by = format!("the e-CAB, with `cortex-change review {id} --kind retrospective`");
+            Blocker { role: Some(Role::EcabMember.to_string()), ..blocker("debt", missing, by) }
+        });
+        debts.collect()
+    }
+
     /// Freezes that are on, and maintenance windows that are closed.
     fn calendar(self) -> Vec<Blocker> {
         if self.change.content.change_type == ChangeType::Emergency {
@@ -182,6 +196,10 @@ impl Before<'_> {
         let holders = actors.filter(|actor| actor.active && actor.kind == ActorKind::Human);
         let holders = holders.filter(|actor| actor.roles.contains(&role));
         let holders = holders.filter(|actor| !side.contains(&actor.id) && !has_approved(&actor.id));
+        let gates = Gates::of(self.known, self.change, self.now);
+        // Of an emergency, only those who are on call.
+        let may_now = |actor: &&Actor| gates.on_call(&actor.id, self.now).unwrap_or(true);
+        let holders = holders.filter(|actor| role != Role::EcabMember || may_now(actor));
         holders.map(|actor| actor.id.clone()).collect()
     }
 

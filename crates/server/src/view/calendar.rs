@@ -117,7 +117,8 @@ fn scheduled_change(
     }
 }
 
-fn duration(minutes: u32) -> String {
+/// Whole minutes, as people write them.
+pub(super) fn duration(minutes: u32) -> String {
     if minutes.is_multiple_of(DAY_MINUTES) {
         return format!("{}d", minutes / DAY_MINUTES);
     }

@@ -4,9 +4,11 @@
 
 use api::audit::{LogEntry, TrailEntry};
 use domain::actor::{ActorEvent, AgentEvent, Budget, DirectoryEvent};
+use domain::board::BoardEvent;
 use domain::calendar::{CalendarEvent, StartEvent};
 use domain::change::{ChangeEvent, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::ecab::RosterEvent;
 use domain::governance::{PolicyEvent, PutInForceBy};
 use domain::history::HistoryEvent;
 use domain::id::ActorId;
@@ -72,6 +74,8 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("starts") => {
             read(stored, |StartEvent::ChangeStarted { change }| format!("{change} was started"))
         }
+        Some("cab") => read(stored, cab),
+        Some("ecab") => read(stored, ecab),
         Some(_) | None => None,
     };
     sentence.unwrap_or_else(|| event_type.replace(['.', '_'], " "))
@@ -213,6 +217,62 @@ fn stop(event: &StopEvent) -> String {
             format!("Stopped {what}{except}: {reason}")
         }
         StopEvent::Lifted { stop, reason } => format!("{stop} lifted: {reason}"),
+    }
+}
+
+fn cab(event: &BoardEvent) -> String {
+    match event {
+        BoardEvent::Set { constitution } => format!(
+            "The CAB is settled: it meets from {} in {}, {} must have voted",
+            constitution.meets.starts,
+            constitution.meets.zone,
+            constitution.quorum.get()
+        ),
+        BoardEvent::MeetingOpened { scheduled, agenda, .. } => {
+            let kind = if scheduled.is_some() { "Meeting" } else { "Extraordinary meeting" };
+            format!("{kind} of the CAB opened with {} items", agenda.len())
+        }
+        BoardEvent::Voted { change, ballot, rationale, .. } => {
+            format!("Voted on {change}: {}: {rationale}", ballot.as_str().replace('_', " "))
+        }
+        BoardEvent::ItemDecided { change, verdict, hindrance } => {
+            let verdict = verdict.as_str().replace('_', " ");
+            let hindrance = hindrance.as_ref().map(|text| format!(", but the change is as it was: {text}"));
+            format!("The votes on {change} come to: {verdict}{}", hindrance.unwrap_or_default())
+        }
+        BoardEvent::MeetingClosed { minutes } => {
+            format!("Meeting closed, its minutes have the digest {minutes}")
+        }
+        BoardEvent::StandingProposed { terms, .. } => {
+            format!("Standing decision proposed until {}: {}", time(terms.expires_at), terms.title)
+        }
+        BoardEvent::StandingSupported { decision } => format!("{decision} supported"),
+        BoardEvent::StandingRevoked { decision, reason } => format!("{decision} revoked: {reason}"),
+    }
+}
+
+fn ecab(event: &RosterEvent) -> String {
+    match event {
+        RosterEvent::RotationSet { name, rotation } => {
+            format!(
+                "Rotation {name} settled: {}, handed over by {}",
+                listed(&rotation.members),
+                rotation.rule
+            )
+        }
+        RosterEvent::RotationRemoved { name, reason } => format!("Rotation {name} removed: {reason}"),
+        RosterEvent::ShiftSet { shift } => {
+            let instead = shift.instead_of.as_ref().map(|name| format!(" instead of {name}"));
+            format!(
+                "{} on call from {} to {}{}: {}",
+                shift.actor,
+                time(shift.from),
+                time(shift.to),
+                instead.unwrap_or_default(),
+                shift.reason
+            )
+        }
+        RosterEvent::ShiftRemoved { shift, reason } => format!("{shift} taken back: {reason}"),
     }
 }
 

@@ -129,7 +129,42 @@ impl World {
         ]
         .into_iter()
         .chain(self.rows_beside_changes())
+        .chain(self.rows_of_boards())
         .collect()
+    }
+
+    /// The same for the boards.
+    #[rustfmt::skip]
+    fn rows_of_boards(&self) -> Vec<Row> {
+        let (ann, lead, root) = ("ann", "lead", "bootstrap-admin");
+        let digest = &self.running.assignment.digest;
+        vec![
+            row("GET", "/api/v1/cab", ann, "read"),
+            row("POST", "/api/v1/cab", root, "approve").with(&json!({
+                "roles": ["cab_member"], "quorum": 2, "cut_off": "24h",
+                "meets": { "starts": "2026-01-01T14:00", "duration": "1h", "rule": "FREQ=WEEKLY" }
+            })),
+            row("GET", "/api/v1/cab/agenda", ann, "read"),
+            row("POST", "/api/v1/cab/meetings", lead, "approve").with(&json!({ "extraordinary": "x" })),
+            row("GET", "/api/v1/cab/meetings/CAB-1", ann, "read"),
+            row("POST", "/api/v1/cab/meetings/CAB-1/close", lead, "approve"),
+            row("POST", "/api/v1/cab/votes", lead, "approve")
+                .with(&json!({ "change_id": self.waiting, "digest": digest, "vote": "approve", "rationale": "x" })),
+            row("GET", "/api/v1/cab/standing", ann, "read"),
+            row("POST", "/api/v1/cab/standing", lead, "approve")
+                .with(&json!({ "title": "x", "categories": ["patch"], "expires_at": "2026-06-01T00:00:00Z" })),
+            row("POST", "/api/v1/cab/standing/STD-1/support", lead, "approve"),
+            row("POST", "/api/v1/cab/standing/STD-1/revoke", lead, "approve").with(&json!({ "reason": "x" })),
+            row("GET", "/api/v1/ecab", ann, "read"),
+            row("GET", "/api/v1/ecab/oncall", ann, "read"),
+            row("GET", "/api/v1/ecab/debt", ann, "read"),
+            row("POST", "/api/v1/ecab/rotations", root, "approve")
+                .with(&json!({ "name": "x", "members": ["lead"], "starts": "2026-01-05T09:00", "rule": "FREQ=WEEKLY" })),
+            row("POST", "/api/v1/ecab/rotations/x/remove", root, "approve").with(&json!({ "reason": "x" })),
+            row("POST", "/api/v1/ecab/shifts", root, "approve")
+                .with(&json!({ "actor": "lead", "duration": "1h", "reason": "x" })),
+            row("POST", "/api/v1/ecab/shifts/SHIFT-1/remove", root, "approve").with(&json!({ "reason": "x" })),
+        ]
     }
 
     /// The same for what is not about one change.

@@ -11,6 +11,7 @@ mod audit;
 mod authorization;
 mod bad_acts;
 mod bad_input;
+mod boards;
 mod budgets;
 mod calendar;
 mod chains;

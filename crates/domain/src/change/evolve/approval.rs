@@ -26,11 +26,21 @@ pub(super) fn requested(state: State, deadline: Timestamp) -> Result<State, Misf
     let State::Assessing(Assessing::Assessed { assessment, requirements }) = state else {
         return Err(Misfit::State);
     };
+    let standing = requirements.standing.iter();
+    let conditions = standing.flat_map(|standing| {
+        let set_by = &standing.proposed_by;
+        standing.conditions.iter().map(|text| Condition {
+            text: text.clone(),
+            set_by: set_by.clone(),
+            met: None,
+        })
+    });
+    let conditions = conditions.collect();
     Ok(State::AwaitingApproval(Awaiting {
         assessment,
         requirements,
         approvals: Vec::new(),
-        conditions: Vec::new(),
+        conditions,
         deadline,
     }))
 }

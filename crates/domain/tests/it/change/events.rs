@@ -8,9 +8,11 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
+use domain::board::BoardEvent;
 use domain::calendar::{CalendarEvent, StartEvent};
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
+use domain::ecab::RosterEvent;
 use domain::governance::PolicyEvent;
 use domain::history::HistoryEvent;
 use domain::incident::IncidentEvent;
@@ -104,6 +106,24 @@ kinds!(HistoryEvent, HISTORY_KINDS, kind_of_history_event, {
 
 kinds!(SecurityEvent, SECURITY_KINDS, kind_of_security_event, {
     Refused = "security.refused",
+});
+
+kinds!(BoardEvent, BOARD_KINDS, kind_of_board_event, {
+    Set = "cab.set",
+    MeetingOpened = "cab.meeting_opened",
+    Voted = "cab.voted",
+    ItemDecided = "cab.item_decided",
+    MeetingClosed = "cab.meeting_closed",
+    StandingProposed = "cab.standing_proposed",
+    StandingSupported = "cab.standing_supported",
+    StandingRevoked = "cab.standing_revoked",
+});
+
+kinds!(RosterEvent, ROSTER_KINDS, kind_of_roster_event, {
+    RotationSet = "ecab.rotation_set",
+    RotationRemoved = "ecab.rotation_removed",
+    ShiftSet = "ecab.shift_set",
+    ShiftRemoved = "ecab.shift_removed",
 });
 
 kinds!(PolicyEvent, POLICIES_KINDS, kind_of_policy_event, {
@@ -216,6 +236,12 @@ fn stored_events_of_policies_in_force_read_back() {
 }
 
 #[test]
+fn stored_events_of_boards_read_back() {
+    check("cab", BOARD_KINDS, kind_of_board_event);
+    check("ecab", ROSTER_KINDS, kind_of_roster_event);
+}
+
+#[test]
 fn every_fixture_belongs_to_a_stream() {
     let streams = [
         "change",
@@ -230,6 +256,8 @@ fn every_fixture_belongs_to_a_stream() {
         "policies",
         "calendar",
         "starts",
+        "cab",
+        "ecab",
     ];
     for name in fixtures().keys() {
         assert!(streams.iter().any(|stream| name.starts_with(&format!("{stream}."))), "{name}");

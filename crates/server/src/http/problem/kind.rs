@@ -116,6 +116,9 @@ kinds! {
     CmdbRefused = "cmdb-refused", UNPROCESSABLE_ENTITY,
         "An edit of the CMDB contradicts itself: it describes an item twice, lets one lean on itself, or states a relation twice. Or it exceeds a limit: of relations, attributes or rule books of an item, of sources, of items altogether. Nothing of it takes effect. The message names the item.",
         "Correct the descriptions and send them again.";
+    BoardRefused = "board-refused", CONFLICT,
+        "The board does not admit this now: no meeting is open or one is, the change is not on its agenda, was decided or is not what was voted on any more, or the agenda of the next meeting is not settled. The message says which.",
+        "Read the board again, and do what the message says.";
     IncidentRefused = "incident-refused", CONFLICT,
         "The incident does not admit this move: it is closed, or its root cause is missing. The message lists the accepted moves.",
         "Read the incident again, then ask for what its state admits.";

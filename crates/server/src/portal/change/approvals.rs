@@ -28,7 +28,8 @@ impl Approvals {
 }
 
 pub(super) fn card(approvals: &Approvals, now: Timestamp) -> Markup {
-    let ApprovalView { automated, required, given, outstanding, conditions, deadline } = &approvals.view;
+    let ApprovalView { automated, required, given, outstanding, conditions, deadline, standing } =
+        &approvals.view;
     html! {
         section.card aria-labelledby="approvals" {
             h2 #approvals { "Approvals" }
@@ -36,6 +37,9 @@ pub(super) fn card(approvals: &Approvals, now: Timestamp) -> Markup {
                 p { "No person is needed: policy approves it." }
             } @else {
                 ul.gates { @for gate in required { (gate_row(gate, outstanding)) } }
+            }
+            @if let Some(standing) = standing {
+                p { "For the approval of the CAB stands " (standing.text) "." }
             }
             @if let Some(Ok(deadline)) = deadline.as_ref().map(|deadline| deadline.parse::<Timestamp>()) {
                 p.due { (format::due(deadline, now)) ", then rejected" }

@@ -1,6 +1,7 @@
 //! `/changes`: which changes match, where each is, whose it is.
 
 mod asked;
+mod banner;
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,14 @@ use axum::response::Response;
 use domain::Timestamp;
 use domain::actor::ActorKind;
 use domain::change::{ChangeType, StateName};
-use domain::id::ChangeId;
+use domain::id::{ActorId, ChangeId};
 use domain::risk::Level;
-use domain::stop::Stop;
 use maud::{Markup, html};
 use policy::{Action, Resource};
 use store::{ChangeFilter, ChangePage, ChangeQuery, ChangeRow};
 
 use self::asked::{Asked, NEWEST_EVENT_FIRST, ORDERS, unreadable, written};
+use self::banner::Stopped;
 use super::frame::{Frame, SignedLog, document};
 use super::icon::Icon;
 use super::mark::{self, Size, Told};
@@ -28,12 +29,9 @@ use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::failure::Failure;
 use crate::known::Known;
-use crate::view::scope_in_words;
 
 /// Rows of one page.
 const ROWS_MAX: usize = 50;
-/// Stops told of above the list.
-const STOPS_SHOWN_MAX: usize = 5;
 /// Services named in one row.
 const SERVICES_SHOWN_MAX: usize = 2;
 
@@ -67,20 +65,11 @@ struct Model {
     counts: BTreeMap<StateName, u64>,
     /// The stops in force, the oldest first.
     stops: Vec<Stopped>,
+    /// Emergency changes of the viewer's side that were not reviewed in time.
+    debts: Vec<ChangeId>,
     rows: Vec<Row>,
     /// Where the next page begins.
     next: Option<String>,
-}
-
-/// A stop in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stopped {
-    id: String,
-    what: String,
-    reason: String,
-    set_by: String,
-    set_at: Timestamp,
-    except_emergency: bool,
 }
 
 /// One change.
@@ -112,7 +101,7 @@ pub(super) async fn show(
             Some(id) => Ok(respond::see_other(&format!("/changes/{id}"))),
             None => {
                 let frame = Frame { log: SignedLog::read(&app).await?, ..visitor.frame() };
-                let model = model(&app, frame, visitor.now, asked).await?;
+                let model = model(&app, &caller.id(), frame, visitor.now, asked).await?;
                 Ok(respond::page(StatusCode::OK, view(&model)))
             }
         }
@@ -128,7 +117,13 @@ async fn named(app: &App, asked: &Asked) -> Result<Option<ChangeId>, Failure> {
     }
 }
 
-async fn model(app: &App, frame: Frame, now: Timestamp, asked: Asked) -> Result<Model, Failure> {
+async fn model(
+    app: &App,
+    viewer: &ActorId,
+    frame: Frame,
+    now: Timestamp,
+    asked: Asked,
+) -> Result<Model, Failure> {
     let states = asked.states()?;
     let level = asked.level()?;
     let text = asked.q.trim();
@@ -147,20 +142,11 @@ async fn model(app: &App, frame: Frame, now: Timestamp, asked: Asked) -> Result<
     let counts = app.store.count_changes_by_state().await?;
     let known = app.known();
     let rows = rows.iter().map(|change| row(&known, change)).collect();
-    let stops = known.stops.in_force().map(|stop| stopped(&known, stop)).collect();
+    let stops = known.stops.in_force().map(|stop| Stopped::of(&known, stop)).collect();
+    let side = known.directory.side_of(viewer);
+    let debts = known.debts.overdue_of(&side, now).map(|debt| debt.change).collect();
     let next = next.map(|next| next.to_string());
-    Ok(Model { frame, now, asked, states, level, counts, stops, rows, next })
-}
-
-fn stopped(known: &Known, stop: &Stop) -> Stopped {
-    Stopped {
-        id: stop.id.to_string(),
-        what: scope_in_words(known, &stop.scope),
-        reason: stop.reason.to_string(),
-        set_by: known.directory.name_of(&stop.set_by),
-        set_at: stop.set_at,
-        except_emergency: stop.except_emergency,
-    }
+    Ok(Model { frame, now, asked, states, level, counts, stops, debts, rows, next })
 }
 
 fn row(known: &Known, row: &ChangeRow) -> Row {
@@ -207,7 +193,8 @@ fn view(model: &Model) -> Markup {
             h1 { "Changes" }
             p { (model.answer()) }
         }
-        @if !model.stops.is_empty() { (banner(model)) }
+        (banner::stops(&model.stops, model.now))
+        (banner::debts(&model.debts))
         (views(model))
         section.card aria-labelledby="list" {
             h2.sr #list { "Matching changes" }
@@ -216,28 +203,6 @@ fn view(model: &Model) -> Markup {
         }
     };
     document(&model.frame, "Changes", &content)
-}
-
-/// Says that the line is stopped, and where.
-fn banner(model: &Model) -> Markup {
-    html! {
-        section.stops role="alert" aria-labelledby="stops" {
-            h2 #stops { (Icon::Warning.mark()) "The line is stopped" }
-            ul.plain-list {
-                @for stop in model.stops.iter().take(STOPS_SHOWN_MAX) {
-                    li {
-                        strong { (stop.id) " " (stop.what) }
-                        @if stop.except_emergency { ", but for emergencies" }
-                        ": " (stop.reason)
-                        " " span.quiet { "Set by " (stop.set_by) ", " (format::age(stop.set_at, model.now)) " ago" }
-                    }
-                }
-                @let more = model.stops.len().saturating_sub(STOPS_SHOWN_MAX);
-                @if more > 0 { li { "and " (more) " more" } }
-            }
-            p.quiet { "Lift one with " code { "cortex-change stop lift" } "." }
-        }
-    }
 }
 
 fn views(model: &Model) -> Markup {
@@ -449,6 +414,7 @@ mod tests {
             asked,
             counts: BTreeMap::from([(StateName::AwaitingApproval, 3), (StateName::Closed, 1_200)]),
             stops: Vec::new(),
+            debts: Vec::new(),
             rows,
             next: None,
         }
