@@ -16,7 +16,7 @@ macro_rules! shipped {
     };
 }
 
-const SHIPPED: [(&str, &str); 12] = shipped![
+const SHIPPED: [(&str, &str); 13] = shipped![
     "a-stop-stops-everybody",
     "agents-never-satisfy-a-human-gate",
     "auditors-change-nothing",
@@ -24,6 +24,7 @@ const SHIPPED: [(&str, &str); 12] = shipped![
     "inactive-actors-do-nothing",
     "no-auto-approval-on-tier-0",
     "no-implementation-in-a-freeze",
+    "no-start-into-a-conflict",
     "no-start-of-anything-else",
     "no-start-without-approval",
     "no-success-without-validation",

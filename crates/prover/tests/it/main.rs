@@ -48,7 +48,7 @@ fn every_shipped_property_is_proved_of_the_shipped_policies() -> Result<()> {
         properties(&report).iter().filter(|property| property["result"] != "proved").collect();
     assert!(unproved.is_empty(), "{unproved:#?}");
     assert_eq!((report["proved"].clone(), status), (Value::from(true), Some(0)));
-    assert!(properties(&report).len() >= 12);
+    assert!(properties(&report).len() >= 13);
     Ok(())
 }
 
@@ -59,6 +59,7 @@ fn what_rests_on_a_policy_falls_without_it_and_the_engine_agrees() -> Result<()>
         ("segregation-of-duties", "nobody-approves-for-whom-they-act"),
         ("agents-never-satisfy-a-human-gate", "agents-never-satisfy-a-human-gate"),
         ("no-implementation-in-a-freeze", "no-implementation-in-a-freeze"),
+        ("conflicting-changes-take-turns", "no-start-into-a-conflict"),
         ("tier-0-never-auto-approved", "no-auto-approval-on-tier-0"),
         ("valid-approvals-before-start", "no-start-without-approval"),
     ] {
