@@ -8,6 +8,7 @@
 mod administration;
 mod api;
 mod approve;
+mod boards;
 mod cmdb;
 mod create;
 mod demo;
