@@ -267,6 +267,15 @@ pub struct ApprovalView {
     pub given: Vec<GivenApproval>,
     /// Gates still to be passed.
     pub outstanding: Vec<Gate>,
+    /// Stages one after the other, each with its gates; a single one where all are asked at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
+    /// Roles that may decide too, because the time of those who are asked is nearly over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalated_to: Vec<String>,
+    /// Automated decisions that an authority overrode.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<OverriddenDecision>,
     /// Conditions to be met before the start.
     pub conditions: Vec<Condition>,
     /// Until when authorities may decide; absent once they have.
@@ -283,6 +292,45 @@ pub struct StandingApproval {
     pub standing_id: String,
     /// What it is, in words.
     pub text: String,
+}
+
+/// A stage of approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stage {
+    /// Its number, from 1.
+    pub number: u8,
+    /// How many there are.
+    pub of: u8,
+    /// complete, open or later: a later one opens once the earlier ones are complete.
+    pub state: String,
+    /// Gates to be passed.
+    pub required: Vec<Gate>,
+    /// Time to decide, in seconds from its opening.
+    pub seconds: u64,
+    /// Until when; only of the one that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+}
+
+/// An automated decision that an authority overrode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OverriddenDecision {
+    /// pre_approval, rejection or level.
+    pub decision: String,
+    /// The level before, or why it was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The level from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Readable name of who overrode it.
+    pub by: String,
+    /// The role exercised.
+    pub role: String,
+    /// When.
+    pub at: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A number of approvals in a role.
@@ -305,6 +353,12 @@ pub struct GivenApproval {
     pub at: String,
     /// Digest of what was approved.
     pub digest: String,
+    /// Readable name of the one whose authority was exercised, where it was lent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place_of: Option<String>,
+    /// The role below whose gate it passed, where that one had let its time run out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
 }
 
 /// A condition of an approval.
@@ -316,8 +370,23 @@ pub struct Condition {
     pub text: String,
     /// Readable name of who set it.
     pub set_by: String,
+    /// open or met.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state: String,
     /// What shows that it is met; absent while it is not.
     pub evidence: Option<String>,
+    /// The page where that can be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// SHA-256 of the file that shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Readable name of who said that it is met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met_by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met_at: Option<String>,
 }
 
 /// What stands between a change and its start.
@@ -330,13 +399,22 @@ pub struct Blocker {
     /// The role that must approve; absent where it is not an approval that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The stage of approval that is missing, from 1, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u8>,
     /// Who can clear it, in words.
     pub cleared_by: String,
+    /// Roles whose holders can clear it; empty where it is not a matter of a role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// Readable names of those who can clear it, when they are few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<String>,
     /// Until when.
     pub deadline: Option<String>,
+    /// The command that clears it, for whoever can; absent where it clears by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_command: Option<String>,
 }
 
 /// How far a plan has come.
@@ -399,6 +477,10 @@ pub struct ApproveRequest {
     /// The role exercised; may be left out by somebody who holds exactly one of the outstanding roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// Name or id of the one whose authority is exercised, where it was lent to the caller; may be left out where only one
+    /// has lent it, and the caller holds none of the outstanding roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place_of: Option<String>,
     /// Digest of what was seen.
     pub digest: String,
     /// Conditions to be met before the start.
@@ -416,6 +498,9 @@ pub struct RejectRequest {
     /// The role exercised; may be left out by somebody who holds exactly one of the required roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// Name or id of the one whose authority is exercised, where it was lent to the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place_of: Option<String>,
     /// Why.
     pub reason: String,
 }
@@ -442,6 +527,12 @@ pub struct CommentRequest {
 pub struct SatisfyRequest {
     /// What shows it.
     pub evidence: String,
+    /// The page where that can be looked at: an address that begins with https:// or http://.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// SHA-256 of the file that shows it, as 64 hexadecimal digits. Besides the evidence there is a link or a file, not both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// Decides about a step that waits for a person.

@@ -8,6 +8,7 @@
 
 pub mod actor;
 pub mod alert;
+pub mod approval;
 pub mod audit;
 pub mod cab;
 pub mod calendar;

@@ -101,6 +101,7 @@ fn actor(number: usize) -> Result<Principal> {
         owner: is_agent.then(|| format!("act_{:04}", number - 1).parse()).transpose()?,
         active: number % 50 != 49,
         delegated: false,
+        delegator: None,
     })
 }
 
@@ -150,6 +151,7 @@ impl Subject {
             owner: Some("act_owner".parse()?),
             active: true,
             delegated: false,
+            delegator: None,
         };
         Ok(Self { text, request, content, resource, requester })
     }

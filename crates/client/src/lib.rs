@@ -9,6 +9,7 @@
 
 mod actors;
 mod address;
+mod approvals;
 mod audit;
 mod cab;
 mod calendar;

@@ -236,6 +236,15 @@ name!(
     "The identifier of an access token; not a secret."
 );
 name!(
+    DelegationId,
+    "delegation id",
+    |text| text.strip_prefix("dlg_").is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    }),
+    "`dlg_` followed by lower-case letters or digits",
+    "The identifier of a delegation of authority."
+);
+name!(
     TeamName,
     "team name",
     is_plain_name,

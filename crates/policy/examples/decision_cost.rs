@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         owner: None,
         active: true,
         delegated: false,
+        delegator: None,
     };
     let change = Resource::Change(Box::new(change()?));
     let context = Context {

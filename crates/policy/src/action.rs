@@ -56,6 +56,8 @@ actions!(
     WithdrawApproval = "withdraw_approval",
     /// Record the evidence that an approver's condition is met.
     SatisfyCondition = "satisfy_condition",
+    /// Override what was decided automatically, as the authority above those who would decide.
+    OverrideDecision = "override_decision",
     /// Authorise an emergency change at once; asked instead of `approve` when the change is an emergency.
     AuthoriseEmergency = "authorise_emergency",
     /// Begin to implement.
@@ -92,6 +94,10 @@ actions!(
     ReadAudit = "read_audit",
     /// Create, change or deactivate an actor.
     ManageActors = "manage_actors",
+    /// Lend the authority of the actor that is the resource to another person.
+    DelegateAuthority = "delegate_authority",
+    /// End a delegation of the actor that is the resource.
+    EndDelegation = "end_delegation",
     /// Issue a token for an actor.
     IssueToken = "issue_token",
     /// Revoke a token of an actor.
@@ -145,6 +151,7 @@ impl Action {
             CommandName::Reject => Self::Reject,
             CommandName::WithdrawApproval => Self::WithdrawApproval,
             CommandName::SatisfyCondition => Self::SatisfyCondition,
+            CommandName::Override => Self::OverrideDecision,
             CommandName::Cancel => Self::Cancel,
             CommandName::Start => Self::Start,
             CommandName::TakeOver => Self::TakeOver,

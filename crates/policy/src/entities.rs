@@ -10,7 +10,7 @@ use domain::id::{ActorId, ChangeId};
 
 use crate::Action;
 use crate::error::LoadError;
-use crate::question::{ChangeResource, Context, Principal, Resource};
+use crate::question::{ChangeResource, Context, Delegator, Principal, Resource};
 use crate::shipped::SCHEMA;
 
 /// Why a question could not be put to the engine.
@@ -90,7 +90,8 @@ impl Vocabulary {
     /// Principal and resource with their facts. They are right by construction, which a test checks.
     pub(crate) fn case(&self, principal: &Principal, resource: &Resource) -> Result<CaseFacts, DoesNotFit> {
         let (resource, resource_entity) = self.resource(resource)?;
-        let entities = std::iter::once(self.principal(principal)?).chain(resource_entity);
+        let delegator = principal.delegator.as_ref().map(|other| self.delegator(other)).transpose()?;
+        let entities = std::iter::once(self.principal(principal)?).chain(resource_entity).chain(delegator);
         // Adding to no entities finds the ancestors in a third of the time that building anew takes.
         let entities = Entities::empty().add_entities(entities, None).map_err(DoesNotFit::because)?;
         Ok(CaseFacts { principal: self.actor_uid(&principal.id), resource, entities })
@@ -119,11 +120,29 @@ impl Vocabulary {
             .map(owned),
         );
         attributes.extend(self.owner(principal.owner.as_ref()));
+        let delegator = principal.delegator.as_ref();
+        attributes.extend(delegator.map(|other| {
+            owned(("delegator", RestrictedExpression::new_entity_uid(self.actor_uid(&other.id))))
+        }));
         let roles = principal.roles.iter().map(|role| uid(&self.role, role.as_str()));
         let scopes = principal.scopes.iter().map(|scope| uid(&self.scope, scope.as_str()));
         let teams = principal.teams.iter().map(|team| uid(&self.team, team.as_str()));
         let parents = roles.chain(scopes).chain(teams).collect();
         Entity::new(self.actor_uid(&principal.id), attributes, parents).map_err(DoesNotFit::because)
+    }
+
+    fn delegator(&self, delegator: &Delegator) -> Result<Entity, DoesNotFit> {
+        let attributes = Attributes::from(
+            [
+                ("kind", word(&self.kind, delegator.kind.as_str())),
+                ("active", RestrictedExpression::new_bool(delegator.active)),
+                ("delegated", RestrictedExpression::new_bool(false)),
+                ("lends", RestrictedExpression::new_bool(delegator.lends)),
+            ]
+            .map(owned),
+        );
+        let roles = delegator.roles.iter().map(|role| uid(&self.role, role.as_str())).collect();
+        Entity::new(self.actor_uid(&delegator.id), attributes, roles).map_err(DoesNotFit::because)
     }
 
     /// The resource's identifier, and its entity where it has attributes.
@@ -253,7 +272,7 @@ mod tests {
     use domain::risk::Level;
 
     use super::*;
-    use crate::question::{ActorResource, IncidentResource};
+    use crate::question::{ActorResource, IncidentResource, PrincipalKind};
 
     fn actor(id: &str) -> ActorId {
         ActorId::new(id).unwrap()
@@ -304,6 +323,13 @@ mod tests {
             principal.owner = owner.clone();
             principal.roles = domain::actor::Role::ALL.iter().copied().collect();
             principal.teams = BTreeSet::from(["platform".parse().unwrap()]);
+            principal.delegator = known.then(|| Delegator {
+                id: actor("act_bea"),
+                kind: PrincipalKind::Human,
+                roles: domain::actor::Role::ALL.iter().copied().collect(),
+                active: known,
+                lends: known,
+            });
             let incident = "INC-2026-000001".parse().unwrap();
             let resources = [
                 Resource::Change(Box::new(change(known))),
@@ -312,8 +338,10 @@ mod tests {
             ];
             for resource in resources {
                 let (_, entity) = vocabulary.resource(&resource).unwrap();
+                let delegator = principal.delegator.as_ref().map(|it| vocabulary.delegator(it).unwrap());
                 let entities = [vocabulary.principal(&principal).unwrap(), entity.unwrap()];
-                Entities::from_entities(entities, Some(vocabulary.schema())).unwrap();
+                Entities::from_entities(entities.into_iter().chain(delegator), Some(vocabulary.schema()))
+                    .unwrap();
             }
         }
     }

@@ -30,8 +30,8 @@ pub use action::Action;
 pub use error::LoadError;
 pub use place::Place;
 pub use question::{
-    ActorResource, BudgetLeft, ChainStanding, ChangeResource, Context, IncidentResource, Principal,
-    PrincipalKind, Question, Resource,
+    ActorResource, BudgetLeft, ChainStanding, ChangeResource, Context, Delegator, IncidentResource,
+    Principal, PrincipalKind, Question, Resource,
 };
 pub use rules::{Fact, RULES_MAX, Rule, RuleBook, RuleFacts, Violation as RuleViolation};
 pub use set::{Case, Effect, NO_PERMISSION, POLICY_ERROR, PolicyInfo, PolicySet};

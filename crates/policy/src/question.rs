@@ -44,6 +44,23 @@ pub struct Principal {
     pub active: bool,
     /// Whether it was granted the right to act for the actor that the question names.
     pub delegated: bool,
+    /// The one whose authority it exercises, when not its own.
+    pub delegator: Option<Delegator>,
+}
+
+/// The one whose authority somebody else exercises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegator {
+    /// Its identifier.
+    pub id: ActorId,
+    /// What it is.
+    pub kind: PrincipalKind,
+    /// Roles it holds itself.
+    pub roles: BTreeSet<Role>,
+    /// Whether it may act at all.
+    pub active: bool,
+    /// Whether it has lent its authority to the principal, for this resource and this time.
+    pub lends: bool,
 }
 
 impl Principal {
@@ -58,6 +75,7 @@ impl Principal {
             owner: None,
             active: true,
             delegated: false,
+            delegator: None,
         }
     }
 }

@@ -16,12 +16,13 @@ macro_rules! shipped {
     };
 }
 
-const SHIPPED: [(&str, &str); 13] = shipped![
+const SHIPPED: [(&str, &str); 14] = shipped![
     "a-stop-stops-everybody",
     "agents-never-satisfy-a-human-gate",
     "auditors-change-nothing",
     "auto-approval-only-when-safe",
     "inactive-actors-do-nothing",
+    "lent-authority-only-in-force",
     "no-auto-approval-on-tier-0",
     "no-implementation-in-a-freeze",
     "no-start-into-a-conflict",

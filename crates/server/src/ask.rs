@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use domain::Timestamp;
-use domain::actor::Role;
+use domain::actor::{Actor, Role};
 use domain::approval::outstanding;
 use domain::authorization::Answer;
 use domain::canonical::Digest;
 use domain::change::{Change, Outcome, Retrospective, Runner, State};
 use domain::id::ActorId;
 use domain::risk::Assessment;
-use policy::{Action, BudgetLeft, Case, ChainStanding, ChangeResource, Context, Question, Resource};
+use policy::{
+    Action, BudgetLeft, Case, ChainStanding, ChangeResource, Context, Delegator, Question, Resource,
+};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -36,6 +38,8 @@ pub(crate) struct Particulars<'a> {
     pub board_member: Option<bool>,
     /// The assessment to judge by, where the change does not carry it yet.
     pub assessment: Option<&'a Assessment>,
+    /// The one whose authority is exercised, when not the caller's own.
+    pub delegator: Option<&'a Actor>,
 }
 
 /// Everyone who counts as the requester's side of a change.
@@ -115,9 +119,24 @@ pub(crate) fn case<'a>(
     subject: Subject<'_>,
     particulars: Particulars<'_>,
 ) -> Asking<'a> {
+    let mut principal = caller.principal(None);
+    principal.delegator = particulars.delegator.map(|other| delegator(other, caller, subject));
     let resource = Resource::Change(Box::new(change_resource(caller, subject, particulars)));
-    let case = policies.set.case(&caller.principal(None), &resource);
+    let case = policies.set.case(&principal, &resource);
     Asking { case, set: policies.number }
+}
+
+/// The one in whose place the caller decides, and whether that one has lent it its authority.
+fn delegator(other: &Actor, caller: &Caller, subject: Subject<'_>) -> Delegator {
+    let Subject { change, now, .. } = subject;
+    let level = change.assessment().map(|assessment| assessment.level);
+    Delegator {
+        id: other.id.clone(),
+        kind: other.kind.into(),
+        roles: other.roles.clone(),
+        active: other.active,
+        lends: other.lends_to(&caller.id(), &change.content, level, now),
+    }
 }
 
 /// Asks whether `caller` may do `action` to something else than a change.

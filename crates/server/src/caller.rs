@@ -125,6 +125,7 @@ impl Caller {
             owner: actor.owner.clone(),
             active: actor.active,
             delegated: on_behalf_of.is_some_and(|other| actor.may_act_for.contains(other)),
+            delegator: None,
         }
     }
 

@@ -19,10 +19,12 @@ use crate::record::decode;
 use crate::work;
 
 /// Events that leave a change as planned or as far under way as it was.
-const STAYS: [&str; 5] = [
+const STAYS: [&str; 7] = [
     "change.commented",
     "change.risk_assessed",
     "change.approval_requested",
+    "change.approval_escalated",
+    "change.stage_opened",
     "change.condition_satisfied",
     "change.progressed",
 ];
@@ -151,7 +153,8 @@ async fn book(app: &App, name: &str, event: &StoredEvent) -> Result<(), Failure>
     let has_window = || event.body.pointer("/data/content/window").is_some_and(|window| !window.is_null());
     let is_new = match word {
         "change.created" | "change.amended" => has_window(),
-        "change.submitted" => true,
+        // What was rejected automatically may be planned again.
+        "change.submitted" | "change.decision_overridden" => true,
         _ => false,
     };
     let is_booked = !is_new && !STAYS.contains(&word) && app.known().bookings.get(id).is_some();

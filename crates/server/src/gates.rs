@@ -342,6 +342,7 @@ fn is_gate(action: Action) -> bool {
         Action::PreApprove
             | Action::TakeStanding
             | Action::Approve
+            | Action::OverrideDecision
             | Action::AuthoriseEmergency
             | Action::Start
             | Action::TakeOver

@@ -14,6 +14,7 @@ mod caller;
 mod clock;
 mod commit;
 mod config;
+mod deciders;
 mod experience;
 mod failure;
 mod follow;

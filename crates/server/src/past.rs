@@ -60,11 +60,13 @@ enum Authority {
 }
 
 impl PastQuestion {
-    /// What a set of policies answers. `actor` is whoever asked, as it was then; the system when there is none.
+    /// What a set of policies answers. `actor` is whoever asked, as it was then; the system when there is none. `other` is
+    /// the one for whom it asked, as that one was then.
     pub(crate) fn answer(
         &self,
         policies: &InForce,
         actor: Option<&Actor>,
+        other: Option<&Actor>,
         parties: &BTreeSet<ActorId>,
     ) -> Answer {
         let caller = actor.map_or(Caller::System, |actor| Caller::Registered {
@@ -76,7 +78,7 @@ impl PastQuestion {
             Authority::None => None,
             Authority::Recorded(role) => Some(role),
             Authority::Held => {
-                actor.and_then(|actor| actor.roles.iter().copied().find(|role| role.is_authority()))
+                other.or(actor).and_then(|actor| actor.roles.iter().copied().find(|role| role.is_authority()))
             }
         };
         let Some(change) = &self.about else {
@@ -91,8 +93,14 @@ impl PastQuestion {
         };
         let (outcome, digest) = (self.outcome, self.digest);
         let within_agent_budget = true;
-        let particulars =
-            Particulars { authority, outcome, digest, within_agent_budget, ..Particulars::default() };
+        let particulars = Particulars {
+            authority,
+            outcome,
+            digest,
+            within_agent_budget,
+            delegator: other,
+            ..Particulars::default()
+        };
         let subject = Subject { change, parties, gates: &Gates::default(), now: self.at };
         let asking = ask::case(policies, &caller, subject, particulars);
         // Whoever authorised an emergency was on call, or it would not have been recorded.
@@ -134,6 +142,7 @@ fn question(recorded: &Recorded<ChangeEvent>, before: Option<&Change>) -> Option
         ChangeEvent::Approved { grounds: Grounds::Authority { approval, .. }, .. } => {
             authority = Authority::Recorded(approval.role);
         }
+        ChangeEvent::DecisionOverridden { role, .. } => authority = Authority::Recorded(*role),
         ChangeEvent::Rejected { .. } => authority = Authority::Held,
         ChangeEvent::ImplementationStarted { digest: started, .. } => digest = Some(*started),
         ChangeEvent::Closed { outcome: ended, .. } => outcome = Some(*ended),
@@ -163,6 +172,7 @@ fn command(event: &ChangeEvent) -> Option<CommandName> {
         ChangeEvent::Rejected { reason: RejectionReason::Authority, .. } => CommandName::Reject,
         ChangeEvent::ApprovalWithdrawn { .. } => CommandName::WithdrawApproval,
         ChangeEvent::ConditionSatisfied { .. } => CommandName::SatisfyCondition,
+        ChangeEvent::DecisionOverridden { .. } => CommandName::Override,
         ChangeEvent::Cancelled { .. } => CommandName::Cancel,
         ChangeEvent::ImplementationStarted { .. } => CommandName::Start,
         ChangeEvent::TakenOver { .. } => CommandName::TakeOver,
@@ -176,6 +186,8 @@ fn command(event: &ChangeEvent) -> Option<CommandName> {
         ChangeEvent::Created { .. }
         | ChangeEvent::RiskAssessed { .. }
         | ChangeEvent::ApprovalRequested { .. }
+        | ChangeEvent::StageOpened { .. }
+        | ChangeEvent::ApprovalEscalated { .. }
         | ChangeEvent::Approved { grounds: Grounds::Automated, .. }
         | ChangeEvent::Rejected { reason: RejectionReason::Expired | RejectionReason::Policy, .. }
         | ChangeEvent::Interrupted { .. }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::Timestamp;
+use domain::actor::Actor;
 use domain::approval::{Case, Requirements, StandingApproval, requirements};
 use domain::authorization::Answer;
 use domain::change::evolve::Recorded as RecordedBy;
@@ -14,7 +15,7 @@ use domain::id::{ActorId, ChangeId};
 use domain::risk::Assessment;
 use domain::stop::Stop;
 use policy::{Action, ChainStanding, Context};
-use store::{Append, Guard, StreamAppend, StreamName};
+use store::{Append, Guard, GuardClock, StreamAppend, StreamName};
 
 use crate::app::App;
 use crate::ask::{self, Particulars, Ruling, Subject};
@@ -41,10 +42,18 @@ pub(crate) struct ChangeWork {
     pub effects: Vec<Effect>,
     stored_version: u64,
     parties: BTreeSet<ActorId>,
+    people: BTreeSet<ActorId>,
     gates: Gates,
     guards: Vec<Guard>,
     /// Its place in the order of starts, where it is started.
     starting: Option<Starting>,
+}
+
+/// Who decides, and in whose place.
+#[derive(Debug, Clone, Copy)]
+struct Speaker<'a> {
+    caller: &'a Caller,
+    delegator: Option<&'a Actor>,
 }
 
 /// Who asks for a new change, and for whom; whether it may ask for them has been settled.
@@ -82,7 +91,14 @@ impl ChangeWork {
         let ruling = ask::to_create(app, caller, standing.as_ref().map(Standing::left), *chain, debt)?;
         let acting = caller.acting(on_behalf_of.as_ref());
         let parties = BTreeSet::new();
-        let facts = Facts { now, actor: &acting, parties: &parties, answer: &ruling.answer };
+        let facts = Facts {
+            now,
+            actor: &acting,
+            parties: &parties,
+            delegator: None,
+            people: &BTreeSet::new(),
+            answer: &ruling.answer,
+        };
         let Decision { events, actions } = change::create(content, draft, &facts)?;
         let Ok([created]) = <[ChangeEvent; 1]>::try_from(events) else {
             return Err(Failure::Internal("creating a change leads to one event".to_owned()));
@@ -98,10 +114,18 @@ impl ChangeWork {
         };
         let trail = vec![Recorded { envelope, event: created, version: 1, index: 0, told: None }];
         let parties = ask::parties(known, &change);
-        let (gates, guards) = (Gates::of(known, &change, now), Vec::new());
-        let (stored_version, starting) = (0, None);
-        let mut work =
-            Self { now, change, trail, effects: actions, stored_version, parties, gates, guards, starting };
+        let mut work = Self {
+            now,
+            trail,
+            effects: actions,
+            stored_version: 0,
+            parties,
+            people: BTreeSet::new(),
+            gates: Gates::of(known, &change, now),
+            guards: Vec::new(),
+            starting: None,
+            change,
+        };
         work.guard_actor(caller)?;
         Ok(work)
     }
@@ -114,9 +138,18 @@ impl ChangeWork {
         let (change, trail) = load(app, id).await?;
         let now = app.clock.now().max(change.updated_at);
         let parties = parties(app, &change).await?;
-        let (gates, guards) = (Gates::of(&app.known(), &change, now), Vec::new());
-        let (stored_version, effects, starting) = (change.version, Vec::new(), None);
-        Ok(Self { now, change, trail, effects, stored_version, parties, gates, guards, starting })
+        Ok(Self {
+            now,
+            trail,
+            effects: Vec::new(),
+            stored_version: change.version,
+            parties,
+            people: BTreeSet::new(),
+            gates: Gates::of(&app.known(), &change, now),
+            guards: Vec::new(),
+            starting: None,
+            change,
+        })
     }
 
     /// Asks policy about `action` without deciding anything.
@@ -167,31 +200,48 @@ impl ChangeWork {
     ) -> Result<(), Failure> {
         let mut ruling = ask::about_change(app, caller, action, self.subject(), particulars);
         self.gates.name_conflict(&self.change, &mut ruling.answer);
-        self.answered(app, caller, action, &ruling, command)
+        let speaker = Speaker { caller, delegator: particulars.delegator };
+        self.answered(app, speaker, action, &ruling, command)
     }
 
-    /// Decides a command of `caller`, about which policy has answered.
+    /// Decides a command of somebody, about which policy has answered.
     fn answered(
         &mut self,
         app: &App,
-        caller: &Caller,
+        speaker: Speaker<'_>,
         action: Action,
         ruling: &Ruling,
         command: &Command,
     ) -> Result<(), Failure> {
-        let acting = caller.acting(None);
-        let answer = &ruling.answer;
-        let facts = Facts { now: self.now, actor: &acting, parties: &self.parties, answer };
+        let Speaker { caller, delegator } = speaker;
+        let on_behalf_of = delegator.map(|other| &other.id);
+        let acting = caller.acting(on_behalf_of);
+        let facts = Facts {
+            now: self.now,
+            actor: &acting,
+            parties: &self.parties,
+            delegator,
+            people: &self.people,
+            answer: &ruling.answer,
+        };
         let decision = change::decide(&self.change, command, &facts)?;
         self.require_room(app, caller, action)?;
         self.guard_actor(caller)?;
+        if let Some(other) = delegator {
+            self.guard_lender(app, caller, other)?;
+        }
         self.guard_gates(app, action)?;
         if action == Action::Start {
             let (at, actor, decided_by) = (self.now, caller.id(), ruling.decided_by());
             let envelope = Envelope { at, actor, on_behalf_of: None, decided_by };
             self.starting = Some(self.gates.start(&self.change, envelope)?);
         }
-        self.absorb(&caller.id(), &ruling.decided_by(), decision)
+        self.absorb(&caller.id(), on_behalf_of, &ruling.decided_by(), decision)
+    }
+
+    /// Takes note of which records are those of one person, so that nobody approves twice under two names.
+    pub(crate) fn know_people<'a>(&mut self, known: &Known, ids: impl IntoIterator<Item = &'a ActorId>) {
+        self.people = ids.into_iter().flat_map(|id| known.directory.records_of(id)).collect();
     }
 
     /// What people may do again and again ends at a bound, so that the trail can always be read. What brings a change to
@@ -240,12 +290,13 @@ impl ChangeWork {
         let automated = requirements.automated;
         let record = Command::RecordAssessment { assessment: Box::new(assessment), requirements };
         self.guards.push(Guard::StreamVersion { stream: cmdb_stream()?, version: known.cmdb_version });
-        self.answered(app, &system, Action::Assess, &decide(Action::Assess), &record)?;
+        let speaker = Speaker { caller: &system, delegator: None };
+        self.answered(app, speaker, Action::Assess, &decide(Action::Assess), &record)?;
         if automated {
-            self.answered(app, &system, Action::PreApprove, &pre_approval, &Command::PreApprove)
+            self.answered(app, speaker, Action::PreApprove, &pre_approval, &Command::PreApprove)
         } else {
             let request = decide(Action::RequestApproval);
-            self.answered(app, &system, Action::RequestApproval, &request, &Command::RequestApproval)
+            self.answered(app, speaker, Action::RequestApproval, &request, &Command::RequestApproval)
         }
     }
 
@@ -310,14 +361,20 @@ impl ChangeWork {
         }
     }
 
-    fn absorb(&mut self, by: &ActorId, decided_by: &DecidedBy, decision: Decision) -> Result<(), Failure> {
+    fn absorb(
+        &mut self,
+        by: &ActorId,
+        on_behalf_of: Option<&ActorId>,
+        decided_by: &DecidedBy,
+        decision: Decision,
+    ) -> Result<(), Failure> {
         for event in decision.events {
-            let recorded = RecordedBy { at: self.now, by, on_behalf_of: None };
+            let recorded = RecordedBy { at: self.now, by, on_behalf_of };
             change::follow(&mut self.change, recorded, &event)?;
             let envelope = Envelope {
                 at: self.now,
                 actor: by.clone(),
-                on_behalf_of: None,
+                on_behalf_of: on_behalf_of.cloned(),
                 decided_by: decided_by.clone(),
             };
             self.trail.push(Recorded { envelope, event, version: self.change.version, index: 0, told: None });
@@ -351,6 +408,24 @@ impl ChangeWork {
 
     fn subject(&self) -> Subject<'_> {
         Subject { change: &self.change, parties: &self.parties, gates: &self.gates, now: self.now }
+    }
+
+    /// What is decided by lent authority rests on the lender's roles, and on the loan: the commit fails when they have
+    /// changed since, or when the loan is over by then.
+    fn guard_lender(&mut self, app: &App, caller: &Caller, lender: &Actor) -> Result<(), Failure> {
+        let guard = Guard::StreamVersion { stream: actor_stream(&lender.id)?, version: lender.version };
+        if self.guards.contains(&guard) {
+            return Ok(());
+        }
+        self.guards.push(guard);
+        let (by, level) = (caller.id(), self.change.assessment().map(|assessment| assessment.level));
+        let lent = lender.lent(&self.change.content, level, self.now).filter(|one| one.to == by);
+        let clock = app.clock.clone();
+        self.guards.extend(lent.map(|delegation| delegation.until).max().map(|instant| {
+            let clock = GuardClock::new(move || clock.now());
+            Guard::Before { instant, clock }
+        }));
+        Ok(())
     }
 
     fn guard_actor(&mut self, caller: &Caller) -> Result<(), Failure> {

@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// The role exercised; needed by those who hold several of the outstanding ones
     #[arg(long = "as", value_name = "ROLE", value_parser = word(Role::ALL))]
     role: Option<Role>,
+    /// The one in whose place you approve, where they delegated their authority to you
+    #[arg(long = "for", value_name = "NAME")]
+    in_place_of: Option<String>,
     /// Something that must be met before the start; repeat for each
     #[arg(long = "condition", value_name = "TEXT")]
     conditions: Vec<String>,
@@ -45,6 +48,7 @@ impl Args {
     fn plan(self, digest: String) -> Plan {
         let request = ApproveRequest {
             role: self.role.map(|role| role.to_string()),
+            in_place_of: self.in_place_of,
             digest,
             conditions: self.conditions,
             comment: self.comment,

@@ -107,7 +107,12 @@ const SECTIONS: &[Section] = &[
         keys: &[
             key("cab_quorum", "How many members of the change advisory board must approve."),
             key("technical_leads", "How many technical leads must approve."),
-            key("deadline_seconds", "Time to decide, in seconds; afterwards the change is rejected."),
+            key("leads_first", "Whether the technical leads decide before the board is asked."),
+            key(
+                "leads_deadline_seconds",
+                "Time for the technical leads, in seconds, where they decide first.",
+            ),
+            key("deadline_seconds", "Time for the board, in seconds; afterwards the change is rejected."),
         ],
     },
     Section {
@@ -117,7 +122,12 @@ const SECTIONS: &[Section] = &[
                 "cab_quorum",
                 "How many members of the change advisory board must approve, beside CISO and CTO.",
             ),
-            key("deadline_seconds", "Time to decide, in seconds; afterwards the change is rejected."),
+            key("cab_first", "Whether the board decides before CISO and CTO are asked."),
+            key(
+                "executives_deadline_seconds",
+                "Time for CISO and CTO, in seconds, where the board decides first.",
+            ),
+            key("deadline_seconds", "Time for the board, in seconds; afterwards the change is rejected."),
         ],
     },
     Section {

@@ -71,8 +71,20 @@ pub(crate) struct Args {
 }
 
 /// Accepted orders.
-const SORTS: [&str; 10] =
-    ["created", "-created", "updated", "-updated", "risk", "-risk", "priority", "-priority", "id", "-id"];
+const SORTS: [&str; 12] = [
+    "created",
+    "-created",
+    "updated",
+    "-updated",
+    "risk",
+    "-risk",
+    "priority",
+    "-priority",
+    "deadline",
+    "-deadline",
+    "id",
+    "-id",
+];
 
 struct Plan {
     filter: ChangeFilter,

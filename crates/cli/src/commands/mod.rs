@@ -5,6 +5,7 @@
 
 mod actor;
 mod amend;
+mod approvals;
 mod approve;
 mod audit;
 mod backup;
@@ -90,6 +91,8 @@ pub(crate) enum Command {
     /// Show how a change's risk adds up
     Risk(risk::Args),
 
+    /// What waits for approval, what is to be approved, overrides, and authority that is lent
+    Approvals(approvals::Args),
     /// Approve a change, after being shown what will run
     Approve(approve::Args),
     /// Reject a change
@@ -186,6 +189,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Show(args) => shell.block_on(show::run(args, shell)),
         Command::Chain(args) => shell.block_on(chain::run(args, shell)),
         Command::Risk(args) => risk::run(args, shell),
+        Command::Approvals(args) => shell.block_on(approvals::run(args, shell)),
         Command::Approve(args) => shell.block_on(approve::run(args, shell)),
         Command::Reject(args) => shell.block_on(reject::run(args, shell)),
         Command::Withdraw(args) => shell.block_on(withdraw::run(args, shell)),

@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// The role exercised; needed by those who hold several of the required ones
     #[arg(long = "as", value_name = "ROLE", value_parser = word(Role::ALL))]
     role: Option<Role>,
+    /// The one in whose place you reject, where they delegated their authority to you
+    #[arg(long = "for", value_name = "NAME")]
+    in_place_of: Option<String>,
     /// Why it is refused
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -29,11 +32,9 @@ struct Plan {
 }
 
 impl From<Args> for Plan {
-    fn from(Args { id, role, reason }: Args) -> Self {
-        Self {
-            id: id.to_string(),
-            request: RejectRequest { role: role.map(|role| role.to_string()), reason },
-        }
+    fn from(Args { id, role, in_place_of, reason }: Args) -> Self {
+        let role = role.map(|role| role.to_string());
+        Self { id: id.to_string(), request: RejectRequest { role, in_place_of, reason } }
     }
 }
 

@@ -6,7 +6,7 @@ use domain::actor::{Role, Scope};
 use domain::change::{Category, ChangeType, StateName};
 use domain::id::{ActorId, ChangeId, EnvironmentName, IncidentId, InvalidId, ServiceName, TeamName};
 use domain::risk::Level;
-use policy::{Action, ActorResource, ChangeResource, IncidentResource, Principal, PrincipalKind};
+use policy::{Action, ActorResource, ChangeResource, Delegator, IncidentResource, Principal, PrincipalKind};
 use serde::{Deserialize, Deserializer};
 
 /// Declares facts that a case may state, each of which replaces the value of the same name. Those of `perhaps` may be
@@ -28,7 +28,7 @@ macro_rules! facts {
             /// Replaces what is stated.
             pub(super) fn apply(&self, value: &mut $of) {
                 $(if let Some(fact) = &self.$known { value.$known = fact.clone().into(); })*
-                $(if let Some(fact) = &self.$perhaps { value.$perhaps.clone_from(fact); })*
+                $(if let Some(fact) = &self.$perhaps { value.$perhaps = fact.clone().map(Into::into); })*
             }
         }
     };
@@ -85,9 +85,40 @@ facts!(
             active: bool,
             delegated: bool,
         }
-        perhaps { owner: ActorId, }
+        perhaps {
+            owner: ActorId,
+            delegator: LentBy,
+        }
     }
 );
+
+/// The one whose authority whoever asks exercises. One who has lent it and may act, unless the case says otherwise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LentBy {
+    id: ActorId,
+    #[serde(default = "human")]
+    kind: Kind,
+    roles: BTreeSet<Role>,
+    #[serde(default = "yes")]
+    active: bool,
+    #[serde(default = "yes")]
+    lends: bool,
+}
+
+fn human() -> Kind {
+    Kind::Human
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl From<LentBy> for Delegator {
+    fn from(LentBy { id, kind, roles, active, lends }: LentBy) -> Self {
+        Self { id, kind: kind.into(), roles, active, lends }
+    }
+}
 
 /// What whoever asks is.
 #[derive(Debug, Clone, Copy, Deserialize)]

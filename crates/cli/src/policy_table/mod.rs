@@ -69,7 +69,7 @@ struct Case {
     change: ChangeFacts,
     /// The actor that is managed or acted for.
     account: Option<Account>,
-    /// The role that an approver exercises; the principal is given it too.
+    /// The role that an approver exercises; the principal is given it too, unless it exercises that of a delegator.
     authority: Option<Role>,
     /// How a change is about to be closed.
     outcome: Option<Outcome>,
@@ -181,7 +181,7 @@ impl Case {
         for facts in [&given.principal, &self.principal] {
             facts.apply(&mut principal);
         }
-        principal.roles.extend(self.authority);
+        principal.roles.extend(self.authority.filter(|_| principal.delegator.is_none()));
         let resource = self.resource(given, action, harmless);
         let budget_left = BudgetLeft {
             changes_this_hour: self.changes_left_this_hour.unwrap_or(1),
@@ -231,7 +231,12 @@ impl Case {
             | Action::DecideStanding => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
-            Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {
+            Action::ActOnBehalf
+            | Action::ManageActors
+            | Action::DelegateAuthority
+            | Action::EndDelegation
+            | Action::IssueToken
+            | Action::RevokeToken => {
                 Resource::Actor(self.account.as_ref().map_or(harmless.account, Account::resource))
             }
             Action::UpdateIncident => Resource::Incident(harmless.incident),
@@ -248,6 +253,7 @@ impl Case {
             | Action::Reject
             | Action::WithdrawApproval
             | Action::SatisfyCondition
+            | Action::OverrideDecision
             | Action::AuthoriseEmergency
             | Action::Start
             | Action::TakeOver

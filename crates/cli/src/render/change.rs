@@ -1,9 +1,11 @@
 //! Changes: one in full, or a list of them.
 
-use api::change::{ApprovalView, Blocker, Change, ChangeSummary, Condition, Gate, Implementation};
+use api::change::{
+    ApprovalView, Blocker, Change, ChangeSummary, Condition, Gate, Implementation, OverriddenDecision, Stage,
+};
 use api::request::Source;
 
-use super::{Lines, Table, cell, instant, level, plan, risk, state, words};
+use super::{Lines, Table, cell, instant, level, plan, risk, span, state, words};
 use crate::shell::{Paint, plain};
 
 /// Columns of an audit entry's action and actor.
@@ -42,6 +44,22 @@ pub(crate) fn in_full(change: &Change, paint: Paint) -> String {
         ));
     }
     lines.into_text()
+}
+
+/// What stands before a decision: who asks for what, why, how risky it is, and how far approval has come.
+pub(crate) fn before_approval(lines: &mut Lines, change: &Change, paint: Paint) {
+    header(lines, change, paint);
+    if let Some(assessment) = &change.risk {
+        risk::summary(lines, assessment, paint);
+    }
+    if let Some(view) = &change.approval {
+        approval(lines, view, paint);
+    }
+}
+
+/// What is missing, with the command that clears each of it.
+pub(crate) fn missing(lines: &mut Lines, change: &Change, paint: Paint) {
+    blockers(lines, &change.blockers, paint);
 }
 
 /// What an approver must have seen: who asks for what, why, how risky it is, and everything that would run.
@@ -155,12 +173,39 @@ fn approval(lines: &mut Lines, view: &ApprovalView, paint: Paint) {
         let sign = paint.good(paint.sign("✓", "+"));
         lines.line(format!("  {sign} as CAB member by {}", cell(&standing.text)));
     }
+    for one in &view.overrides {
+        overridden(lines, one, paint);
+    }
+    if view.stages.len() > 1 {
+        view.stages.iter().for_each(|one| stage(lines, one, paint));
+    }
     for given in &view.given {
-        let by = format!("{} as {}", given.by, words(&given.role));
+        let place = given.in_place_of.as_ref().map(|other| format!(" for {other}"));
+        let instead = given.instead_of.as_ref().map(|below| format!(" instead of {}", words(below)));
+        let by = format!(
+            "{} as {}{}{}",
+            given.by,
+            words(&given.role),
+            instead.unwrap_or_default(),
+            place.unwrap_or_default()
+        );
         lines.line(format!("  {} {}, {}", paint.good(paint.sign("✓", "+")), plain(&by), instant(&given.at)));
     }
-    for gate in &view.outstanding {
+    // Those of later stages stand with their stage.
+    let is_later = |role: &str| {
+        let mut later = view.stages.iter().filter(|stage| stage.state == "later");
+        later.any(|stage| stage.required.iter().any(|gate| gate.role == role))
+    };
+    for gate in view.outstanding.iter().filter(|gate| !is_later(&gate.role)) {
         lines.line(format!("  {} {}", paint.caution(paint.sign("○", "-")), awaited(gate)));
+    }
+    for role in &view.escalated_to {
+        let sentence = format!("the time is nearly over: {} may decide too", words(role));
+        lines.line(format!("  {} {sentence}", paint.caution(paint.sign("●", "*"))));
+    }
+    if !view.conditions.is_empty() {
+        let met = view.conditions.iter().filter(|condition| condition.evidence.is_some()).count();
+        lines.line(format!("  conditions, {met} of {} met:", view.conditions.len()));
     }
     for one in &view.conditions {
         condition(lines, one, paint);
@@ -173,15 +218,58 @@ fn awaited(gate: &Gate) -> String {
     format!("awaits {people} as {}", words(&gate.role))
 }
 
-fn condition(lines: &mut Lines, condition: &Condition, paint: Paint) {
-    let Condition { index, text, set_by, evidence } = condition;
-    let (sign, shown) = match evidence {
-        Some(evidence) => (paint.good(paint.sign("✓", "+")), format!("met: {evidence}")),
-        None => {
-            (paint.caution(paint.sign("○", "-")), format!("not met: see `cortex-change satisfy ID {index}`"))
-        }
+fn stage(lines: &mut Lines, stage: &Stage, paint: Paint) {
+    let sign = match stage.state.as_str() {
+        "complete" => paint.good(paint.sign("✓", "+")),
+        "open" => paint.caution(paint.sign("●", "*")),
+        _ => paint.dim(paint.sign("○", "-")),
     };
-    lines.line(format!("  {sign} condition {index} of {}: {}; {}", plain(set_by), cell(text), cell(&shown)));
+    let gates: Vec<_> =
+        stage.required.iter().map(|gate| format!("{} × {}", gate.count, words(&gate.role))).collect();
+    let until = stage.deadline.as_deref().map(|deadline| format!(", until {}", instant(deadline)));
+    lines.line(format!(
+        "  {sign} stage {} of {}: {}, {} to decide; {}{}",
+        stage.number,
+        stage.of,
+        gates.join(", "),
+        span(stage.seconds),
+        words(&stage.state),
+        until.unwrap_or_default()
+    ));
+}
+
+fn overridden(lines: &mut Lines, one: &OverriddenDecision, paint: Paint) {
+    let what = match (&one.from, &one.to) {
+        (Some(from), Some(to)) => format!("level {} overridden: {}", words(from), words(to)),
+        (Some(from), None) => format!("{} overridden ({})", words(&one.decision), words(from)),
+        (None, _) => format!("refused {} overridden", words(&one.decision)),
+    };
+    let (by, reason) = (plain(&one.by), cell(&one.reason));
+    lines.line(format!("  {} {what} by {by} as {}: {reason}", paint.bad("!"), words(&one.role)));
+}
+
+/// A line of the checklist.
+fn condition(lines: &mut Lines, condition: &Condition, paint: Paint) {
+    let Condition { index, text, set_by, evidence, link, sha256, met_by, met_at, .. } = condition;
+    let Some(evidence) = evidence else {
+        let how = format!("not met: see `cortex-change satisfy ID {index}`");
+        lines.line(format!("  [ ] {index} {}; set by {}; {}", cell(text), plain(set_by), paint.caution(how)));
+        return;
+    };
+    let file = sha256.as_ref().map(|digest| format!("file with SHA-256 {digest}"));
+    let proof = link.clone().or(file).map(|proof| format!(" ({})", cell(&proof)));
+    let by = met_by.as_deref().map(|by| format!(", said {}", plain(by)));
+    let at = met_at.as_deref().map(|at| format!(", {}", instant(at)));
+    lines.line(format!(
+        "  [{}] {index} {}; set by {}; met: {}{}{}{}",
+        paint.good("x"),
+        cell(text),
+        plain(set_by),
+        cell(evidence),
+        proof.unwrap_or_default(),
+        by.unwrap_or_default(),
+        at.unwrap_or_default()
+    ));
 }
 
 fn blockers(lines: &mut Lines, blockers: &[Blocker], paint: Paint) {
@@ -191,6 +279,9 @@ fn blockers(lines: &mut Lines, blockers: &[Blocker], paint: Paint) {
     lines.heading(paint, "Outstanding before the start");
     for one in blockers {
         lines.line(format!("  {} {}", paint.caution(paint.sign("○", "-")), blocker(one)));
+        if let Some(command) = &one.next_command {
+            lines.line(format!("      {}", paint.dim(plain(command))));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! What others wrote is cleaned of characters that could deceive a terminal before it is shown.
 
 pub(crate) mod actor;
+pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod cab;
 pub(crate) mod calendar;

@@ -7,6 +7,7 @@
 
 mod administration;
 mod api;
+mod approvals;
 mod approve;
 mod boards;
 mod cmdb;

@@ -81,12 +81,17 @@ impl World {
 
     /// Runs the program as the first administrator, whatever comes of it.
     pub(crate) fn run_as_admin(&self, arguments: &[&str]) -> Result<Ran> {
+        self.run_as(&self.admin_token, arguments)
+    }
+
+    /// Runs the program with a token, whatever comes of it.
+    pub(crate) fn run_as(&self, token: &str, arguments: &[&str]) -> Result<Ran> {
         let output = Command::new(PROGRAM)
             .args(arguments)
             .current_dir(self.folder.path())
             .env("LANG", "C.UTF-8")
             .env("CORTEX_CHANGE_URL", &self.url)
-            .env("CORTEX_CHANGE_TOKEN", &self.admin_token)
+            .env("CORTEX_CHANGE_TOKEN", token)
             .stdin(Stdio::null())
             .output()?;
         Ok(Ran {
@@ -111,6 +116,14 @@ impl World {
         self.admin(&["actor", "add", name, "--kind", "service", "--owner", "owner"])?;
         let scopes = ["--scope", "read", "--scope", "request", "--scope", "implement"];
         let issue = [&["token", "issue", name, "--label", "pipeline"], scopes.as_slice()].concat();
+        Ok(self.admin(&issue)?.trim().to_owned())
+    }
+
+    /// Registers a person with a role; a token for reading, requesting and deciding.
+    pub(crate) fn person(&self, name: &str, role: &str) -> Result<String> {
+        self.admin(&["actor", "add", name, "--kind", "human", "--role", role])?;
+        let scopes = ["--scope", "read", "--scope", "request", "--scope", "approve"];
+        let issue = [&["token", "issue", name, "--label", "laptop"], scopes.as_slice()].concat();
         Ok(self.admin(&issue)?.trim().to_owned())
     }
 

@@ -118,7 +118,7 @@ async fn what_happens_to_a_change_is_posted_below_it() -> Result<()> {
     check(&path("approve"), async |c| c.approve(ID, &ApproveRequest::default()).await).await?;
     check(&path("reject"), async |c| c.reject(ID, &RejectRequest::default()).await).await?;
     check(&path("withdraw-approval"), async |c| c.withdraw_approval(ID, &reason).await).await?;
-    let satisfied = SatisfyRequest { evidence: "run 7".to_owned() };
+    let satisfied = SatisfyRequest { evidence: "run 7".to_owned(), ..SatisfyRequest::default() };
     let asked =
         check(&path("conditions/2/satisfy"), async |c| c.satisfy_condition(ID, 2, &satisfied).await).await?;
     assert_eq!(asked.body, r#"{"evidence":"run 7"}"#);

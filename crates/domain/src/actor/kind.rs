@@ -74,4 +74,20 @@ impl Role {
             | Self::Administrator => false,
         }
     }
+
+    /// The authority that may decide too when this one lets its time run out. Nobody is above the CTO; an emergency
+    /// stays with the e-CAB, which has somebody on call.
+    pub fn authority_above(self) -> Option<Self> {
+        match self {
+            Self::TechnicalLead => Some(Self::CabMember),
+            Self::CabMember | Self::Ciso => Some(Self::Cto),
+            Self::Cto
+            | Self::EcabMember
+            | Self::Requester
+            | Self::Implementer
+            | Self::ChangeManager
+            | Self::Auditor
+            | Self::Administrator => None,
+        }
+    }
 }

@@ -6,9 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, BudgetTooLarge};
+use super::delegation::{
+    self, DELEGATION_DAYS_MAX, DELEGATIONS_MAX, Delegate, Delegation, SCOPE_SERVICES_MAX,
+};
 use super::kind::{ActorKind, Role, Scope};
 use crate::canonical::Digest;
-use crate::id::{ActorId, ActorName, TeamName, TokenId};
+use crate::id::{ActorId, ActorName, DelegationId, TeamName, TokenId};
 use crate::text::FreeText;
 
 /// Shortest life of a token: one minute.
@@ -45,6 +48,8 @@ pub struct Actor {
     pub active: bool,
     /// The budget that a person has set; by its record when nobody has.
     pub budget: Option<Budget>,
+    /// Authority that it has lent, also what is over.
+    pub delegations: BTreeMap<DelegationId, Delegation>,
     /// Its access tokens, revoked and expired ones included.
     pub tokens: BTreeMap<TokenId, Token>,
     /// When it was registered.
@@ -156,6 +161,22 @@ pub enum ActorEvent {
         /// Why.
         reason: FreeText,
     },
+    /// It lent its authority to another person.
+    #[serde(rename = "actor.authority_delegated")]
+    AuthorityDelegated {
+        /// Its identifier.
+        delegation_id: DelegationId,
+        /// The delegation.
+        delegation: Box<Delegation>,
+    },
+    /// A delegation was ended before its time.
+    #[serde(rename = "actor.delegation_ended")]
+    DelegationEnded {
+        /// Its identifier.
+        delegation_id: DelegationId,
+        /// Why.
+        reason: FreeText,
+    },
     /// An access token was issued. The secret is not recorded.
     #[serde(rename = "actor.token_issued")]
     TokenIssued {
@@ -211,6 +232,22 @@ pub enum ActorCommand {
         /// Why.
         reason: FreeText,
     },
+    /// Lend its authority to another person.
+    Delegate {
+        /// Its identifier.
+        delegation_id: DelegationId,
+        /// The delegation.
+        delegation: Box<Delegation>,
+        /// The one to whom.
+        to: Delegate,
+    },
+    /// End a delegation before its time.
+    EndDelegation {
+        /// Its identifier.
+        delegation_id: DelegationId,
+        /// Why.
+        reason: FreeText,
+    },
     /// Issue an access token.
     IssueToken {
         /// Its identifier.
@@ -261,6 +298,34 @@ pub enum ActorRefusal {
     /// A budget beyond the bounds.
     #[error(transparent)]
     BudgetTooLarge(#[from] BudgetTooLarge),
+    /// Nobody lends what they do not hold.
+    #[error("the actor holds no role that approves: only a change authority has authority to delegate")]
+    NothingToDelegate,
+    /// The delegate is no active human.
+    #[error("authority is delegated to an active human only: programs never pass a human gate")]
+    DelegateUnfit,
+    /// The delegate is another record of the giver.
+    #[error("the delegate is the same person: name another one")]
+    DelegateIsGiver,
+    /// A delegation that is over, ends before it begins or lasts too long.
+    #[error(
+        "a delegation ends after it begins, in the future and within {DELEGATION_DAYS_MAX} days: give an end in that range"
+    )]
+    DelegationTime,
+    /// A delegation for too many services.
+    #[error("a delegation names at most {SCOPE_SERVICES_MAX} services: leave the list out to mean all")]
+    DelegationTooWide,
+    /// Too many delegations.
+    #[error("the actor has {DELEGATIONS_MAX} delegations, which is the most: end one first")]
+    TooManyDelegations,
+    /// No such delegation.
+    #[error(
+        "the actor has no delegation `{delegation_id}` to end: list them with `cortex-change approvals delegations`"
+    )]
+    NoSuchDelegation {
+        /// What the caller named.
+        delegation_id: DelegationId,
+    },
     /// A token without scopes.
     #[error("a token needs at least one scope: read, request, approve, implement, audit or admin")]
     NoScope,
@@ -342,6 +407,12 @@ pub fn decide(
             let budget = budget.map(Budget::check).transpose()?;
             Ok(vec![ActorEvent::BudgetSet { budget, reason: reason.clone() }])
         }
+        ActorCommand::Delegate { delegation_id, delegation, to } => {
+            delegation::delegate(actor, delegation_id, delegation, *to, now)
+        }
+        ActorCommand::EndDelegation { delegation_id, reason } => {
+            delegation::end(actor, delegation_id, reason, now)
+        }
         ActorCommand::IssueToken { token_id, token } => issue_token(actor, token_id, token, now),
         ActorCommand::RevokeToken { token_id } => match actor.tokens.get(token_id) {
             Some(token) if !token.revoked => {
@@ -409,8 +480,8 @@ pub struct CorruptActor {
 /// Folds one event into an actor.
 ///
 /// # Errors
-/// When the first event does not register the actor, a later one registers it again, or one revokes a token that was
-/// never issued.
+/// When the first event does not register the actor, a later one registers it again, or one takes back what was never
+/// given.
 pub fn evolve(
     actor: Option<Actor>,
     id: &ActorId,
@@ -433,6 +504,12 @@ pub fn evolve(
         ActorEvent::Deactivated { .. } => actor.active = false,
         ActorEvent::Reactivated => actor.active = true,
         ActorEvent::BudgetSet { budget, .. } => actor.budget = *budget,
+        ActorEvent::AuthorityDelegated { delegation_id, delegation } => {
+            actor.delegations.insert(delegation_id.clone(), delegation.as_ref().clone());
+        }
+        ActorEvent::DelegationEnded { delegation_id, .. } => {
+            actor.delegations.get_mut(delegation_id).ok_or(corrupt)?.ended = true;
+        }
         ActorEvent::TokenIssued { token_id, token } => {
             actor.tokens.insert(token_id.clone(), token.clone());
         }
@@ -459,6 +536,7 @@ fn registered(id: &ActorId, at: Timestamp, event: &ActorEvent) -> Result<Actor, 
         may_act_for: may_act_for.clone(),
         active: true,
         budget: None,
+        delegations: BTreeMap::new(),
         tokens: BTreeMap::new(),
         registered_at: at,
         updated_at: at,

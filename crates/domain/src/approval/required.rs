@@ -1,5 +1,6 @@
 //! What must be approved, by which roles and until when.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,9 @@ impl Case {
     }
 }
 
+/// Most stages of one change.
+pub const STAGES_MAX: usize = 4;
+
 /// So many approvals by holders of one role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,17 +54,25 @@ pub struct Gate {
     pub role: Role,
     /// How many people.
     pub count: u8,
+    /// The stage it belongs to, from 0; a later one opens once the earlier ones are complete.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub stage: u8,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serialiser hands a reference over")]
+fn is_first(stage: &u8) -> bool {
+    *stage == 0
 }
 
 impl Gate {
     /// One person with `role`.
     pub(super) fn one(role: Role) -> Self {
-        Self { role, count: 1 }
+        Self { role, count: 1, stage: 0 }
     }
 
     /// As many people with `role` as the quorum says.
     pub(super) fn quorum(role: Role, quorum: Quorum) -> Self {
-        Self { role, count: quorum.get() }
+        Self { role, count: quorum.get(), stage: 0 }
     }
 }
 
@@ -76,8 +88,11 @@ impl fmt::Display for Gate {
 pub struct Requirements {
     /// The approvals needed, one gate per role. Empty exactly when `automated`.
     pub gates: Vec<Gate>,
-    /// Time for all gates, in seconds from the request; afterwards the change is rejected.
+    /// Time for all gates, in seconds; afterwards the change is rejected. With several stages, the time of all of them.
     pub deadline_seconds: u64,
+    /// Time for each stage, in seconds from its opening, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<u64>,
     /// Roles that are told, and may call the change in, without being needed.
     pub inform: Vec<Role>,
     /// Whether policy's answer suffices and no person is needed.
@@ -107,6 +122,7 @@ impl Requirements {
         Self {
             gates: Vec::new(),
             deadline_seconds: deadline.seconds(),
+            stages: Vec::new(),
             inform: Vec::new(),
             automated: true,
             retrospective_seconds: None,
@@ -120,6 +136,7 @@ impl Requirements {
         Self {
             gates,
             deadline_seconds: deadline.seconds(),
+            stages: Vec::new(),
             inform: Vec::new(),
             automated: false,
             retrospective_seconds: None,
@@ -139,7 +156,68 @@ impl Requirements {
         if self.may_stand() {
             self.gates.retain(|gate| gate.role != Role::CabMember);
             self.standing = Some(standing);
+            self.close_ranks();
         }
         self
+    }
+
+    /// Numbers the stages anew that are left.
+    fn close_ranks(&mut self) {
+        let left: BTreeSet<u8> = self.gates.iter().map(|gate| gate.stage).collect();
+        let seconds: Vec<_> = left.iter().map(|stage| self.stage_seconds(*stage)).collect();
+        for gate in &mut self.gates {
+            let before = left.iter().filter(|stage| **stage < gate.stage).count();
+            gate.stage = u8::try_from(before).unwrap_or(u8::MAX);
+        }
+        self.deadline_seconds = seconds.iter().copied().fold(0, u64::saturating_add);
+        self.stages = if seconds.len() > 1 { seconds } else { Vec::new() };
+    }
+
+    /// All gates of one stage after those of the other, each stage with its own time. A rule states at least one gate for
+    /// each, and at most [`STAGES_MAX`] stages.
+    pub(super) fn staged(stages: Vec<(Vec<Gate>, Period)>) -> Self {
+        assert!(stages.len() <= STAGES_MAX, "more stages than a change may have");
+        let seconds: Vec<_> = stages.iter().map(|(_, deadline)| deadline.seconds()).collect();
+        let gates = (0_u8..).zip(stages).flat_map(|(stage, (gates, _))| {
+            assert!(!gates.is_empty(), "a stage without a gate would never be complete");
+            gates.into_iter().map(move |gate| Gate { stage, ..gate })
+        });
+        Self {
+            gates: gates.collect(),
+            deadline_seconds: seconds.iter().copied().fold(0, u64::saturating_add),
+            stages: seconds,
+            inform: Vec::new(),
+            automated: false,
+            retrospective_seconds: None,
+            standing: None,
+        }
+    }
+
+    /// Time for a stage, in seconds from its opening.
+    pub fn stage_seconds(&self, stage: u8) -> u64 {
+        self.stages.get(usize::from(stage)).copied().unwrap_or(self.deadline_seconds)
+    }
+
+    /// Number of stages; 1 where no person is needed.
+    pub fn stage_count(&self) -> u8 {
+        self.gates.iter().map(|gate| gate.stage).max().map_or(1, |last| last.saturating_add(1))
+    }
+
+    /// Who may override what was decided automatically about such a change: the authority above the highest that it
+    /// needs, or that one where nobody is above it.
+    pub fn overridden_by(&self) -> Role {
+        let above = self.gates.iter().map(|gate| gate.role.authority_above().unwrap_or(gate.role));
+        above.max_by_key(|role| rank(*role)).unwrap_or(Role::CabMember)
+    }
+}
+
+/// How far up a role decides.
+fn rank(role: Role) -> u8 {
+    match role {
+        Role::TechnicalLead => 1,
+        Role::CabMember | Role::EcabMember => 2,
+        Role::Ciso => 3,
+        Role::Cto => 4,
+        Role::Requester | Role::Implementer | Role::ChangeManager | Role::Auditor | Role::Administrator => 0,
     }
 }

@@ -89,6 +89,8 @@ pub struct Period(u64);
 impl Period {
     /// Four hours.
     pub const FOUR_HOURS: Self = Self(4 * 3_600);
+    /// Two days.
+    pub const TWO_DAYS: Self = Self(2 * 86_400);
     /// One day.
     pub const DAY: Self = Self(86_400);
     /// One week.

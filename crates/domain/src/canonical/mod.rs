@@ -88,12 +88,16 @@ impl Digest {
     /// # Errors
     /// When the value cannot be written as JSON, for example because of a map whose keys are not texts.
     pub fn of<T: Serialize>(label: &str, value: &T) -> Result<Self, NotCanonical> {
-        let json = to_vec(value)?;
+        Ok(Self::of_canonical(label, &to_vec(value)?))
+    }
+
+    /// The same of a value that is written as canonical JSON already, so that whoever was handed both can compare them.
+    pub fn of_canonical(label: &str, json: &[u8]) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(label.as_bytes());
         hasher.update([0]);
-        hasher.update(&json);
-        Ok(Self(hasher.finalize().into()))
+        hasher.update(json);
+        Self(hasher.finalize().into())
     }
 
     /// Plain SHA-256 of bytes, as other tools print it.

@@ -8,13 +8,13 @@ use super::content::Content;
 use super::kind::words;
 use super::state::{Outcome, Validation};
 use super::transition::CommandName;
-use crate::actor::{ActorKind, Role};
-use crate::approval::Requirements;
+use crate::actor::{Actor, ActorKind, Role};
+use crate::approval::{Proof, Requirements};
 use crate::authorization::Answer;
 use crate::canonical::Digest;
 use crate::id::{ActorId, ChangeId, IncidentId, StepName};
 use crate::plan::{Cause, Decision as StepDecision, Observation};
-use crate::risk::Assessment;
+use crate::risk::{Assessment, Level};
 use crate::text::FreeText;
 
 /// Something that is asked of an existing change.
@@ -72,6 +72,17 @@ pub enum Command {
         index: usize,
         /// What shows that it is met.
         evidence: FreeText,
+        /// Where that can be looked at.
+        proof: Option<Proof>,
+    },
+    /// Override what was decided automatically, as the authority above those who would decide.
+    Override {
+        /// What is decided instead.
+        instead: Override,
+        /// The digest of what was seen.
+        digest: Digest,
+        /// Why.
+        reason: FreeText,
     },
     /// Give up before the start.
     Cancel {
@@ -161,6 +172,22 @@ pub enum Command {
     },
 }
 
+/// What is decided instead of an automated decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Override {
+    /// A low risk that policy did not approve without a person: the authority above may decide at once.
+    PreApproval,
+    /// A change that a deadline or a policy rejected is put to the authorities again.
+    Rejection,
+    /// Another level than the assessed one, with what it requires.
+    Level {
+        /// The level.
+        level: Level,
+        /// What the approval rules require then. They always ask for a person.
+        requirements: Requirements,
+    },
+}
+
 words!(
     /// What kind of review.
     ReviewKind, "review kind", {
@@ -180,7 +207,7 @@ words!(
         Approval = "approval",
         /// Authorities have not decided when half of their time is over.
         ApprovalReminder = "approval_reminder",
-        /// Authorities have not decided when nine tenths of their time are over.
+        /// Authorities have not decided when nine tenths of their time are over: the authority above may, too.
         ApprovalEscalation = "approval_escalation",
         /// The window to implement has passed.
         Window = "window",
@@ -207,6 +234,10 @@ pub struct Facts<'a> {
     /// Everyone who counts as the requester's side: requester, aliases, owner of a requesting agent, its agents.
     /// The creator and the one it acts for count in any case.
     pub parties: &'a BTreeSet<ActorId>,
+    /// The one for whom the actor acts, where that one has lent it authority.
+    pub delegator: Option<&'a Actor>,
+    /// Every record of whoever acts and of the one in whose place, as far as the directory knows others.
+    pub people: &'a BTreeSet<ActorId>,
     /// What policy answered to exactly this request.
     pub answer: &'a Answer,
 }
@@ -261,6 +292,7 @@ impl Command {
             Self::Reject { .. } => CommandName::Reject,
             Self::WithdrawApproval { .. } => CommandName::WithdrawApproval,
             Self::SatisfyCondition { .. } => CommandName::SatisfyCondition,
+            Self::Override { .. } => CommandName::Override,
             Self::Cancel { .. } => CommandName::Cancel,
             Self::Start { .. } => CommandName::Start,
             Self::TakeOver { .. } => CommandName::TakeOver,

@@ -9,7 +9,7 @@ use super::cause::CausedBy;
 use super::evidence::Evidence;
 use super::kind::{Category, ChangeType};
 use super::reported::{FindingSeverity, Line, TooManyFindings};
-use crate::canonical::{Digest, NotCanonical};
+use crate::canonical::{self, Digest, NotCanonical};
 use crate::id::{CiName, EnvironmentName, ServiceName};
 use crate::plan::{Monitor, Plan, PlanError, RollbackPlan};
 use crate::priority::Magnitude;
@@ -26,7 +26,7 @@ const NAME_MARKS_BYTES: usize = 3;
 pub const ARTEFACTS_MAX: usize = 256;
 
 /// Separates content digests from all other digests.
-const DIGEST_LABEL: &str = "cortex-change/approved-content/v1";
+pub const DIGEST_LABEL: &str = "cortex-change/approved-content/v1";
 
 /// Everything a requester says about a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,6 +220,19 @@ impl Content {
     /// # Errors
     /// When the content has no canonical form.
     pub fn digest(&self) -> Result<Digest, NotCanonical> {
+        Digest::of(DIGEST_LABEL, &self.bound())
+    }
+
+    /// What the digest is over, as canonical JSON: whole, exactly as it is approved and as it will run.
+    ///
+    /// # Errors
+    /// When the content has no canonical form.
+    pub fn canonical(&self) -> Result<String, NotCanonical> {
+        let json = canonical::to_vec(&self.bound())?;
+        String::from_utf8(json).map_err(|error| NotCanonical::Value(error.to_string()))
+    }
+
+    fn bound(&self) -> Bound<'_> {
         let evidence = &self.evidence;
         let findings = evidence.findings.iter().map(|finding| BoundFinding {
             rule: &finding.rule,
@@ -233,7 +246,7 @@ impl Content {
             field: finding.field.as_ref(),
             control: finding.control.as_ref(),
         });
-        let bound = Bound {
+        Bound {
             change_type: self.change_type,
             affected_services: &self.affected_services,
             affected_cis: &self.affected_cis,
@@ -248,7 +261,6 @@ impl Content {
             findings: findings.collect(),
             findings_unlisted: Some(evidence.findings_unlisted).filter(|count| *count > 0),
             policy_findings: policy_findings.collect(),
-        };
-        Digest::of(DIGEST_LABEL, &bound)
+        }
     }
 }

@@ -16,6 +16,9 @@ pub const ROLLBACK_SECONDS: i64 = 60 * 60;
 /// Longest a validated change waits to be closed before the system closes it: three days.
 pub const CLOSING_SECONDS: i64 = 3 * 24 * 60 * 60;
 
+/// Longest after an automatic rejection that it can be overridden: a week.
+pub const OVERRIDE_SECONDS: i64 = 7 * 24 * 60 * 60;
+
 /// The instant `seconds` after `from`; the last representable instant when that lies beyond it.
 pub fn after(from: Timestamp, seconds: i64) -> Timestamp {
     from.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::command::ReviewKind;
 use super::content::Content;
 use super::state::{Outcome, RejectionReason, Validation};
-use crate::approval::{Approval, Requirements};
+use crate::actor::Role;
+use crate::approval::{Approval, Proof, Requirements};
 use crate::canonical::Digest;
 use crate::id::{ChangeId, IncidentId, StepName};
 use crate::plan::{Cause, Observation};
-use crate::risk::Assessment;
+use crate::risk::{Assessment, Level};
 use crate::text::FreeText;
 
 /// Something that happened to a change.
@@ -70,6 +71,30 @@ pub enum ChangeEvent {
         /// Until when an emergency change must be reviewed; only with a complete approval of one.
         retrospective_due: Option<Timestamp>,
     },
+    /// The next stage of approval was opened.
+    #[serde(rename = "change.stage_opened")]
+    StageOpened {
+        /// Which, from 0.
+        stage: u8,
+        /// Approvals at or after this instant are refused.
+        deadline: Timestamp,
+    },
+    /// The time of the authorities is nearly over: those above may decide too.
+    #[serde(rename = "change.approval_escalated")]
+    ApprovalEscalated {
+        /// Those above.
+        to: Vec<Role>,
+    },
+    /// An authority overrode what was decided automatically.
+    #[serde(rename = "change.decision_overridden")]
+    DecisionOverridden {
+        /// The role exercised.
+        role: Role,
+        /// Which decision, and what holds instead.
+        overridden: Overridden,
+        /// Why.
+        reason: FreeText,
+    },
     /// The change was refused before its start.
     #[serde(rename = "change.rejected")]
     Rejected {
@@ -93,6 +118,9 @@ pub enum ChangeEvent {
         index: u32,
         /// What shows that it is met.
         evidence: FreeText,
+        /// Where that can be looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Proof>,
     },
     /// The change was given up before its start.
     #[serde(rename = "change.cancelled")]
@@ -207,6 +235,32 @@ pub enum ChangeEvent {
     IncidentLinked {
         /// The incident.
         incident: IncidentId,
+    },
+}
+
+/// An automated decision that was overridden, with what holds instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Overridden {
+    /// That a low risk is not approved without the usual authority: the one above may decide at once.
+    PreApproval,
+    /// The rejection: the authorities are asked again.
+    Rejection {
+        /// Why it was rejected.
+        was: RejectionReason,
+        /// Approvals at or after this instant are refused.
+        deadline: Timestamp,
+    },
+    /// The level.
+    Level {
+        /// The level before.
+        from: Level,
+        /// The level from now on.
+        to: Level,
+        /// What it requires.
+        requirements: Requirements,
+        /// Approvals at or after this instant are refused.
+        deadline: Timestamp,
     },
 }
 

@@ -18,10 +18,10 @@ pub mod trail;
 pub mod transition;
 
 pub use action::{Action, Notice};
-pub use command::{ActingActor, Command, Deadline, Facts, ReviewKind};
+pub use command::{ActingActor, Command, Deadline, Facts, Override, ReviewKind};
 pub use content::{Content, Source, Window};
 pub use decide::{Decision, create, decide};
-pub use event::{ChangeEvent, Grounds};
+pub use event::{ChangeEvent, Grounds, Overridden};
 pub use evidence::{AuthorFacts, Churn, Coverage, CoverageBasis, Evidence, TestResults};
 pub use evolve::{CorruptChange, evolve, follow};
 pub use files::{ChangedFile, ChangedFiles};
@@ -29,7 +29,7 @@ pub use kind::{Category, ChangeType};
 pub use refusal::Refusal;
 pub use reported::{FindingSeverity, Line, PolicyFinding, ReportedFinding};
 pub use state::{
-    Assessing, Authorization, Awaiting, Change, Closed, Execution, Outcome, Rejected, RejectionReason,
-    Retrospective, Runner, State, Validation, ValidationCheck,
+    Assessing, Authorization, Awaiting, Change, Closed, Execution, Outcome, OverriddenDecision, Rejected,
+    RejectionReason, Retrospective, Runner, State, Validation, ValidationCheck,
 };
 pub use transition::{CommandName, StateName};

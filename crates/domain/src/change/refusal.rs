@@ -10,6 +10,10 @@ use crate::authorization::Violation;
 use crate::canonical::Digest;
 use crate::id::StepName;
 
+const SEE_DELEGATIONS: &str =
+    "decide by a role of your own, or see with `cortex-change approvals delegations` what was lent to you";
+const SEE_DECISIONS: &str = "see with `cortex-change approvals show` what was decided automatically";
+
 /// Why a command is refused. Nothing has happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -39,6 +43,23 @@ pub enum Refusal {
         /// The role.
         role: Role,
     },
+    /// The authority was not lent, or not for this.
+    #[error("nobody has lent the actor the authority of `{role}` for this change at this time")]
+    NotDelegated {
+        /// The role exercised.
+        role: Role,
+    },
+    /// The approval belongs to a stage that is not open yet.
+    #[error("an approval as `{role}` belongs to a later stage, which opens once the earlier one is complete")]
+    StageNotOpen {
+        /// The role exercised.
+        role: Role,
+        /// What is outstanding before.
+        outstanding: Vec<Outstanding>,
+    },
+    /// There is no automated decision of this kind.
+    #[error("{0}")]
+    NothingToOverride(String),
     /// The approval is not among those outstanding.
     #[error("an approval as `{role}` is not outstanding")]
     NotOutstanding {
@@ -174,6 +195,9 @@ impl Refusal {
             Self::SegregationOfDuties => "segregation-of-duties",
             Self::HumanGate => "agents-never-satisfy-a-human-gate",
             Self::RoleNotHeld { .. } => "approver-holds-the-authority",
+            Self::NotDelegated { .. } => "delegated-authority-only-in-force",
+            Self::StageNotOpen { .. } => "approval-stages",
+            Self::NothingToOverride(_) => "override",
             Self::NotOutstanding { .. } | Self::AlreadyApproved | Self::NotApproved => "approvals",
             Self::DigestMismatch { .. } | Self::CommitMismatch { .. } => "what-was-approved-is-what-runs",
             Self::ApprovalsOutstanding { .. } => "valid-approvals",
@@ -209,6 +233,11 @@ impl Refusal {
             Self::RoleNotHeld { .. } => {
                 "name a role you hold, or ask an administrator for the role".to_owned()
             }
+            Self::NotDelegated { .. } => SEE_DELEGATIONS.to_owned(),
+            Self::StageNotOpen { outstanding, .. } => {
+                format!("wait for the earlier stage; outstanding: {}", list_outstanding(outstanding))
+            }
+            Self::NothingToOverride(_) => SEE_DECISIONS.to_owned(),
             Self::NotOutstanding { outstanding, .. } | Self::ApprovalsOutstanding { outstanding } => {
                 format!("outstanding: {}", list_outstanding(outstanding))
             }

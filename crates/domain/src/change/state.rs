@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::command::Deadline;
 use super::content::Content;
 use super::deadlines;
+use super::event::Overridden;
 use super::kind::words;
 use super::transition::StateName;
-use crate::approval::{Approval, Condition, Requirements};
+use crate::actor::Role;
+use crate::approval::{Approval, Condition, Outstanding, Requirements, in_turn, outstanding};
 use crate::canonical::Digest;
 use crate::id::{ActorId, ChangeId, IncidentId, StepName};
 use crate::plan::Run;
@@ -48,6 +50,23 @@ pub struct Change {
     pub incidents: Vec<IncidentId>,
     /// Reviews added so far.
     pub reviews: u32,
+    /// Automated decisions about the present content that an authority overrode, in order.
+    pub overrides: Vec<OverriddenDecision>,
+}
+
+/// An automated decision that an authority overrode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverriddenDecision {
+    /// Who.
+    pub by: ActorId,
+    /// The role exercised.
+    pub role: Role,
+    /// When.
+    pub at: Timestamp,
+    /// Which decision, and what holds instead.
+    pub overridden: Overridden,
+    /// Why.
+    pub reason: FreeText,
 }
 
 /// Where a change is in its life.
@@ -108,8 +127,41 @@ pub struct Awaiting {
     pub approvals: Vec<Approval>,
     /// Conditions that approvers have set so far.
     pub conditions: Vec<Condition>,
-    /// Approvals at or after this instant are refused.
+    /// Approvals at or after this instant are refused. Each stage has its own.
     pub deadline: Timestamp,
+    /// The last stage that was opened, from 0.
+    pub stage: u8,
+    /// Whether the authorities above those who are asked may decide too.
+    pub escalated: bool,
+}
+
+impl Awaiting {
+    /// The gates whose turn it is.
+    pub fn in_turn(&self, digest: Digest) -> Vec<Outstanding> {
+        let open = outstanding(&self.requirements, &self.approvals, digest);
+        in_turn(&open).copied().collect()
+    }
+
+    /// The gate that an approval in `role` would pass: its own, or one below that was escalated to it.
+    pub fn gate_for(&self, role: Role, digest: Digest) -> Option<Outstanding> {
+        let open = self.in_turn(digest);
+        let own = open.iter().find(|gate| gate.role == role);
+        let below = || open.iter().find(|gate| gate.role.authority_above() == Some(role));
+        own.or_else(|| self.escalated.then(below).flatten()).copied()
+    }
+
+    /// The roles in which somebody may approve now.
+    pub fn asked(&self, digest: Digest) -> Vec<Role> {
+        let open = self.in_turn(digest);
+        let above = open.iter().filter(|_| self.escalated).filter_map(|gate| gate.role.authority_above());
+        let mut roles: Vec<_> = open.iter().map(|gate| gate.role).collect();
+        for role in above {
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
+        }
+        roles
+    }
 }
 
 /// An approved change: on what grounds, and what must be met before the start.
@@ -229,6 +281,12 @@ pub struct Rejected {
     pub reason: RejectionReason,
     /// The assessment it was refused on.
     pub assessment: Box<Assessment>,
+    /// What would have been required.
+    pub requirements: Requirements,
+    /// Conditions that approvers had set.
+    pub conditions: Vec<Condition>,
+    /// When.
+    pub at: Timestamp,
 }
 
 words!(
@@ -321,7 +379,10 @@ impl Change {
             }
             Deadline::ApprovalReminder | Deadline::ApprovalEscalation => {
                 let State::AwaitingApproval(awaiting) = &self.state else { return None };
-                let seconds = awaiting.requirements.deadline_seconds;
+                if awaiting.escalated && deadline == Deadline::ApprovalEscalation {
+                    return None;
+                }
+                let seconds = awaiting.requirements.stage_seconds(awaiting.stage);
                 let [reminder, escalation] = deadlines::reminders(awaiting.deadline, seconds);
                 Some(if deadline == Deadline::ApprovalReminder { reminder } else { escalation })
             }
@@ -355,6 +416,25 @@ impl Change {
             | State::RolledBack(_)
             | State::Failed(_)
             | State::Closed(_) => self.authorization().map(|authorization| authorization.assessment.as_ref()),
+        }
+    }
+
+    /// What must be approved, where that is decided or was before the change was rejected.
+    pub fn requirements(&self) -> Option<&Requirements> {
+        match &self.state {
+            State::Draft | State::Assessing(Assessing::Gathering) | State::Cancelled => None,
+            State::Assessing(Assessing::Assessed { requirements, .. }) => Some(requirements),
+            State::AwaitingApproval(awaiting) => Some(&awaiting.requirements),
+            State::Rejected(rejected) => Some(&rejected.requirements),
+            State::Approved(_)
+            | State::Implementing(_)
+            | State::Interrupted(_)
+            | State::Validating(_)
+            | State::Implemented(_)
+            | State::RollingBack(_)
+            | State::RolledBack(_)
+            | State::Failed(_)
+            | State::Closed(_) => self.authorization().map(|authorization| &authorization.requirements),
         }
     }
 

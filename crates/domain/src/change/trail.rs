@@ -1,6 +1,8 @@
 //! The audit trail in the specification's words: an action name and a sentence for every event.
 
-use super::event::{ChangeEvent, Grounds};
+use super::event::{ChangeEvent, Grounds, Overridden};
+use crate::actor::Role;
+use crate::approval::Proof;
 
 /// Longest `details` sentence, in bytes.
 const DETAILS_BYTES_MAX: usize = 1024;
@@ -35,6 +37,9 @@ pub fn action(event: &ChangeEvent) -> &'static str {
         ChangeEvent::RiskAssessed { .. } => "risk_assessed",
         ChangeEvent::ApprovalRequested { .. } => "approval_requested",
         ChangeEvent::Approved { .. } => "approved",
+        ChangeEvent::StageOpened { .. } => "stage_opened",
+        ChangeEvent::ApprovalEscalated { .. } => "approval_escalated",
+        ChangeEvent::DecisionOverridden { .. } => "decision_overridden",
         ChangeEvent::Rejected { .. } => "rejected",
         ChangeEvent::ApprovalWithdrawn { .. } => "approval_withdrawn",
         ChangeEvent::ConditionSatisfied { .. } => "condition_satisfied",
@@ -74,9 +79,21 @@ fn details(event: &ChangeEvent) -> String {
         },
         ChangeEvent::ApprovalRequested { deadline } => format!("Approval requested until {deadline}"),
         ChangeEvent::Approved { grounds, complete, .. } => approved(grounds, *complete),
+        ChangeEvent::StageOpened { stage, deadline } => {
+            format!("Stage {} of approval opened until {deadline}", u16::from(*stage) + 1)
+        }
+        ChangeEvent::ApprovalEscalated { to } => {
+            let roles: Vec<_> = to.iter().map(|role| title(*role)).collect();
+            format!("The time to approve is nearly over; may decide too: {}", roles.join(", "))
+        }
+        ChangeEvent::DecisionOverridden { role, overridden, reason } => {
+            format!("{} as {}: {reason}", overriding(overridden), title(*role))
+        }
         ChangeEvent::Rejected { reason, text } => format!("Rejected ({reason}): {text}"),
         ChangeEvent::ApprovalWithdrawn { reason, .. } => format!("Approval withdrawn: {reason}"),
-        ChangeEvent::ConditionSatisfied { index, evidence } => format!("Condition {index} met: {evidence}"),
+        ChangeEvent::ConditionSatisfied { index, evidence, proof } => {
+            format!("Condition {index} met: {evidence}{}", looked_at(proof.as_ref()))
+        }
         ChangeEvent::Cancelled { reason } => format!("Cancelled: {reason}"),
         ChangeEvent::ImplementationStarted { auto_rollback, .. } => {
             let rollback = if *auto_rollback { "automatic" } else { "manual" };
@@ -123,7 +140,13 @@ fn approved(grounds: &Grounds, complete: bool) -> String {
             "Approved automatically: low risk, tests passed, no policy violation".to_owned()
         }
         Grounds::Authority { approval, conditions, comment } => {
-            let mut text = format!("Approved as {}", approval.role.as_str().replace('_', " "));
+            let mut text = format!("Approved as {}", title(approval.role));
+            if let Some(below) = approval.instead_of {
+                text = format!("{text} instead of {}", title(below));
+            }
+            if let Some(other) = &approval.delegated_by {
+                text = format!("{text}, by the authority that {other} delegated");
+            }
             if !conditions.is_empty() {
                 let conditions: Vec<_> = conditions.iter().map(ToString::to_string).collect();
                 text = format!("{text} with conditions: {}", conditions.join("; "));
@@ -137,6 +160,31 @@ fn approved(grounds: &Grounds, complete: bool) -> String {
             text
         }
     }
+}
+
+/// Where evidence can be looked at, behind it.
+fn looked_at(proof: Option<&Proof>) -> String {
+    match proof {
+        Some(Proof::Link { url }) => format!(" ({url})"),
+        Some(Proof::File { sha256 }) => format!(" (file with SHA-256 {sha256})"),
+        None => String::new(),
+    }
+}
+
+fn overriding(overridden: &Overridden) -> String {
+    match overridden {
+        Overridden::PreApproval => "Refused automatic approval overridden".to_owned(),
+        Overridden::Rejection { was, deadline } => {
+            format!("Automatic rejection ({was}) overridden, approval requested until {deadline}")
+        }
+        Overridden::Level { from, to, deadline, .. } => {
+            format!("Level {from} overridden: {to}, approval requested until {deadline}")
+        }
+    }
+}
+
+fn title(role: Role) -> String {
+    role.as_str().replace('_', " ")
 }
 
 fn capitalised(text: &str) -> String {

@@ -59,6 +59,8 @@ words!(
         WithdrawApproval = "withdraw_approval",
         /// Record the evidence that a condition is met.
         SatisfyCondition = "satisfy_condition",
+        /// Override what was decided automatically.
+        Override = "override",
         /// Give up before the start.
         Cancel = "cancel",
         /// Begin to implement.
@@ -95,7 +97,8 @@ words!(
 impl CommandName {
     /// The states in which the command is legal. Creating is not listed: it is legal only where no change exists.
     ///
-    /// Reviews look back, so they begin when the plan is done or the change has ended. Deadlines pass wherever one may
+    /// What was rejected automatically can be put to the authorities again by the one above them; nothing else leads out of
+    /// a final state. Reviews look back, so they begin when the plan is done or the change has ended. Deadlines pass wherever one may
     /// run, the one of an emergency's retrospective review also while the plan runs.
     pub fn legal_in(self) -> &'static [StateName] {
         use StateName::{
@@ -109,6 +112,7 @@ impl CommandName {
             Self::RecordAssessment | Self::PreApprove | Self::RequestApproval => &[Assessing],
             Self::Approve | Self::Reject => &[AwaitingApproval],
             Self::WithdrawApproval | Self::SatisfyCondition => &[AwaitingApproval, Approved],
+            Self::Override => &[AwaitingApproval, Approved, Rejected],
             Self::Cancel => &[Draft, Assessing, AwaitingApproval, Approved],
             Self::Start => &[Approved],
             Self::TakeOver => &[Interrupted, RollingBack],
@@ -141,7 +145,8 @@ impl CommandName {
 }
 
 impl StateName {
-    /// Whether the life of the change is over. Reviews and comments may still be added.
+    /// Whether the life of the change is over. Reviews and comments may still be added, and an automatic rejection can be
+    /// overridden.
     pub fn is_final(self) -> bool {
         match self {
             Self::Closed | Self::Rejected | Self::Cancelled => true,

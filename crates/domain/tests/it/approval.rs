@@ -29,7 +29,14 @@ fn all_cases() -> impl Iterator<Item = Case> {
 
 fn describe(requirements: &Requirements) -> String {
     let list = |items: Vec<String>| if items.is_empty() { "-".to_owned() } else { items.join(" + ") };
-    let gates = list(requirements.gates.iter().map(ToString::to_string).collect());
+    let of_stage = |stage| {
+        let gates = requirements.gates.iter().filter(|gate| gate.stage == stage);
+        let hours = requirements.stage_seconds(stage) / 3_600;
+        let gates = list(gates.map(ToString::to_string).collect());
+        if requirements.stages.is_empty() { gates } else { format!("{gates} ({hours} h)") }
+    };
+    let stages: Vec<_> = (0..requirements.stage_count()).map(of_stage).collect();
+    let gates = stages.join(", then ");
     let inform = list(requirements.inform.iter().map(ToString::to_string).collect());
     let retrospective =
         requirements.retrospective_seconds.map_or("-".to_owned(), |s| format!("{} h", s / 3_600));
@@ -86,13 +93,35 @@ fn requirements_without_a_gate_are_automated_ones_and_those_need_policy() {
 }
 
 #[test]
+fn stages_are_settings_and_each_has_its_own_time() {
+    let text = r#"{"high": {"leads_first": false}, "critical": {"cab_first": true}}"#;
+    let settings: ApprovalSettings = serde_json::from_str(text).unwrap();
+    let required = |level| requirements(&settings, case(ChangeType::Normal, level, true, true));
+    let high = required(Level::High);
+    assert_eq!((high.stage_count(), high.deadline_seconds), (1, 604_800));
+    assert_eq!(high.stage_seconds(0), 604_800);
+    let critical = required(Level::Critical);
+    assert_eq!((critical.stage_count(), critical.deadline_seconds), (2, 777_600));
+    assert_eq!([critical.stage_seconds(0), critical.stage_seconds(1)], [604_800, 172_800]);
+    let stored = serde_json::to_string(&high).unwrap();
+    assert!(!stored.contains("stage"), "a single stage is stored as it always was: {stored}");
+    for level in Level::ALL {
+        let over = required(*level).overridden_by();
+        let expected = if *level <= Level::Medium { Role::CabMember } else { Role::Cto };
+        assert_eq!(over, if required(*level).automated { Role::CabMember } else { expected }, "{level}");
+    }
+    let emergency = requirements(&settings, case(ChangeType::Emergency, Level::High, true, true));
+    assert_eq!(emergency.overridden_by(), Role::EcabMember);
+}
+
+#[test]
 fn settings_replace_defaults_one_by_one() {
     let text = r#"{"high": {"cab_quorum": 3}, "emergency": {"deadline_seconds": 900}}"#;
     let settings: ApprovalSettings = serde_json::from_str(text).unwrap();
     assert_eq!(settings.high.cab_quorum, Quorum::new(3).unwrap());
     assert_eq!(settings.high.deadline_seconds, Period::WEEK);
     let emergency = requirements(&settings, case(ChangeType::Emergency, Level::Low, true, true));
-    assert_eq!(emergency.gates, [Gate { role: Role::EcabMember, count: 1 }]);
+    assert_eq!(emergency.gates, [Gate { role: Role::EcabMember, count: 1, stage: 0 }]);
     assert_eq!(emergency.deadline_seconds, 900);
     assert_eq!(emergency.retrospective_seconds, Some(86_400));
 }
@@ -120,11 +149,17 @@ fn settings_that_would_let_nobody_or_no_time_decide_are_refused() {
 }
 
 fn approval(by: &str, kind: ActorKind, role: Role, digest: Digest) -> Approval {
-    Approval { by: ActorId::new(format!("act_{by}")).unwrap(), kind, role, digest, at: Timestamp::UNIX_EPOCH }
+    let by = ActorId::new(format!("act_{by}")).unwrap();
+    Approval { by, kind, role, digest, at: Timestamp::UNIX_EPOCH, delegated_by: None, instead_of: None }
+}
+
+/// The same by the authority of somebody else.
+fn for_another(approval: Approval, other: &str) -> Approval {
+    Approval { delegated_by: Some(ActorId::new(format!("act_{other}")).unwrap()), ..approval }
 }
 
 fn open(role: Role, missing: u8) -> Outstanding {
-    Outstanding { role, missing }
+    Outstanding { role, missing, stage: u8::from(role == Role::CabMember) }
 }
 
 #[test]
@@ -136,7 +171,7 @@ fn only_humans_approvals_of_the_current_digest_count() {
     let check = |approvals: &[Approval], expected: &[Outstanding]| {
         assert_eq!(outstanding(&high, approvals, current), expected, "{approvals:?}");
     };
-    let both = [open(CabMember, 2), open(TechnicalLead, 1)];
+    let both = [open(TechnicalLead, 1), open(CabMember, 2)];
     check(&[], &both);
     check(&[approval("ann", Human, CabMember, earlier)], &both);
     check(
@@ -148,11 +183,22 @@ fn only_humans_approvals_of_the_current_digest_count() {
     let bea = approval("bea", Human, CabMember, current);
     let cal = approval("cal", Human, CabMember, current);
     let dan = approval("dan", Human, TechnicalLead, current);
-    let half = [open(CabMember, 1), open(TechnicalLead, 1)];
+    let half = [open(TechnicalLead, 1), open(CabMember, 1)];
     check(&[ann.clone(), ann.clone()], &half);
     check(&[ann.clone(), approval("ann", Human, TechnicalLead, current)], &half);
     check(&[approval("ann", Human, TechnicalLead, earlier), ann.clone()], &half);
     check(&[approval("ann", Human, Ciso, current), ann.clone()], &half);
+    // Whoever decides in somebody's place has spoken for both.
+    let for_ann = for_another(bea.clone(), "ann");
+    check(&[for_ann.clone(), ann.clone()], &half);
+    check(&[for_ann.clone(), bea.clone()], &half);
+    check(&[for_ann.clone(), for_another(cal.clone(), "ann")], &half);
+    check(&[for_ann, cal.clone()], &[open(TechnicalLead, 1)]);
+    // The authority above passes the gate below, and nobody else's.
+    let instead =
+        |by, role| Approval { instead_of: Some(TechnicalLead), ..approval(by, Human, role, current) };
+    check(&[instead("ann", CabMember)], &[open(CabMember, 2)]);
+    check(&[instead("tom", Cto)], &both);
     check(&[ann.clone(), bea.clone(), cal.clone()], &[open(TechnicalLead, 1)]);
     check(&[dan, ann, bea], &[]);
 }

@@ -10,12 +10,14 @@ use domain::change::{Category, ChangeType, Outcome, StateName};
 use domain::id::ActorId;
 use domain::risk::Level;
 use policy::{
-    Action, ActorResource, BudgetLeft, ChainStanding, ChangeResource, Context, IncidentResource, PolicySet,
-    Principal, PrincipalKind, Question, Resource,
+    Action, ActorResource, BudgetLeft, ChainStanding, ChangeResource, Context, Delegator, IncidentResource,
+    PolicySet, Principal, PrincipalKind, Question, Resource,
 };
 
 /// Who asks by default; on nobody's side.
 pub(crate) const BOB: &str = "act_bob";
+/// Somebody on nobody's side who may lend authority.
+pub(crate) const CAROL: &str = "act_carol";
 /// Who requested the change.
 pub(crate) const ANN: &str = "act_ann";
 /// An agent of Ann's.
@@ -47,6 +49,7 @@ pub(crate) fn ask(action: Action) -> Asked {
         owner: None,
         active: true,
         delegated: false,
+        delegator: None,
     };
     let context = Context {
         authority: None,
@@ -75,6 +78,10 @@ fn usual_resource(action: Action) -> Resource {
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,
+        // Everybody has something to say about their own account only.
+        Action::DelegateAuthority | Action::EndDelegation => {
+            Resource::Actor(ActorResource { id: actor(BOB), owner: None })
+        }
         Action::ActOnBehalf | Action::ManageActors | Action::IssueToken | Action::RevokeToken => {
             Resource::Actor(ActorResource { id: actor("act_carol"), owner: None })
         }
@@ -95,6 +102,7 @@ fn usual_resource(action: Action) -> Resource {
         | Action::Reject
         | Action::WithdrawApproval
         | Action::SatisfyCondition
+        | Action::OverrideDecision
         | Action::Start
         | Action::TakeOver
         | Action::Progress
@@ -178,6 +186,24 @@ impl Asked {
     pub(crate) fn authority(mut self, role: Role) -> Self {
         self.context.authority = Some(role);
         self.role(role)
+    }
+
+    /// Exercises this role of somebody who has lent it, and holds none itself.
+    pub(crate) fn in_place_of(mut self, id: &str, role: Role) -> Self {
+        self.context.authority = Some(role);
+        self.principal.delegator = Some(Delegator {
+            id: actor(id),
+            kind: PrincipalKind::Human,
+            roles: BTreeSet::from([role]),
+            active: true,
+            lends: true,
+        });
+        self
+    }
+
+    pub(crate) fn delegator(mut self, edit: impl FnOnce(&mut Delegator)) -> Self {
+        edit(self.principal.delegator.as_mut().expect("nobody is decided for"));
+        self
     }
 
     pub(crate) fn without_scope(mut self, scope: Scope) -> Self {

@@ -8,7 +8,7 @@ use domain::change::{ChangeType, Outcome};
 use domain::risk::Level;
 use policy::{Action, BudgetLeft, ChainStanding, Effect, PrincipalKind, Resource};
 
-use crate::asked::{ANN, ANNS_BOT, Asked, BOB, SHIPPED, ask};
+use crate::asked::{ANN, ANNS_BOT, Asked, BOB, CAROL, SHIPPED, ask};
 
 /// For each permission, a question that it alone permits.
 fn permitted_by() -> Vec<(&'static str, Asked)> {
@@ -20,6 +20,13 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("implementers-implement", ask(Action::Finish).kind(PrincipalKind::Service).role(Role::Implementer)),
         ("change-managers-steer", ask(Action::Cancel).role(Role::ChangeManager)),
         ("authorities-decide", ask(Action::Approve).authority(Role::CabMember)),
+        ("delegates-decide", ask(Action::Reject).in_place_of(CAROL, Role::Ciso)),
+        ("authorities-delegate", ask(Action::DelegateAuthority).role(Role::TechnicalLead)),
+        (
+            "administrators-end-delegations",
+            ask(Action::EndDelegation).of_account(CAROL, None).role(Role::Administrator),
+        ),
+        ("authorities-above-override", ask(Action::OverrideDecision).authority(Role::Cto)),
         ("ecab-authorises-emergencies", ask(Action::AuthoriseEmergency).role(Role::EcabMember)),
         ("leads-confirm-steps", ask(Action::ConfirmStep).role(Role::TechnicalLead)),
         ("reviewers-review", ask(Action::Review).role(Role::CabMember)),
@@ -151,6 +158,20 @@ fn refused_to_all() -> Vec<(&'static str, Asked)> {
     ]
 }
 
+/// The same for authority that is lent.
+fn refused_loans() -> Vec<(&'static str, Asked)> {
+    vec![
+        (
+            "authority-delegated-in-person",
+            ask(Action::DelegateAuthority).of_account(CAROL, None).role(Role::Cto),
+        ),
+        (
+            "delegated-authority-only-in-force",
+            ask(Action::Approve).in_place_of(CAROL, Role::CabMember).delegator(|it| it.lends = false),
+        ),
+    ]
+}
+
 #[test]
 fn every_shipped_policy_decides_some_question_alone() {
     let mut untested: BTreeSet<(&str, Effect)> =
@@ -159,7 +180,7 @@ fn every_shipped_policy_decides_some_question_alone() {
         assert_eq!(asked.verdict(&SHIPPED), format!("+ {id}"), "{asked:?}");
         untested.remove(&(id, Effect::Permit));
     }
-    for (id, asked) in refused_by().into_iter().chain(refused_by_boards()) {
+    for (id, asked) in refused_by().into_iter().chain(refused_by_boards()).chain(refused_loans()) {
         assert_eq!(asked.verdict(&SHIPPED), format!("- {id}"), "{asked:?}");
         untested.remove(&(id, Effect::Forbid));
     }
@@ -176,12 +197,38 @@ fn nobody_on_the_requesters_side_decides_even_when_parties_were_not_looked_up() 
         Action::Approve,
         Action::Reject,
         Action::SatisfyCondition,
+        Action::OverrideDecision,
         Action::AuthoriseEmergency,
         Action::Review,
     ] {
         let asked = ask(action).by(ANN).authority(Role::EcabMember).change(|change| change.parties.clear());
         check(asked, "- segregation-of-duties");
     }
+}
+
+#[test]
+fn a_delegate_may_what_the_delegator_may_and_nothing_more() {
+    let approve = || ask(Action::Approve).in_place_of(CAROL, Role::CabMember);
+    check(approve(), "+ delegates-decide");
+    check(approve().role(Role::CabMember), "+ authorities-decide delegates-decide");
+    let own_is_not_exercised = approve().role(Role::Cto).context(|it| it.authority = Some(Role::Cto));
+    check(own_is_not_exercised, "- approver-holds-the-authority");
+    check(approve().by(ANN), "- segregation-of-duties");
+    check(approve().delegator(|it| it.id = crate::asked::actor(ANN)), "- segregation-of-duties");
+    check(approve().kind(PrincipalKind::Agent), "- agents-never-satisfy-a-human-gate");
+    for edit in [
+        (|it: &mut policy::Delegator| it.active = false) as fn(&mut policy::Delegator),
+        |it| it.kind = PrincipalKind::Agent,
+        |it| it.lends = false,
+    ] {
+        check(approve().delegator(edit), "- delegated-authority-only-in-force");
+    }
+    // Whoever only carries the authority of others has none to lend, and overrides nothing.
+    check(ask(Action::DelegateAuthority).in_place_of(CAROL, Role::Cto), "- no-permission");
+    check(ask(Action::OverrideDecision).in_place_of(CAROL, Role::Cto), "- no-permission");
+    let authorise = |role| ask(Action::AuthoriseEmergency).in_place_of(CAROL, role);
+    check(authorise(Role::EcabMember), "+ delegates-decide");
+    check(authorise(Role::Cto), "- emergency-authority");
 }
 
 #[test]

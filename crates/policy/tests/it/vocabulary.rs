@@ -62,6 +62,7 @@ fn a_command_is_the_action_of_its_name_but_for_a_few() {
         let renamed = [
             (CommandName::Approve, approves),
             (CommandName::RecordAssessment, "assess"),
+            (CommandName::Override, "override_decision"),
             (CommandName::Observe, "progress"),
             (CommandName::DecideStep, "confirm_step"),
             (CommandName::RollBack, "rollback"),

@@ -14,7 +14,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use domain::board::MeetingId;
 use domain::canonical::Digest;
-use domain::id::{ActorId, ChangeId, TokenId};
+use domain::id::{ActorId, ChangeId, DelegationId, TokenId};
 use domain::stop::StopId;
 use serde::{Deserialize, Serialize};
 use store::{AppendError, IdempotencyKey, NewIdempotency, StoredResponse};
@@ -27,7 +27,7 @@ use crate::commit::Extras;
 use crate::failure::{Failure, Precondition};
 use crate::gates::{board_stream, roster_stream, stops_stream};
 use crate::load;
-use crate::use_cases::{actors, implementation};
+use crate::use_cases::{actors, delegations, implementation};
 use crate::view;
 use crate::work::{ChangeWork, actor_stream};
 
@@ -81,6 +81,9 @@ pub(super) enum Kept {
     Tested(ChannelTested),
     /// What applying a file of services did.
     Applied(Applied),
+    /// A delegation that was made or ended, told as it is then.
+    #[serde(rename = "delegation_id")]
+    Delegation(DelegationId),
     /// A stop that was set or lifted, told as it is then.
     Stop(StopId),
     /// What the calendar was told, told again.
@@ -227,6 +230,7 @@ impl Asked {
                 load::refresh(app, &board_stream()?).await?;
                 cab::told_meeting(app, status, id).await
             }
+            Kept::Delegation(id) => Ok((status, Json(delegations::told(app, &id).await?)).into_response()),
             Kept::Stop(id) => {
                 // It is written, but this server may only be about to take note of it.
                 if view::stop(&app.known(), id).is_none() {
@@ -266,6 +270,7 @@ mod tests {
         let tested = ChannelTested { channel: "ops".to_owned(), delivered: true, error: None };
         check(&Kept::Tested(tested), r#"{"tested":{"channel":"ops","delivered":true,"error":null}}"#);
         let applied = Applied { declared: vec!["cart".to_owned()], retired: vec![], unchanged: 1 };
+        check(&Kept::Delegation("dlg_07".parse().unwrap()), r#"{"delegation_id":"dlg_07"}"#);
         check(&Kept::Stop("STOP-7".parse().unwrap()), r#"{"stop":"STOP-7"}"#);
         let told = CalendarTold { name: "year-end".to_owned() };
         check(&Kept::Calendar(told), r#"{"calendar":{"name":"year-end"}}"#);

@@ -96,7 +96,7 @@ pub(super) struct ListQuery {
     pub created_after: Option<Timestamp>,
     /// Created before this instant.
     pub created_before: Option<Timestamp>,
-    /// created, updated, risk, priority or id; with `-` in front, largest first. `-updated` when absent.
+    /// created, updated, risk, priority, deadline or id; with `-` in front, largest first. `-updated` when absent.
     pub sort: Option<String>,
     /// Where the page begins, from the page before.
     pub cursor: Option<String>,
@@ -150,10 +150,12 @@ fn order(text: &str) -> Result<ChangeOrder, Failure> {
         "updated" => ChangeSort::Updated,
         "risk" => ChangeSort::Risk,
         "priority" => ChangeSort::Priority,
+        "deadline" => ChangeSort::Deadline,
         "id" => ChangeSort::Id,
         other => {
-            let message =
-                format!("`{other}` is not an order: expected created, updated, risk, priority or id");
+            let message = format!(
+                "`{other}` is not an order: expected created, updated, risk, priority, deadline or id"
+            );
             return Err(api::FieldError::new("sort", message).into());
         }
     };

@@ -6,6 +6,7 @@ use api::change::{
 };
 use axum::extract::State;
 use axum::response::Response;
+use domain::approval::Proof;
 use domain::change::{Command, Outcome, Validation, ValidationCheck};
 use domain::id::{ChangeId, StepName};
 use domain::plan::Cause;
@@ -103,7 +104,7 @@ async fn approve(
 ) -> Result<Response, Rejection> {
     let conditions = value.conditions.iter().enumerate();
     let given = approval::Approval {
-        role: value.role.as_deref().map(|word| parse("role", word)).transpose()?,
+        capacity: capacity(value.role.as_deref(), value.in_place_of)?,
         digest: parse("digest", &value.digest)?,
         conditions: conditions
             .map(|(at, condition)| text(&format!("conditions[{at}]"), condition))
@@ -125,14 +126,22 @@ async fn reject(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<RejectRequest>,
 ) -> Result<Response, Rejection> {
-    let role = value.role.as_deref().map(|word| parse("role", word)).transpose()?;
-    let reason = text("reason", &value.reason)?;
+    let rejection = approval::Rejection {
+        capacity: capacity(value.role.as_deref(), value.in_place_of)?,
+        shown: None,
+        reason: text("reason", &value.reason)?,
+    };
     let asked = Asked { app, caller, key, digest };
     let extras = asked.extras(Kept::Change(id));
-    asked.change(approval::reject(&asked.app, &asked.caller, id, role, None, reason, extras)).await
+    asked.change(approval::reject(&asked.app, &asked.caller, id, rejection, extras)).await
 }
 
-/// Take back one's own approval, before the start.
+fn capacity(role: Option<&str>, in_place_of: Option<String>) -> Result<approval::Capacity, Failure> {
+    let role = role.map(|word| parse("role", word)).transpose()?;
+    Ok(approval::Capacity { role, in_place_of })
+}
+
+/// Take back one's own approval, or one that was given in one's place, before the start.
 #[utoipa::path(post, path = "/api/v1/changes/{id}/withdraw-approval", tag = "approval", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ReasonRequest, responses((status = 200, body = Change)))]
 async fn withdraw_approval(
@@ -142,8 +151,10 @@ async fn withdraw_approval(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<ReasonRequest>,
 ) -> Result<Response, Rejection> {
-    let command = Command::WithdrawApproval { reason: text("reason", &value.reason)? };
-    Asked { app, caller, key, digest }.decide(id, Action::WithdrawApproval, command).await
+    let reason = text("reason", &value.reason)?;
+    let asked = Asked { app, caller, key, digest };
+    let extras = asked.extras(Kept::Change(id));
+    asked.change(approval::withdraw(&asked.app, &asked.caller, id, reason, extras)).await
 }
 
 /// Record the evidence that a condition of an approval is met.
@@ -159,8 +170,19 @@ async fn satisfy_condition(
     JsonBody { value, digest }: JsonBody<SatisfyRequest>,
 ) -> Result<Response, Rejection> {
     let index = parse("index", &index)?;
-    let command = Command::SatisfyCondition { index, evidence: text("evidence", &value.evidence)? };
+    let (evidence, proof) = (text("evidence", &value.evidence)?, proof(&value)?);
+    let command = Command::SatisfyCondition { index, evidence, proof };
     Asked { app, caller, key, digest }.decide(id, Action::SatisfyCondition, command).await
+}
+
+fn proof(value: &SatisfyRequest) -> Result<Option<Proof>, Failure> {
+    let refused = |field: &str, error: &dyn std::fmt::Display| api::FieldError::new(field, error);
+    match (&value.link, &value.sha256) {
+        (None, None) => Ok(None),
+        (Some(url), None) => Ok(Some(Proof::link(url).map_err(|error| refused("link", &error))?)),
+        (None, Some(digest)) => Ok(Some(Proof::File { sha256: parse("sha256", digest)? })),
+        (Some(_), Some(_)) => Err(refused("sha256", &"give a link or a file, not both").into()),
+    }
 }
 
 /// Give a change up before its start.

@@ -5,6 +5,7 @@
 
 mod actors;
 mod alerts;
+mod approvals;
 mod asked;
 mod audit;
 mod cab;
@@ -73,6 +74,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(changes::router())
         .merge(lifecycle::router())
+        .merge(approvals::router())
         .merge(runs::router())
         .merge(incidents::router())
         .merge(feed::router())

@@ -241,7 +241,8 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Policy { .. }
         | Refusal::SegregationOfDuties
         | Refusal::HumanGate
-        | Refusal::RoleNotHeld { .. } => Kind::RefusedByPolicy,
+        | Refusal::RoleNotHeld { .. }
+        | Refusal::NotDelegated { .. } => Kind::RefusedByPolicy,
         Refusal::InvalidContent(_) | Refusal::NothingValidated | Refusal::FollowUpMissing => {
             Kind::InvalidContent
         }
@@ -249,6 +250,8 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::NoSuchCondition { .. } => Kind::NotFound,
         Refusal::IllegalTransition { .. }
         | Refusal::NotOutstanding { .. }
+        | Refusal::StageNotOpen { .. }
+        | Refusal::NothingToOverride(_)
         | Refusal::AlreadyApproved
         | Refusal::NotApproved
         | Refusal::DigestMismatch { .. }

@@ -3,7 +3,7 @@
 use adapters::notify::{ChangeFacts, IncidentFacts, Message};
 use domain::Timestamp;
 use domain::actor::Role;
-use domain::approval::{Requirements, outstanding};
+use domain::approval::Requirements;
 use domain::change::{Change, Notice, State};
 use domain::incident::{Incident, IncidentEvent, IncidentState};
 use store::OutboxMessage;
@@ -102,10 +102,7 @@ fn facts(app: &App, change: &Change) -> ChangeFacts {
     let assessment = change.assessment();
     let content = &change.content;
     let (asked, deadline) = match &change.state {
-        State::AwaitingApproval(awaiting) => {
-            let open = outstanding(&awaiting.requirements, &awaiting.approvals, change.digest);
-            (open.iter().map(|gate| gate.role).collect(), Some(awaiting.deadline))
-        }
+        State::AwaitingApproval(awaiting) => (awaiting.asked(change.digest), Some(awaiting.deadline)),
         _ => (Vec::new(), None),
     };
     ChangeFacts {
@@ -123,17 +120,17 @@ fn facts(app: &App, change: &Change) -> ChangeFacts {
     }
 }
 
-/// The roles that decide about a change or are informed of it.
+/// The roles that decide about a change or are informed of it; while they are asked, those whose turn it is.
 fn audience(change: &Change) -> Vec<Role> {
-    let requirements = match &change.state {
-        State::AwaitingApproval(awaiting) => Some(&awaiting.requirements),
-        _ => change.authorization().map(|authorization| &authorization.requirements),
-    };
+    if let State::AwaitingApproval(awaiting) = &change.state {
+        let informed = awaiting.requirements.inform.iter().copied();
+        return awaiting.asked(change.digest).into_iter().chain(informed).collect();
+    }
     let roles = |requirements: &Requirements| {
         let gates = requirements.gates.iter().map(|gate| gate.role);
         gates.chain(requirements.inform.iter().copied()).collect()
     };
-    requirements.map(roles).unwrap_or_default()
+    change.authorization().map(|authorization| roles(&authorization.requirements)).unwrap_or_default()
 }
 
 /// The page of a thing, where the server knows under which address it is reached.

@@ -63,8 +63,9 @@ impl SignedLog {
 }
 
 /// The pages that every page leads to.
-const PAGES: [(&str, Icon, &str); 3] = [
+const PAGES: [(&str, Icon, &str); 4] = [
     ("/changes", Icon::List, "Changes"),
+    ("/approvals", Icon::Await, "Approvals"),
     ("/calendar", Icon::Calendar, "Calendar"),
     ("/boards", Icon::People, "Boards"),
 ];

@@ -4,6 +4,7 @@
 //! and its line in [`router`]. Everything visible goes through [`frame::document`], everything sent through
 //! [`respond`], whose headers forbid scripts, foreign content and framing.
 
+mod approvals;
 mod assets;
 mod attempts;
 mod boards;
@@ -56,6 +57,7 @@ struct Door {
 pub(crate) fn router() -> Router<SharedApp> {
     Router::new()
         .route("/", get(start))
+        .route("/approvals", get(approvals::show))
         .route("/boards", get(boards::show))
         .route("/calendar", get(calendar::show))
         .route("/changes", get(changes::show))

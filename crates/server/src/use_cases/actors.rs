@@ -7,7 +7,7 @@ use domain::actor::{
     self, Actor, ActorCommand, ActorEvent, DirectoryEvent, Registration, Role, Scope, Token,
 };
 use domain::canonical::Digest;
-use domain::id::{ActorId, ActorName, TokenId};
+use domain::id::{ActorId, ActorName, DelegationId, TokenId};
 use domain::text::FreeText;
 use jiff::SignedDuration;
 use policy::{Action, ActorResource, Resource};
@@ -313,6 +313,15 @@ fn issued(now: Timestamp, life: SignedDuration) -> Result<Issued, Failure> {
 
 fn new_actor_id() -> Result<ActorId, Failure> {
     ActorId::new(format!("act_{}", random_hex::<ID_BYTES>()?))
+        .map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// A new identifier of a delegation.
+///
+/// # Errors
+/// When there is no randomness.
+pub(crate) fn new_delegation_id() -> Result<DelegationId, Failure> {
+    DelegationId::new(format!("dlg_{}", random_hex::<ID_BYTES>()?))
         .map_err(|error| Failure::Internal(error.to_string()))
 }
 

@@ -74,7 +74,7 @@ pub(crate) async fn explain(app: &App, caller: &Caller, id: ChangeId) -> Result<
         let named = recorded.envelope.decided_by.policies.iter();
         let policies: Vec<_> = named.map(|id| (id.clone(), info(id))).collect();
         let asked = automation.get(&recorded.version);
-        let not_automated = match asked.map(|asked| asked.answer(set, None, &parties)) {
+        let not_automated = match asked.map(|asked| asked.answer(set, None, None, &parties)) {
             Some(Answer::Denied { violations }) => violations,
             Some(Answer::Allowed { .. }) | None => Vec::new(),
         };

@@ -77,6 +77,9 @@ fn matters(action: Action) -> bool {
         | Action::Reject
         | Action::WithdrawApproval
         | Action::SatisfyCondition
+        | Action::OverrideDecision
+        | Action::DelegateAuthority
+        | Action::EndDelegation
         | Action::Start
         | Action::TakeOver
         | Action::Finish
@@ -134,6 +137,8 @@ fn rules(failure: &Failure) -> Option<Vec<PolicyId>> {
             refusal @ (Refusal::SegregationOfDuties
             | Refusal::HumanGate
             | Refusal::RoleNotHeld { .. }
+            | Refusal::NotDelegated { .. }
+            | Refusal::StageNotOpen { .. }
             | Refusal::DigestMismatch { .. }
             | Refusal::CommitMismatch { .. }
             | Refusal::ApprovalsOutstanding { .. }

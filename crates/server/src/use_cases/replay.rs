@@ -135,9 +135,10 @@ impl Replay {
             if question.at < since {
                 continue;
             }
-            let actor =
-                actors.get(&question.by).and_then(|events| actor_at(&question.by, events, question.at));
-            let ask = |policies| question.answer(policies, actor.as_ref(), &life.parties);
+            let then = |id| actors.get(id).and_then(|events| actor_at(id, events, question.at));
+            let actor = then(&question.by);
+            let delegator = question.on_behalf_of.as_ref().and_then(then);
+            let ask = |policies| question.answer(policies, actor.as_ref(), delegator.as_ref(), &life.parties);
             let was = ask(in_force);
             if question.was_permitted.is_some_and(|permitted| permitted != is_permitted(&was)) {
                 self.not_reproduced += 1;
@@ -196,10 +197,12 @@ async fn life(app: &App, id: ChangeId) -> Result<Life, Failure> {
 /// Everything that ever happened to those who decided something.
 async fn actors(app: &App, lives: &[Life]) -> Result<Actors, Failure> {
     let mut actors = Actors::new();
-    let trails = lives.iter().flat_map(|life| &life.trail);
-    for id in trails.map(|recorded| &recorded.envelope.actor).filter(|id| **id != ActorId::system()) {
-        if !actors.contains_key(id) {
-            actors.insert(id.clone(), actor_events(app, id).await?);
+    for recorded in lives.iter().flat_map(|life| &life.trail) {
+        let envelope = &recorded.envelope;
+        for id in [Some(&envelope.actor), envelope.on_behalf_of.as_ref()].into_iter().flatten() {
+            if *id != ActorId::system() && !actors.contains_key(id) {
+                actors.insert(id.clone(), actor_events(app, id).await?);
+            }
         }
     }
     Ok(actors)

@@ -14,6 +14,7 @@ use policy::Action;
 use store::{AppendError, IdempotencyKey, NewIdempotency};
 use tokio::sync::oneshot;
 
+use super::approval::Capacity;
 use super::{approval, refusal};
 use crate::app::{App, SharedApp};
 use crate::caller::Caller;
@@ -217,7 +218,7 @@ async fn made(
     match pressed.verb {
         Verb::Approve => {
             let given = approval::Approval {
-                role: pressed.role,
+                capacity: Capacity { role: pressed.role, in_place_of: None },
                 digest: pressed.digest,
                 conditions: Vec::new(),
                 comment: reason,
@@ -227,8 +228,12 @@ async fn made(
         Verb::Reject => {
             let missing = || api::FieldError::new("reason", "write why, and use the button again");
             let reason = reason.ok_or_else(missing)?;
-            let shown = Some(pressed.digest);
-            approval::reject(app, caller, pressed.change, pressed.role, shown, reason, extras).await
+            let rejection = approval::Rejection {
+                capacity: Capacity { role: pressed.role, in_place_of: None },
+                shown: Some(pressed.digest),
+                reason,
+            };
+            approval::reject(app, caller, pressed.change, rejection, extras).await
         }
     }
 }

@@ -1,18 +1,15 @@
 //! What stands between a change and its start: what is missing, who can clear it, and by when.
 
-use std::collections::BTreeSet;
-
 use api::change::Blocker;
 use domain::Timestamp;
-use domain::actor::{Actor, ActorKind, Role};
-use domain::approval::{Approval, Condition, Outstanding, outstanding};
+use domain::actor::Role;
+use domain::approval::{Condition, Outstanding, outstanding};
 use domain::calendar::Stage;
 use domain::change::{Authorization, Awaiting, Change, ChangeType, State};
-use domain::id::ActorId;
 
-use super::{names, role_title, stop_in_words, time};
-use crate::ask::parties;
+use super::{role_title, stop_in_words, texts, time};
 use crate::caller::Caller;
+use crate::deciders::{Electorate, Say};
 use crate::gates::Gates;
 use crate::known::Known;
 
@@ -60,9 +57,12 @@ fn blocker(kind: &str, missing: impl Into<String>, cleared_by: impl Into<String>
         kind: kind.to_owned(),
         missing: missing.into(),
         role: None,
+        stage: None,
         cleared_by: cleared_by.into(),
+        roles: Vec::new(),
         people: Vec::new(),
         deadline: None,
+        next_command: None,
     }
 }
 
@@ -72,14 +72,18 @@ fn assessment() -> Blocker {
 
 impl Before<'_> {
     fn submission(self) -> Blocker {
-        self.by_requester("submission", "it is a draft that has not been submitted", "by submitting it")
+        Blocker {
+            next_command: Some(format!("cortex-change submit {}", self.change.id)),
+            ..self.by_requester("submission", "it is a draft that has not been submitted", "by submitting it")
+        }
     }
 
     fn approval_pending(self, awaiting: &Awaiting) -> Vec<Blocker> {
-        let deadline = Some(time(awaiting.deadline));
+        let electorate = Electorate::of(self.known, self.change, awaiting, self.now);
         let open = outstanding(&awaiting.requirements, &awaiting.approvals, self.change.digest);
-        let gates = open.into_iter().map(|gate| self.gate(gate, &awaiting.approvals, deadline.clone()));
-        let mut blockers: Vec<_> = gates.collect();
+        let mut blockers: Vec<_> =
+            open.into_iter().map(|gate| self.gate(gate, awaiting, &electorate)).collect();
+        blockers.sort_by_key(|blocker| blocker.stage);
         blockers.extend(self.conditions(&awaiting.conditions));
         blockers.extend(self.window());
         blockers.extend(self.plan());
@@ -107,7 +111,11 @@ impl Before<'_> {
                 "{setter} or another person who may lift stops, with `cortex-change stop lift {}`",
                 stop.id
             );
-            Blocker { people: vec![setter], ..blocker("stop", missing, cleared_by) }
+            Blocker {
+                people: vec![setter],
+                next_command: Some(format!("cortex-change stop lift {} --reason TEXT", stop.id)),
+                ..blocker("stop", missing, cleared_by)
+            }
         });
         stops.collect()
     }
@@ -133,7 +141,13 @@ impl Before<'_> {
         let freezes = standing.freezes.into_iter().map(|(name, now)| {
             let missing = format!("the freeze {name} is on until {}", time(now.end));
             let by = "a change authority outside the requester's side, with `cortex-change freeze override`";
-            Blocker { deadline: Some(time(now.end)), ..blocker("freeze", missing, by) }
+            let command =
+                format!("cortex-change freeze override {name} {} --reason TEXT --for 4h", self.change.id);
+            Blocker {
+                deadline: Some(time(now.end)),
+                next_command: Some(command),
+                ..blocker("freeze", missing, by)
+            }
         });
         let names: Vec<_> = standing.closed_windows.iter().map(ToString::to_string).collect();
         let closed = (!names.is_empty()).then(|| {
@@ -157,20 +171,31 @@ impl Before<'_> {
                     (by.to_owned(), Some(time(conflict.end)))
                 }
             };
-            Blocker { deadline, ..blocker("conflict", missing, by) }
+            let command = Some(format!("cortex-change calendar slot {}", self.change.id));
+            Blocker { deadline, next_command: command, ..blocker("conflict", missing, by) }
         });
         holding.collect()
     }
 
-    fn gate(self, gate: Outstanding, approvals: &[Approval], deadline: Option<String>) -> Blocker {
+    fn gate(self, gate: Outstanding, awaiting: &Awaiting, electorate: &Electorate<'_>) -> Blocker {
         let title = role_title(gate.role);
-        let missing = match gate.missing {
+        let mut missing = match gate.missing {
             1 => format!("an approval as {title}"),
             count => format!("{count} approvals as {title}, each by another person"),
         };
-        let holders = self.eligible(gate.role, approvals);
-        let people = if holders.len() <= PEOPLE_MAX { names(self.known, &holders) } else { Vec::new() };
-        let cleared_by = match (holders.len(), people.is_empty()) {
+        let is_in_turn = awaiting.in_turn(self.change.digest).contains(&gate);
+        let stages = awaiting.requirements.stage_count();
+        if stages > 1 {
+            let later = if is_in_turn { "" } else { ", which opens once the earlier one is complete" };
+            missing = format!("{missing}, in stage {} of {stages}{later}", u16::from(gate.stage) + 1);
+        }
+        let above = gate.role.authority_above().filter(|_| is_in_turn && awaiting.escalated);
+        let roles: Vec<Role> = [gate.role].into_iter().chain(above).collect();
+        let says: Vec<_> = roles.iter().flat_map(|role| electorate.holders(*role)).collect();
+        let people = if says.len() <= PEOPLE_MAX { self.named(&says) } else { Vec::new() };
+        let titles: Vec<_> = roles.iter().map(|role| role_title(*role)).collect();
+        let title = titles.join(" or ");
+        let cleared_by = match (says.len(), people.is_empty()) {
             (0, _) => format!(
                 "nobody at present: no active {title} is outside the requester's side and has not approved yet; \
                  an administrator can grant the role"
@@ -178,39 +203,42 @@ impl Before<'_> {
             (count, true) => format!("any {title} outside the requester's side, {count} people"),
             (_, false) => format!("{title}: {}", people.join(", ")),
         };
+        let command = format!("cortex-change approve {} --as {}", self.change.id, gate.role);
         Blocker {
             role: Some(gate.role.to_string()),
+            stage: (stages > 1).then(|| gate.stage.saturating_add(1)),
+            roles: texts(&roles),
             people,
-            deadline,
+            deadline: is_in_turn.then(|| time(awaiting.deadline)),
+            next_command: is_in_turn.then_some(command),
             ..blocker("approval", missing, cleared_by)
         }
     }
 
-    /// Who could pass a gate: active humans who hold the role, are not on the requester's side and have not approved
-    /// what is asked for already.
-    fn eligible(self, role: Role, approvals: &[Approval]) -> Vec<ActorId> {
-        let side: BTreeSet<ActorId> = parties(self.known, self.change);
-        let has_approved =
-            |id: &ActorId| approvals.iter().any(|a| a.by == *id && a.digest == self.change.digest);
-        let actors = self.known.directory.iter();
-        let holders = actors.filter(|actor| actor.active && actor.kind == ActorKind::Human);
-        let holders = holders.filter(|actor| actor.roles.contains(&role));
-        let holders = holders.filter(|actor| !side.contains(&actor.id) && !has_approved(&actor.id));
-        let gates = Gates::of(self.known, self.change, self.now);
-        // Of an emergency, only those who are on call.
-        let may_now = |actor: &&Actor| gates.on_call(&actor.id, self.now).unwrap_or(true);
-        let holders = holders.filter(|actor| role != Role::EcabMember || may_now(actor));
-        holders.map(|actor| actor.id.clone()).collect()
+    /// People by their readable names, with those in whose place they would decide.
+    fn named(self, says: &[Say]) -> Vec<String> {
+        let name = |id| self.known.directory.name_of(id);
+        let named = says.iter().map(|say| match &say.in_place_of {
+            Some(other) => format!("{} for {}", name(&say.id), name(other)),
+            None => name(&say.id),
+        });
+        named.collect()
     }
 
     fn conditions(self, conditions: &[Condition]) -> impl Iterator<Item = Blocker> {
-        conditions.iter().filter(|condition| condition.met.is_none()).map(move |condition| {
+        let unmet = conditions.iter().enumerate().filter(|(_, condition)| condition.met.is_none());
+        unmet.map(move |(at, condition)| {
             let setter = self.known.directory.name_of(&condition.set_by);
             let cleared_by = format!(
                 "{setter}, another change authority or a change manager, with evidence that it is met"
             );
             let missing = format!("the condition is not met: {}", condition.text);
-            Blocker { people: vec![setter], ..blocker("condition", missing, cleared_by) }
+            let command = format!("cortex-change satisfy {} {at} --evidence TEXT", self.change.id);
+            Blocker {
+                people: vec![setter],
+                next_command: Some(command),
+                ..blocker("condition", missing, cleared_by)
+            }
         })
     }
 
@@ -231,7 +259,10 @@ impl Before<'_> {
     fn plan(self) -> Option<Blocker> {
         let has_steps = self.change.content.plan.as_ref().is_some_and(|plan| !plan.steps.is_empty());
         let missing = "there is no implementation plan";
-        (!has_steps).then(|| self.by_requester("plan", missing, "by amending the change with a plan"))
+        (!has_steps).then(|| Blocker {
+            next_command: Some(format!("cortex-change amend {} --plan FILE", self.change.id)),
+            ..self.by_requester("plan", missing, "by amending the change with a plan")
+        })
     }
 
     /// A blocker that the requester's side clears.
@@ -246,7 +277,7 @@ impl Before<'_> {
 #[cfg(test)]
 mod tests {
     use domain::actor::ActorEvent;
-    use domain::change::Window;
+    use domain::change::{ChangeEvent, Window};
     use domain::risk::Level;
 
     use super::*;
@@ -274,14 +305,18 @@ mod tests {
                by 2025-12-30T22:00:15Z"],
         );
         let high = Story::awaiting(Level::High, |_| {});
-        let cab = "approval: 2 approvals as CAB member, each by another person (CAB member: dan.reyes, \
-                   maya.okafor) by 2025-12-30T22:00:15Z";
-        let lead = "approval: an approval as technical lead (technical lead: tech-lead@cortex.ai) \
-                    by 2025-12-30T22:00:15Z";
-        check(&known, &high, at(60), &[cab, lead]);
-        let cab = "approval: an approval as CAB member (CAB member: dan.reyes) by 2025-12-30T22:00:15Z";
-        let one_more = high.approved(&id("act_maya"), Role::CabMember, 60, &[], false);
-        check(&known, &one_more, at(60), &[cab, lead]);
+        let lead = "approval: an approval as technical lead, in stage 1 of 2 (technical lead: \
+                    tech-lead@cortex.ai) by 2025-12-30T22:00:15Z";
+        let later = "approval: 2 approvals as CAB member, each by another person, in stage 2 of 2, which opens \
+                     once the earlier one is complete (CAB member: dan.reyes, maya.okafor)";
+        check(&known, &high, at(60), &[lead, later]);
+        let opened = ChangeEvent::StageOpened { stage: 1, deadline: at(604_800) };
+        let second = high.approved(&fixture::lead(), Role::TechnicalLead, 60, &[], false);
+        let second = second.then(&fixture::lead(), 60, opened);
+        let one_more = second.approved(&id("act_maya"), Role::CabMember, 90, &[], false);
+        let cab = "approval: an approval as CAB member, in stage 2 of 2 (CAB member: dan.reyes) by \
+                   2026-01-06T18:00:00Z";
+        check(&known, &one_more, at(90), &[cab]);
     }
 
     #[test]

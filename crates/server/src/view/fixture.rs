@@ -253,7 +253,15 @@ impl Story {
     ) -> Self {
         let digest = self.change().digest;
         let kind = ActorKind::Human;
-        let approval = Approval { by: by.clone(), kind, role, digest, at: at(seconds) };
+        let approval = Approval {
+            by: by.clone(),
+            kind,
+            role,
+            digest,
+            at: at(seconds),
+            delegated_by: None,
+            instead_of: None,
+        };
         let conditions = conditions.iter().map(|condition| text(condition)).collect();
         let grounds = Grounds::Authority { approval, conditions, comment: None };
         self.then(by, seconds, ChangeEvent::Approved { grounds, digest, complete, retrospective_due: None })
@@ -273,7 +281,7 @@ impl Story {
             .then(
                 &lead(),
                 360,
-                ChangeEvent::ConditionSatisfied { index: 0, evidence: text("run 9127 passed") },
+                ChangeEvent::ConditionSatisfied { index: 0, evidence: text("run 9127 passed"), proof: None },
             )
             .then(
                 &deployer(),

@@ -3,7 +3,7 @@
 //! An entry that this version cannot read is shown all the same: by its type, as it was recorded.
 
 use api::audit::{LogEntry, TrailEntry};
-use domain::actor::{ActorEvent, AgentEvent, Budget, DirectoryEvent};
+use domain::actor::{ActorEvent, AgentEvent, Budget, Delegation, DirectoryEvent};
 use domain::board::BoardEvent;
 use domain::calendar::{CalendarEvent, StartEvent};
 use domain::change::{ChangeEvent, trail};
@@ -119,6 +119,22 @@ fn actor(event: &ActorEvent) -> String {
         ActorEvent::TokenIssued { token_id, token } => {
             let (scopes, until) = (listed(&token.scopes), time(token.expires_at));
             format!("Token {token_id} issued until {until}, scopes: {scopes}")
+        }
+        ActorEvent::AuthorityDelegated { delegation_id, delegation } => {
+            let Delegation { to, from, until, scope, reason, .. } = delegation.as_ref();
+            let only = match (scope.services.is_empty(), scope.levels.is_empty()) {
+                (true, true) => String::new(),
+                (false, true) => format!(", only for {}", listed(&scope.services)),
+                (true, false) => format!(", only for risk {}", listed(&scope.levels)),
+                (false, false) => {
+                    format!(", only for {} of risk {}", listed(&scope.services), listed(&scope.levels))
+                }
+            };
+            let (from, until) = (time(*from), time(*until));
+            format!("Authority delegated to {to} from {from} until {until} ({delegation_id}){only}: {reason}")
+        }
+        ActorEvent::DelegationEnded { delegation_id, reason } => {
+            format!("Delegation {delegation_id} ended: {reason}")
         }
         ActorEvent::TokenRevoked { token_id } => format!("Token {token_id} revoked"),
     }

@@ -35,6 +35,7 @@ struct World {
     validating: String,
     implemented: String,
     incident: String,
+    delegation: String,
 }
 
 impl World {
@@ -61,6 +62,7 @@ impl World {
         let [validating, implemented, failed] = done.try_into().ok().context("three changes")?;
         validate(&ann, &implemented, true).await?;
         let failed = validate(&ann, &failed, false).await?;
+        let lent = crate::approvals::lend(&lead, "ann", &json!({})).await?;
         let running_id = approved(&ann, &lead, &one).await?;
         let running = Runner::start(&ann, &running_id, true).await?;
         Ok(Self {
@@ -73,6 +75,7 @@ impl World {
             validating,
             implemented,
             incident: text(&failed["incidents"][0]).to_owned(),
+            delegation: text(&lent["delegation_id"]).to_owned(),
             app,
         })
     }
@@ -107,6 +110,7 @@ impl World {
             row("POST", &change(&self.waiting, "/reject"), lead, "approve").with(&reason),
             row("POST", &change(&self.conditional, "/withdraw-approval"), lead, "approve").with(&reason),
             row("POST", &change(&self.conditional, "/conditions/0/satisfy"), lead, "approve").with(&json!({ "evidence": "done" })),
+            row("POST", &change(&self.waiting, "/override"), lead, "approve").with(&json!({ "decision": "rejection", "digest": digest, "reason": "x" })),
             row("POST", &change(&self.validating, "/reviews"), lead, "approve").with(&json!({ "kind": "post_implementation", "text": "good" })),
             row("POST", &change(&self.waiting, "/risk/what-if"), ann, "read").with(&json!({})),
             row("GET", &change(running, "/policies"), ann, "read"),
@@ -205,6 +209,11 @@ impl World {
             row("POST", "/api/v1/calendar/entries/year-end/remove", root, "approve").with(&json!({ "reason": "x" })),
             row("POST", "/api/v1/calendar/entries/year-end/override", lead, "approve")
                 .with(&json!({ "change_id": self.approved, "reason": "x", "expires_in": "1h" })),
+            row("GET", "/api/v1/approvals", ann, "read"),
+            row("GET", &format!("/api/v1/approvals/{}", self.approved), ann, "read"),
+            row("GET", "/api/v1/delegations", ann, "read"),
+            row("POST", "/api/v1/delegations", lead, "approve").with(&json!({ "to": "ann", "lasts": "1d", "reason": "x" })),
+            row("POST", &format!("/api/v1/delegations/{}/end", self.delegation), lead, "approve").with(&json!({ "reason": "x" })),
             row("GET", "/api/v1/stops", ann, "read"),
             row("POST", "/api/v1/stops", lead, "approve").with(&json!({ "scope": "everything", "reason": "x" })),
             row("POST", "/api/v1/stops/STOP-1/lift", lead, "approve").with(&json!({ "reason": "x" })),

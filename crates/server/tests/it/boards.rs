@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Database, Person, TestApp, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::runner::Runner;
-use crate::team::{amend, team, validate};
+use crate::team::{amend, team_with, validate};
 
 on_both_databases!(
     a_board_meets_and_what_it_votes_approves_a_change,
@@ -19,6 +19,11 @@ on_sqlite!(
     whoever_owes_a_review_asks_for_no_further_emergency,
     a_board_that_makes_no_sense_is_refused,
 );
+
+/// A team whose technical leads and CAB are asked at once, so that a meeting can decide first.
+async fn at_once(database: Database) -> Result<(TestApp, Person, Person)> {
+    team_with(database, |config| config.approvals.high.leads_first = false).await
+}
 
 /// A change of high risk to a service of Tier 1, of which everything is known.
 fn high(title: &str) -> Value {
@@ -76,7 +81,7 @@ const VOTES: &str = "/api/v1/cab/votes";
 const MEETINGS: &str = "/api/v1/cab/meetings";
 
 async fn a_board_meets_and_what_it_votes_approves_a_change(database: Database) -> Result<()> {
-    let (mut app, ann, lead) = team(database).await?;
+    let (mut app, ann, lead) = at_once(database).await?;
     let [cara, carl, cleo] = members(&app).await?;
     let board = ann.get("/api/v1/cab").await?;
     assert_eq!(
@@ -152,7 +157,7 @@ async fn nothing_else_is_voted_on([cara, lead]: [&Person; 2], [id, own, late]: [
 }
 
 async fn votes_reject_and_defer_and_hold_for_what_was_seen(database: Database) -> Result<()> {
-    let (app, ann, _) = team(database).await?;
+    let (app, ann, _) = at_once(database).await?;
     let [cara, carl, cleo] = members(&app).await?;
     let rejected = ask_for(&ann, &high("Nobody wants it")).await?;
     let deferred = ask_for(&ann, &high("They disagree")).await?;
@@ -204,7 +209,7 @@ async fn votes_reject_and_defer_and_hold_for_what_was_seen(database: Database) -
 }
 
 async fn a_standing_decision_stands_for_the_approval_of_the_board(database: Database) -> Result<()> {
-    let (app, ann, lead) = team(database).await?;
+    let (app, ann, lead) = at_once(database).await?;
     let [cara, carl, _] = members(&app).await?;
     let terms = json!({
         "title": "ledger moves", "categories": ["deployment"], "services": ["billing"],
@@ -284,7 +289,7 @@ const ON_CALL: &str = "emergency-by-who-is-on-call";
 const DEBT: &str = "emergency-lane-closed-by-debt";
 
 async fn an_emergency_is_authorised_by_who_is_on_call(database: Database) -> Result<()> {
-    let (mut app, ann, lead) = team(database).await?;
+    let (mut app, ann, lead) = at_once(database).await?;
     let manager = app.person("manager", &["change_manager"]).await?;
     let eva = app.person("eva", &["ecab_member"]).await?;
     let finn = app.person("finn", &["ecab_member"]).await?;
@@ -327,7 +332,7 @@ async fn an_emergency_is_authorised_by_who_is_on_call(database: Database) -> Res
 }
 
 async fn whoever_owes_a_review_asks_for_no_further_emergency(database: Database) -> Result<()> {
-    let (mut app, ann, _) = team(database).await?;
+    let (mut app, ann, _) = at_once(database).await?;
     let bob = app.person("bob", &[]).await?;
     let eva = app.person("eva", &["ecab_member"]).await?;
     let bot = app.agent("bot", &ann).await?;
@@ -368,7 +373,7 @@ async fn whoever_owes_a_review_asks_for_no_further_emergency(database: Database)
 }
 
 async fn a_board_that_makes_no_sense_is_refused(database: Database) -> Result<()> {
-    let (app, ann, _) = team(database).await?;
+    let (app, ann, _) = at_once(database).await?;
     let manager = app.person("manager", &["change_manager"]).await?;
     let cara = app.person("cara", &["cab_member"]).await?;
     let dave = app.person("dave", &["cab_member"]).await?;

@@ -7,6 +7,7 @@
 )]
 
 mod actors;
+mod approvals;
 mod audit;
 mod authorization;
 mod bad_acts;
@@ -36,6 +37,7 @@ mod peers;
 mod performance;
 mod policies;
 mod portal;
+mod red_team;
 mod repeated;
 mod runner;
 mod sink;

@@ -250,14 +250,18 @@ async fn whoever_must_decide_is_reminded_at_half_and_nine_tenths_of_the_time(
     lead.approve(&decided).await?;
     let before = ann.change(&waiting).await?;
     // Four hours are the time for medium risk.
-    for (minutes, kind) in [(120, "change.approval_reminder"), (96, "change.approval_escalated")] {
+    for (minutes, kind, asked) in [
+        (120, "change.approval_reminder", json!(["technical_lead"])),
+        (96, "change.approval_escalated", json!(["technical_lead", "cab_member"])),
+    ] {
         app.pass(SignedDuration::from_mins(minutes));
         let told = sink.until(kind, is_about(kind)).await?;
         let data = told[0].json()?["data"].clone();
         assert_eq!((told.len(), text(&data["change_id"])), (1, waiting.as_str()));
-        assert_eq!(data["asked"], json!(["technical_lead"]));
+        assert_eq!(data["asked"], asked);
+        let is_changed = ann.change(&waiting).await? != before;
+        assert_eq!(is_changed, minutes == 96, "a reminder changes nothing, an escalation asks one more role");
     }
-    assert_eq!(ann.change(&waiting).await?, before, "a reminder changes nothing");
     app.pass(SignedDuration::from_mins(24));
     sink.until("rejected", is_about("change.rejected")).await?;
     app.verified().await?;

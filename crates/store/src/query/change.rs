@@ -1,7 +1,7 @@
 //! Lists of changes: filtered, sorted by one of five keys, paged by the last row seen.
 //!
-//! A page reads its rows in index order where the sort has an index (creation, last event, identifier); by risk and
-//! priority the rows that pass the filter are sorted, which is meant for the short queues that are looked at that way.
+//! A page reads its rows in index order where the sort has an index (creation, last event, identifier); by risk,
+//! priority and deadline the rows that pass the filter are sorted, which is meant for the short queues that are looked at that way.
 
 use std::collections::BTreeMap;
 
@@ -96,6 +96,8 @@ pub enum ChangeSort {
     Risk,
     /// Priority; P1 is the smallest.
     Priority,
+    /// The next deadline; changes without one are the largest.
+    Deadline,
     /// Identifier.
     Id,
 }
@@ -117,6 +119,7 @@ impl ChangeSort {
             Self::Updated => "updated_at",
             Self::Risk => "COALESCE(risk_raw, -9223372036854775807)",
             Self::Priority => "priority",
+            Self::Deadline => "COALESCE(deadline, 9223372036854775807)",
             Self::Id => "change_key",
         }
     }
@@ -128,6 +131,7 @@ impl ChangeSort {
             Self::Updated => row.updated_at.as_microsecond(),
             Self::Risk => row.risk.map_or(-i64::MAX, |risk| risk.raw),
             Self::Priority => priority_rank(row.priority),
+            Self::Deadline => row.deadline.map_or(i64::MAX, micros),
             Self::Id => change_key(row.change_id),
         }
     }

@@ -25,8 +25,14 @@ on_both_databases!(
     incidents_are_listed_the_last_first,
 );
 
-const SORTS: [ChangeSort; 5] =
-    [ChangeSort::Created, ChangeSort::Updated, ChangeSort::Risk, ChangeSort::Priority, ChangeSort::Id];
+const SORTS: [ChangeSort; 6] = [
+    ChangeSort::Created,
+    ChangeSort::Updated,
+    ChangeSort::Risk,
+    ChangeSort::Priority,
+    ChangeSort::Deadline,
+    ChangeSort::Id,
+];
 
 /// Rows in which every sort has equal keys, and no two sorts agree.
 fn mixed_rows() -> Vec<ChangeRow> {
@@ -41,7 +47,7 @@ fn mixed_rows() -> Vec<ChangeRow> {
                 updated_at: at((seconds * 7) % 11),
                 risk: (number % 5 != 0).then_some(risk),
                 priority: [Priority::P5, Priority::P1, Priority::P3][usize::try_from(number).unwrap() % 3],
-                deadline: None,
+                deadline: (number % 4 != 0).then(|| at((seconds * 11) % 17)),
                 on_behalf_of: (number % 6 == 0).then(|| actor(9)),
                 environment: None,
                 ..change_row(number)
@@ -71,6 +77,7 @@ async fn pages_of_every_order_are_the_whole_list(database: TestDatabase) {
             ChangeSort::Updated => row.updated_at.as_microsecond(),
             ChangeSort::Risk => row.risk.map_or(i64::MIN, |risk| risk.raw),
             ChangeSort::Priority => row.priority as i64,
+            ChangeSort::Deadline => row.deadline.map_or(i64::MAX, |deadline| deadline.as_microsecond()),
             ChangeSort::Id => i64::from(row.change_id.number()),
         };
         let mut expected = rows.clone();

@@ -127,8 +127,12 @@ fn level(change: &Change) -> String {
 
 /// Who has to approve, in words.
 fn gates(change: &Change) -> String {
-    let gates = change.approval.iter().flat_map(|approval| &approval.required);
-    gates.map(|gate| format!("{} × {}", gate.count, gate.role)).collect::<Vec<_>>().join(", ")
+    let stages = change.approval.iter().flat_map(|approval| &approval.stages);
+    let stages = stages.map(|stage| {
+        let gates = stage.required.iter().map(|gate| format!("{} × {}", gate.count, gate.role));
+        gates.collect::<Vec<_>>().join(", ")
+    });
+    stages.collect::<Vec<_>>().join(", then ")
 }
 
 /// A version of the service to roll out.

@@ -1,4 +1,4 @@
-//! High risk: a quorum of the CAB, which meets weekly, and a technical lead who is not one of the quorum.
+//! High risk: a technical lead looks first, within hours; then a quorum of the CAB, which meets weekly, without that lead.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,23 @@ pub struct HighRule {
     pub cab_quorum: Quorum,
     /// How many technical leads.
     pub technical_leads: Quorum,
-    /// Time to decide, in seconds.
+    /// Whether the technical leads decide before the CAB is asked.
+    pub leads_first: bool,
+    /// Time for the technical leads, in seconds, where they decide first.
+    pub leads_deadline_seconds: Period,
+    /// Time for the CAB, in seconds; for all where nobody decides first.
     pub deadline_seconds: Period,
 }
 
 impl Default for HighRule {
     fn default() -> Self {
-        Self { cab_quorum: Quorum::TWO, technical_leads: Quorum::ONE, deadline_seconds: Period::WEEK }
+        Self {
+            cab_quorum: Quorum::TWO,
+            technical_leads: Quorum::ONE,
+            leads_first: true,
+            leads_deadline_seconds: Period::FOUR_HOURS,
+            deadline_seconds: Period::WEEK,
+        }
     }
 }
 
@@ -28,6 +38,11 @@ impl HighRule {
     pub(super) fn requirements(&self) -> Requirements {
         let cab = Gate::quorum(Role::CabMember, self.cab_quorum);
         let leads = Gate::quorum(Role::TechnicalLead, self.technical_leads);
-        Requirements::gated(vec![cab, leads], self.deadline_seconds)
+        if self.leads_first {
+            let first = (vec![leads], self.leads_deadline_seconds);
+            Requirements::staged(vec![first, (vec![cab], self.deadline_seconds)])
+        } else {
+            Requirements::gated(vec![cab, leads], self.deadline_seconds)
+        }
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Decision, gate, request};
 use crate::actor::{ActorKind, Role};
-use crate::approval::{Approval, Requirements, outstanding};
+use crate::approval::{Approval, Proof, Requirements, in_turn, outstanding};
 use crate::canonical::Digest;
 use crate::change::action::{Action, Notice};
 use crate::change::command::{Command, Deadline, Facts};
@@ -13,6 +13,7 @@ use crate::change::event::{ChangeEvent, Grounds};
 use crate::change::refusal::Refusal;
 use crate::change::state::{Assessing, Authorization, Awaiting, Change, RejectionReason, State};
 use crate::change::transition::{CommandName, StateName};
+use crate::id::ActorId;
 use crate::text::FreeText;
 
 /// The deadlines that run while authorities decide.
@@ -37,9 +38,9 @@ pub(super) fn pre_approve(
 
 pub(super) fn request_approval(assessing: &Assessing, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let requirements = assessed(assessing, CommandName::RequestApproval)?;
-    let deadline = approval_deadline(requirements, facts);
+    let deadline = stage_deadline(requirements, 0, facts);
     let mut actions = vec![Action::CancelTimer { deadline: Deadline::Assessment }];
-    actions.extend(time_to_decide(deadline, requirements));
+    actions.extend(time_to_decide(deadline, requirements, 0));
     actions.push(Action::Notify { notice: Notice::ApprovalRequested });
     Ok(Decision::new(vec![ChangeEvent::ApprovalRequested { deadline }], actions))
 }
@@ -54,7 +55,7 @@ pub(super) fn approve(
         return Err(illegal(change, command.name()));
     };
     let (role, digest) = (*role, *digest);
-    let by = gate::authority(change, role, facts)?;
+    let authority = gate::authority(change, role, facts)?;
     if facts.now >= awaiting.deadline {
         return Err(Refusal::DeadlinePassed { deadline: awaiting.deadline });
     }
@@ -62,21 +63,72 @@ pub(super) fn approve(
         return Err(Refusal::DigestMismatch { given: digest, current: change.digest });
     }
     request::require_window_ahead(&change.content, facts)?;
-    if awaiting.approvals.iter().any(|approval| approval.by == *by) {
+    let has_spoken = |id: &ActorId| {
+        *id == *authority.by || Some(id) == authority.delegated_by || facts.people.contains(id)
+    };
+    if awaiting.approvals.iter().any(|approval| approval.people().any(has_spoken)) {
         return Err(Refusal::AlreadyApproved);
     }
     if awaiting.conditions.len().saturating_add(conditions.len()) > CONDITIONS_MAX {
         return Err(Refusal::InvalidContent(format!("more than {CONDITIONS_MAX} conditions on one change")));
     }
-    let before = outstanding(&awaiting.requirements, &awaiting.approvals, change.digest);
-    if !before.iter().any(|gate| gate.role == role) {
-        return Err(Refusal::NotOutstanding { role, outstanding: before });
-    }
-    let approval = Approval { by: by.clone(), kind: ActorKind::Human, role, digest, at: facts.now };
+    let gate = awaiting.gate_for(role, change.digest).ok_or_else(|| not_asked(change, awaiting, role))?;
+    let approval = Approval {
+        by: authority.by.clone(),
+        kind: ActorKind::Human,
+        role,
+        digest,
+        at: facts.now,
+        delegated_by: authority.delegated_by.cloned(),
+        instead_of: Some(gate.role).filter(|below| *below != role),
+    };
     let approvals: Vec<_> = awaiting.approvals.iter().cloned().chain([approval.clone()]).collect();
-    let complete = outstanding(&awaiting.requirements, &approvals, change.digest).is_empty();
+    let open = outstanding(&awaiting.requirements, &approvals, change.digest);
     let grounds = Grounds::Authority { approval, conditions: conditions.clone(), comment: comment.clone() };
-    Ok(approved(change, &awaiting.requirements, grounds, digest, complete, facts))
+    let decision = approved(change, &awaiting.requirements, grounds, digest, open.is_empty(), facts);
+    Ok(match in_turn(&open).map(|gate| gate.stage).next() {
+        Some(stage) if stage > awaiting.stage => {
+            decision.then(stage_opened(&awaiting.requirements, stage, facts))
+        }
+        Some(_) | None => decision,
+    })
+}
+
+/// Why an approval in a role is not asked for: not at all any more, or not yet.
+fn not_asked(change: &Change, awaiting: &Awaiting, role: Role) -> Refusal {
+    let open = outstanding(&awaiting.requirements, &awaiting.approvals, change.digest);
+    let is_later = open.iter().any(|gate| gate.role == role);
+    let outstanding = in_turn(&open).copied().collect();
+    if is_later {
+        Refusal::StageNotOpen { role, outstanding }
+    } else {
+        Refusal::NotOutstanding { role, outstanding: open }
+    }
+}
+
+/// The earlier stages are complete: those of the next one are asked, and have their own time.
+fn stage_opened(requirements: &Requirements, stage: u8, facts: &Facts<'_>) -> Decision {
+    let deadline = stage_deadline(requirements, stage, facts);
+    let mut actions = time_to_decide(deadline, requirements, stage).to_vec();
+    actions.push(Action::Notify { notice: Notice::ApprovalRequested });
+    Decision::new(vec![ChangeEvent::StageOpened { stage, deadline }], actions)
+}
+
+/// The time of those who are asked is nearly over: the authorities above may decide too, where there are any.
+pub(super) fn escalate(change: &Change) -> Decision {
+    let tell = Action::Notify { notice: Notice::ApprovalEscalated };
+    let State::AwaitingApproval(awaiting) = &change.state else {
+        return Decision::new(Vec::new(), vec![tell]);
+    };
+    let mut to: Vec<Role> = Vec::new();
+    for above in awaiting.in_turn(change.digest).iter().filter_map(|gate| gate.role.authority_above()) {
+        if !to.contains(&above) {
+            to.push(above);
+        }
+    }
+    let is_news = !to.is_empty() && !awaiting.escalated;
+    let events = is_news.then_some(ChangeEvent::ApprovalEscalated { to }).into_iter().collect();
+    Decision::new(events, vec![tell])
 }
 
 /// Records an approval. A complete one opens the way to the start, and for an emergency the duty to review it.
@@ -112,8 +164,9 @@ pub(super) fn reject(
 ) -> Result<Decision, Refusal> {
     gate::authority(change, role, facts)?;
     let gates = outstanding(&awaiting.requirements, &[], change.digest);
-    let may_speak =
-        gates.iter().any(|gate| gate.role == role) || awaiting.requirements.inform.contains(&role);
+    let may_speak = gates.iter().any(|gate| gate.role == role)
+        || awaiting.requirements.inform.contains(&role)
+        || awaiting.gate_for(role, change.digest).is_some();
     if !may_speak {
         return Err(Refusal::NotOutstanding { role, outstanding: gates });
     }
@@ -127,12 +180,18 @@ pub(super) fn rejected(reason: RejectionReason, text: FreeText) -> Decision {
 }
 
 /// Withdrawing reopens an approved change with new time to decide. It never prolongs the time of one that still waits.
+/// Whoever decided in somebody's place may withdraw it, and so may that one.
 pub(super) fn withdraw(change: &Change, reason: &FreeText, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let by = gate::human(facts)?;
+    let is_own = |approval: &&Approval| approval.people().any(|person| person == by);
     let (approvals, deadline, reopened_under) = match &change.state {
         State::AwaitingApproval(awaiting) => (&awaiting.approvals, awaiting.deadline, None),
         State::Approved(authorization) => {
-            let requirements = &authorization.requirements;
-            (&authorization.approvals, approval_deadline(requirements, facts), Some(requirements))
+            let (requirements, approvals) = (&authorization.requirements, &authorization.approvals);
+            let others: Vec<_> = approvals.iter().filter(|approval| !is_own(approval)).cloned().collect();
+            let open = outstanding(requirements, &others, change.digest);
+            let stage = in_turn(&open).map(|gate| gate.stage).next().unwrap_or_default();
+            (approvals, stage_deadline(requirements, stage, facts), Some((requirements, stage)))
         }
         State::Draft
         | State::Assessing(_)
@@ -147,13 +206,12 @@ pub(super) fn withdraw(change: &Change, reason: &FreeText, facts: &Facts<'_>) ->
         | State::Rejected(_)
         | State::Cancelled => return Err(illegal(change, CommandName::WithdrawApproval)),
     };
-    let by = gate::human(facts)?;
-    if !approvals.iter().any(|approval| approval.by == *by) {
+    if !approvals.iter().any(|approval| is_own(&approval)) {
         return Err(Refusal::NotApproved);
     }
     let event = ChangeEvent::ApprovalWithdrawn { reason: reason.clone(), deadline };
     Ok(match reopened_under {
-        Some(requirements) => reopened(event, deadline, requirements),
+        Some((requirements, stage)) => reopened(event, deadline, requirements, stage),
         None => Decision::event(event),
     })
 }
@@ -163,23 +221,28 @@ pub(super) fn window_missed(change: &Change, facts: &Facts<'_>) -> Result<Decisi
     let State::Approved(authorization) = &change.state else {
         return Err(illegal(change, CommandName::Expire));
     };
-    let deadline = approval_deadline(&authorization.requirements, facts);
-    let missed = reopened(ChangeEvent::WindowMissed { deadline }, deadline, &authorization.requirements);
+    let deadline = stage_deadline(&authorization.requirements, 0, facts);
+    let missed = reopened(ChangeEvent::WindowMissed { deadline }, deadline, &authorization.requirements, 0);
     Ok(missed.then(Decision::new(Vec::new(), vec![Action::Notify { notice: Notice::AttentionNeeded }])))
 }
 
-/// An approved change waits for authorities again.
-fn reopened(event: ChangeEvent, deadline: Timestamp, requirements: &Requirements) -> Decision {
+/// A change that was decided waits for authorities again, from a stage on.
+pub(super) fn reopened(
+    event: ChangeEvent,
+    deadline: Timestamp,
+    requirements: &Requirements,
+    stage: u8,
+) -> Decision {
     let void = [Deadline::Window, Deadline::Retrospective];
     let mut actions = void.map(|deadline| Action::CancelTimer { deadline }).to_vec();
-    actions.extend(time_to_decide(deadline, requirements));
+    actions.extend(time_to_decide(deadline, requirements, stage));
     actions.push(Action::Notify { notice: Notice::ApprovalRequested });
     Decision::new(vec![event], actions)
 }
 
-/// The timers of the authorities' time.
-fn time_to_decide(deadline: Timestamp, requirements: &Requirements) -> [Action; 3] {
-    let [reminder, escalation] = deadlines::reminders(deadline, requirements.deadline_seconds);
+/// The timers of the authorities' time in a stage.
+fn time_to_decide(deadline: Timestamp, requirements: &Requirements, stage: u8) -> [Action; 3] {
+    let [reminder, escalation] = deadlines::reminders(deadline, requirements.stage_seconds(stage));
     [
         Action::SetTimer { deadline: Deadline::Approval, due_at: deadline },
         Action::SetTimer { deadline: Deadline::ApprovalReminder, due_at: reminder },
@@ -192,6 +255,7 @@ pub(super) fn satisfy_condition(
     change: &Change,
     index: usize,
     evidence: &FreeText,
+    proof: Option<&Proof>,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
     let (State::AwaitingApproval(Awaiting { conditions, .. })
@@ -203,11 +267,13 @@ pub(super) fn satisfy_condition(
     let refusal = || Refusal::NoSuchCondition { index, count: conditions.len() };
     conditions.get(index).filter(|condition| condition.met.is_none()).ok_or_else(refusal)?;
     let index = u32::try_from(index).map_err(|_| refusal())?;
-    Ok(Decision::event(ChangeEvent::ConditionSatisfied { index, evidence: evidence.clone() }))
+    let (evidence, proof) = (evidence.clone(), proof.cloned());
+    Ok(Decision::event(ChangeEvent::ConditionSatisfied { index, evidence, proof }))
 }
 
-fn approval_deadline(requirements: &Requirements, facts: &Facts<'_>) -> Timestamp {
-    after(facts.now, requirements.deadline_seconds)
+/// When the time of a stage that opens now is over.
+pub(super) fn stage_deadline(requirements: &Requirements, stage: u8, facts: &Facts<'_>) -> Timestamp {
+    after(facts.now, requirements.stage_seconds(stage))
 }
 
 fn after(from: Timestamp, seconds: u64) -> Timestamp {

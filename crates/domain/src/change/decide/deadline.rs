@@ -24,7 +24,7 @@ pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> 
             Ok(approval::rejected(RejectionReason::Expired, text))
         }
         Deadline::ApprovalReminder => Ok(told(Notice::ApprovalReminder)),
-        Deadline::ApprovalEscalation => Ok(told(Notice::ApprovalEscalated)),
+        Deadline::ApprovalEscalation => Ok(approval::escalate(change)),
         Deadline::Window => approval::window_missed(change, facts),
         Deadline::Interruption => interruption(change, facts),
         Deadline::Validation => Ok(rollback::started(change, &Cause::ValidationDeadline, facts)),

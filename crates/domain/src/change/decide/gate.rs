@@ -32,12 +32,47 @@ pub(super) fn independent_human<'a>(change: &Change, facts: &Facts<'a>) -> Resul
     Ok(id)
 }
 
-/// The actor, when it is a human outside the requester's side who holds the role exercised.
-pub(super) fn authority<'a>(change: &Change, role: Role, facts: &Facts<'a>) -> Result<&'a ActorId, Refusal> {
-    let id = independent_human(change, facts)?;
-    let is_held = match facts.actor {
-        ActingActor::Registered { roles, .. } => roles.contains(&role),
-        ActingActor::System => false,
+/// In whose authority somebody decides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Authority<'a> {
+    /// Who decides.
+    pub(super) by: &'a ActorId,
+    /// Who lent the authority, when it is not the decider's own.
+    pub(super) delegated_by: Option<&'a ActorId>,
+}
+
+/// The actor, when it is a human outside the requester's side who holds the role exercised; or to whom one outside of it
+/// who holds it has lent it. What was lent to that one is not held by it, so nothing is lent on.
+pub(super) fn authority<'a>(
+    change: &Change,
+    role: Role,
+    facts: &Facts<'a>,
+) -> Result<Authority<'a>, Refusal> {
+    let by = independent_human(change, facts)?;
+    let ActingActor::Registered { roles, on_behalf_of, .. } = facts.actor else {
+        return Err(Refusal::HumanGate);
     };
-    if is_held { Ok(id) } else { Err(Refusal::RoleNotHeld { role }) }
+    let Some(other) = on_behalf_of else {
+        let own = Authority { by, delegated_by: None };
+        return if roles.contains(&role) { Ok(own) } else { Err(Refusal::RoleNotHeld { role }) };
+    };
+    let level = change.assessment().map(|assessment| assessment.level);
+    let lends = facts.delegator.is_some_and(|delegator| {
+        delegator.id == *other
+            && delegator.roles.contains(&role)
+            && delegator.lends_to(by, &change.content, level, facts.now)
+    });
+    if lends { Ok(Authority { by, delegated_by: Some(other) }) } else { Err(Refusal::NotDelegated { role }) }
+}
+
+/// The actor, when it decides by a role of its own.
+pub(super) fn own_authority<'a>(
+    change: &Change,
+    role: Role,
+    facts: &Facts<'a>,
+) -> Result<&'a ActorId, Refusal> {
+    match authority(change, role, facts)? {
+        Authority { by, delegated_by: None } => Ok(by),
+        Authority { delegated_by: Some(_), .. } => Err(Refusal::NotDelegated { role }),
+    }
 }

@@ -8,6 +8,7 @@ mod closing;
 mod deadline;
 mod gate;
 mod implementation;
+mod overriding;
 mod request;
 mod rollback;
 
@@ -84,9 +85,10 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
             approval::reject(change, awaiting, *role, reason, facts)
         }
         (Command::WithdrawApproval { reason }, _) => approval::withdraw(change, reason, facts),
-        (Command::SatisfyCondition { index, evidence }, _) => {
-            approval::satisfy_condition(change, *index, evidence, facts)
+        (Command::SatisfyCondition { index, evidence, proof }, _) => {
+            approval::satisfy_condition(change, *index, evidence, proof.as_ref(), facts)
         }
+        (Command::Override { .. }, _) => overriding::decide(change, command, facts),
         (Command::Cancel { reason }, _) => Ok(request::cancel(reason)),
         (Command::Start { .. }, State::Approved(authorization)) => {
             implementation::start(change, authorization, command, facts)

@@ -3,12 +3,15 @@
 use jiff::Timestamp;
 
 use super::{Misfit, Recorded};
-use crate::approval::{Approval, Condition, Met};
+use crate::actor::Role;
+use crate::approval::{Approval, Condition, Met, Proof, Requirements};
 use crate::canonical::Digest;
-use crate::change::event::Grounds;
+use crate::change::event::{Grounds, Overridden};
 use crate::change::state::{
-    Assessing, Authorization, Awaiting, Change, Rejected, RejectionReason, Retrospective, State,
+    Assessing, Authorization, Awaiting, Change, OverriddenDecision, Rejected, RejectionReason, Retrospective,
+    State,
 };
+use crate::risk::Assessment;
 use crate::text::FreeText;
 
 /// What an approval extends to.
@@ -42,7 +45,66 @@ pub(super) fn requested(state: State, deadline: Timestamp) -> Result<State, Misf
         approvals: Vec::new(),
         conditions,
         deadline,
+        stage: 0,
+        escalated: false,
     }))
+}
+
+pub(super) fn stage_opened(state: State, stage: u8, deadline: Timestamp) -> Result<State, Misfit> {
+    let State::AwaitingApproval(awaiting) = state else { return Err(Misfit::State) };
+    Ok(State::AwaitingApproval(Awaiting { stage, deadline, escalated: false, ..awaiting }))
+}
+
+pub(super) fn escalated(state: State) -> Result<State, Misfit> {
+    let State::AwaitingApproval(awaiting) = state else { return Err(Misfit::State) };
+    Ok(State::AwaitingApproval(Awaiting { escalated: true, ..awaiting }))
+}
+
+/// What was decided automatically does not hold any more. Approvals were given on another footing, and are void but for
+/// the mere calling in of the authority above.
+pub(super) fn overridden(
+    change: &mut Change,
+    state: State,
+    recorded: Recorded<'_>,
+    role: Role,
+    overridden: &Overridden,
+    reason: &FreeText,
+) -> Result<State, Misfit> {
+    let state = match (overridden, state) {
+        (Overridden::PreApproval, state) => escalated(state)?,
+        (Overridden::Rejection { deadline, .. }, State::Rejected(rejected)) => {
+            let Rejected { assessment, requirements, conditions, .. } = rejected;
+            State::AwaitingApproval(asked_anew(assessment, requirements, conditions, *deadline))
+        }
+        (
+            Overridden::Level { to, requirements, deadline, .. },
+            State::AwaitingApproval(Awaiting { mut assessment, conditions, .. })
+            | State::Approved(Authorization { mut assessment, conditions, .. }),
+        ) => {
+            assessment.level = *to;
+            change.retrospective = Retrospective::NotRequired;
+            State::AwaitingApproval(asked_anew(assessment, requirements.clone(), conditions, *deadline))
+        }
+        (Overridden::Rejection { .. } | Overridden::Level { .. }, _) => return Err(Misfit::State),
+    };
+    change.overrides.push(OverriddenDecision {
+        by: recorded.by.clone(),
+        role,
+        at: recorded.at,
+        overridden: overridden.clone(),
+        reason: reason.clone(),
+    });
+    Ok(state)
+}
+
+fn asked_anew(
+    assessment: Box<Assessment>,
+    requirements: Requirements,
+    conditions: Vec<Condition>,
+    deadline: Timestamp,
+) -> Awaiting {
+    let approvals = Vec::new();
+    Awaiting { assessment, requirements, approvals, conditions, deadline, stage: 0, escalated: false }
 }
 
 pub(super) fn approved(
@@ -91,13 +153,33 @@ fn with_approval(mut awaiting: Awaiting, approval: &Approval, conditions: &[Free
     awaiting
 }
 
-pub(super) fn rejected(state: State, reason: RejectionReason) -> Result<State, Misfit> {
-    let (State::AwaitingApproval(Awaiting { assessment, .. })
-    | State::Assessing(Assessing::Assessed { assessment, .. })) = state
-    else {
-        return Err(Misfit::State);
+pub(super) fn rejected(
+    state: State,
+    recorded: Recorded<'_>,
+    reason: RejectionReason,
+) -> Result<State, Misfit> {
+    let (assessment, requirements, conditions) = match state {
+        State::AwaitingApproval(Awaiting { assessment, requirements, conditions, .. }) => {
+            (assessment, requirements, conditions)
+        }
+        State::Assessing(Assessing::Assessed { assessment, requirements }) => {
+            (assessment, requirements, Vec::new())
+        }
+        State::Draft
+        | State::Assessing(Assessing::Gathering)
+        | State::Approved(_)
+        | State::Implementing(_)
+        | State::Interrupted(_)
+        | State::Validating(_)
+        | State::Implemented(_)
+        | State::RollingBack(_)
+        | State::RolledBack(_)
+        | State::Failed(_)
+        | State::Closed(_)
+        | State::Rejected(_)
+        | State::Cancelled => return Err(Misfit::State),
     };
-    Ok(State::Rejected(Rejected { reason, assessment }))
+    Ok(State::Rejected(Rejected { reason, assessment, requirements, conditions, at: recorded.at }))
 }
 
 /// The approver's conditions stay: they are gates, and whoever has approved since relies on them.
@@ -107,9 +189,19 @@ pub(super) fn withdrawn(
     recorded: Recorded<'_>,
     deadline: Timestamp,
 ) -> Result<State, Misfit> {
-    let mut awaiting = match state {
-        State::AwaitingApproval(awaiting) => Awaiting { deadline, ..awaiting },
-        State::Approved(authorization) => awaiting_again(change, authorization, deadline),
+    let is_own = |approval: &Approval| approval.people().any(|person| person == recorded.by);
+    let awaiting = match state {
+        State::AwaitingApproval(mut awaiting) => {
+            awaiting.approvals.retain(|approval| !is_own(approval));
+            Awaiting { deadline, ..awaiting }
+        }
+        State::Approved(authorization) => {
+            let mut awaiting = awaiting_again(change, authorization, deadline);
+            awaiting.approvals.retain(|approval| !is_own(approval));
+            awaiting.stage =
+                awaiting.in_turn(change.digest).first().map(|gate| gate.stage).unwrap_or_default();
+            awaiting
+        }
         State::Draft
         | State::Assessing(_)
         | State::Implementing(_)
@@ -123,7 +215,6 @@ pub(super) fn withdrawn(
         | State::Rejected(_)
         | State::Cancelled => return Err(Misfit::State),
     };
-    awaiting.approvals.retain(|approval| approval.by != *recorded.by);
     Ok(State::AwaitingApproval(awaiting))
 }
 
@@ -138,7 +229,7 @@ pub(super) fn window_missed(change: &mut Change, state: State, deadline: Timesta
 fn awaiting_again(change: &mut Change, authorization: Authorization, deadline: Timestamp) -> Awaiting {
     change.retrospective = Retrospective::NotRequired;
     let Authorization { assessment, requirements, approvals, conditions, .. } = authorization;
-    Awaiting { assessment, requirements, approvals, conditions, deadline }
+    Awaiting { assessment, requirements, approvals, conditions, deadline, stage: 0, escalated: false }
 }
 
 pub(super) fn satisfied(
@@ -146,6 +237,7 @@ pub(super) fn satisfied(
     recorded: Recorded<'_>,
     index: u32,
     evidence: &FreeText,
+    proof: Option<&Proof>,
 ) -> Result<State, Misfit> {
     let (State::AwaitingApproval(Awaiting { conditions, .. })
     | State::Approved(Authorization { conditions, .. })) = &mut state
@@ -157,6 +249,7 @@ pub(super) fn satisfied(
         .and_then(|index| conditions.get_mut(index))
         .filter(|condition| condition.met.is_none())
         .ok_or_else(|| Misfit::because(format!("condition {index} does not exist or is met already")))?;
-    condition.met = Some(Met { by: recorded.by.clone(), at: recorded.at, evidence: evidence.clone() });
+    let (evidence, proof) = (evidence.clone(), proof.cloned());
+    condition.met = Some(Met { by: recorded.by.clone(), at: recorded.at, evidence, proof });
     Ok(state)
 }

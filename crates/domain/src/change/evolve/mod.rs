@@ -117,12 +117,17 @@ fn next(
                 approval::Extent { digest: *digest, is_complete: *complete, due: *retrospective_due };
             approval::approved(change, state, recorded, grounds, extent)
         }
-        ChangeEvent::Rejected { reason, .. } => approval::rejected(state, *reason),
+        ChangeEvent::StageOpened { stage, deadline } => approval::stage_opened(state, *stage, *deadline),
+        ChangeEvent::ApprovalEscalated { .. } => approval::escalated(state),
+        ChangeEvent::DecisionOverridden { role, overridden, reason } => {
+            approval::overridden(change, state, recorded, *role, overridden, reason)
+        }
+        ChangeEvent::Rejected { reason, .. } => approval::rejected(state, recorded, *reason),
         ChangeEvent::ApprovalWithdrawn { deadline, .. } => {
             approval::withdrawn(change, state, recorded, *deadline)
         }
-        ChangeEvent::ConditionSatisfied { index, evidence } => {
-            approval::satisfied(state, recorded, *index, evidence)
+        ChangeEvent::ConditionSatisfied { index, evidence, proof } => {
+            approval::satisfied(state, recorded, *index, evidence, proof.as_ref())
         }
         ChangeEvent::WindowMissed { deadline } => approval::window_missed(change, state, *deadline),
         ChangeEvent::ImplementationStarted { fencing_token, auto_rollback, .. } => {

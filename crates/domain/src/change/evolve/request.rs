@@ -31,6 +31,7 @@ pub(super) fn created(id: ChangeId, recorded: Recorded<'_>, event: &ChangeEvent)
         retrospective: Retrospective::NotRequired,
         incidents: Vec::new(),
         reviews: 0,
+        overrides: Vec::new(),
     })
 }
 
@@ -52,6 +53,7 @@ pub(super) fn amended(
     change.digest = digest;
     change.amendments += 1;
     change.amended_by.extend([recorded.by].into_iter().chain(recorded.on_behalf_of).cloned());
+    change.overrides.clear();
     change.retrospective = Retrospective::NotRequired;
     let is_draft = matches!(state, State::Draft);
     Ok(if is_draft { State::Draft } else { State::Assessing(Assessing::Gathering) })

@@ -24,9 +24,12 @@ fn conditionally_approved() -> Story {
         .then("approved -> approved")
 }
 
-/// A change that one member of the CAB has approved; another and a technical lead are still to do so.
+/// A change that a technical lead and one member of the CAB have approved; another one is still to do so.
 fn half_approved() -> Story {
     awaiting(&content(), Level::High)
+        .when(approve(Role::TechnicalLead, &content()))
+        .by(lena())
+        .then("approved, stage_opened -> awaiting_approval")
         .when(approve(Role::CabMember, &content()))
         .by(carl())
         .then("approved -> awaiting_approval")
@@ -99,26 +102,31 @@ fn a_condition_is_met_once_and_by_a_person_who_did_not_ask_for_the_change() {
 }
 
 #[test]
-fn high_risk_needs_two_of_the_cab_and_a_technical_lead_who_is_not_one_of_them() {
-    half_approved()
+fn high_risk_needs_a_technical_lead_and_then_two_others_of_the_cab() {
+    awaiting(&content(), Level::High)
         .when(approve(Role::CabMember, &content()))
         .by(carl())
-        .refused_by("approvals")
-        .when(approve(Role::CabMember, &content()))
-        .by(cora())
-        .then("approved -> awaiting_approval")
+        .refused_saying(
+            "approval-stages: an approval as `cab_member` belongs to a later stage, which opens once the earlier one is \
+             complete; wait for the earlier stage; outstanding: 1 × technical_lead",
+        )
         .when(approve(Role::TechnicalLead, &content()))
+        .by(cora())
+        .then("approved, stage_opened -> awaiting_approval")
+        .when(approve(Role::CabMember, &content()))
         .by(cora())
         .refused_saying(
             "approvals: the actor has already approved this change; another person must give the remaining approvals",
         )
         .when(approve(Role::Ciso, &content()))
         .by(cleo())
-        .refused_saying(
-            "approvals: an approval as `ciso` is not outstanding; outstanding: 1 × technical_lead",
-        )
-        .when(approve(Role::TechnicalLead, &content()))
-        .by(lena())
+        .refused_saying("approvals: an approval as `ciso` is not outstanding; outstanding: 2 × cab_member");
+    half_approved()
+        .when(approve(Role::CabMember, &content()))
+        .by(carl())
+        .refused_by("approvals")
+        .when(approve(Role::CabMember, &content()))
+        .by(cora())
         .then("approved -> approved");
 }
 

@@ -42,6 +42,9 @@ kinds!(ChangeEvent, CHANGE_KINDS, kind_of_change_event, {
     RiskAssessed = "change.risk_assessed",
     ApprovalRequested = "change.approval_requested",
     Approved = "change.approved",
+    StageOpened = "change.stage_opened",
+    ApprovalEscalated = "change.approval_escalated",
+    DecisionOverridden = "change.decision_overridden",
     Rejected = "change.rejected",
     ApprovalWithdrawn = "change.approval_withdrawn",
     ConditionSatisfied = "change.condition_satisfied",
@@ -78,6 +81,8 @@ kinds!(ActorEvent, ACTOR_KINDS, kind_of_actor_event, {
     Deactivated = "actor.deactivated",
     Reactivated = "actor.reactivated",
     BudgetSet = "actor.budget_set",
+    AuthorityDelegated = "actor.authority_delegated",
+    DelegationEnded = "actor.delegation_ended",
     TokenIssued = "actor.token_issued",
     TokenRevoked = "actor.token_revoked",
 });

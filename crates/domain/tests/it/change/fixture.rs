@@ -7,7 +7,8 @@ use domain::actor::Role;
 use domain::approval::{ApprovalSettings, Case, requirements};
 use domain::canonical::Digest;
 use domain::change::{
-    Category, ChangeType, Command, Content, Evidence, Outcome, Source, Validation, ValidationCheck, Window,
+    Category, ChangeType, Command, Content, Deadline, Evidence, Outcome, Override, Source, Validation,
+    ValidationCheck, Window,
 };
 use domain::cmdb::Cmdb;
 use domain::id::{ServiceName, StepName};
@@ -180,7 +181,39 @@ pub(super) fn withdraw() -> Command {
 }
 
 pub(super) fn satisfy(index: usize) -> Command {
-    Command::SatisfyCondition { index, evidence: text("run 4711 passed") }
+    Command::SatisfyCondition { index, evidence: text("run 4711 passed"), proof: None }
+}
+
+/// Overrides what was decided automatically about what is asked for.
+pub(super) fn overriding(instead: Override, content: &Content) -> Command {
+    Command::Override { instead, digest: digest_of(content), reason: text("it cannot wait") }
+}
+
+/// Another level, with what the rules make of it when policy calls people in.
+pub(super) fn level(level: Level) -> Override {
+    let case = Case { routed_as: ChangeType::Normal, level, clear: false, pre_approval_permitted: false };
+    Override::Level { level, requirements: requirements(&ApprovalSettings::default(), case) }
+}
+
+/// A change of low risk that policy did not approve without a person.
+pub(super) fn low_with_a_veto(content: &Content) -> Story {
+    let assessment = Box::new(assessment(content, Level::Low));
+    let requirements = requirements(&ApprovalSettings::default(), Case::of(&assessment, false));
+    asked_for(content.clone())
+        .when(Command::RecordAssessment { assessment, requirements })
+        .then("risk_assessed -> assessing")
+        .when_at_once(Command::RequestApproval)
+        .then("approval_requested -> awaiting_approval")
+}
+
+/// A change that was rejected because nobody decided in time.
+pub(super) fn expired(content: &Content, level: Level) -> Story {
+    let story = awaiting(content, level);
+    let deadline = story.change.due_at(Deadline::Approval).unwrap();
+    story
+        .at(deadline)
+        .when_at_once(Command::Expire { deadline: Deadline::Approval })
+        .then("rejected -> rejected")
 }
 
 pub(super) fn amend(content: Content) -> Command {

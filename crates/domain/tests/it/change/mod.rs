@@ -10,6 +10,7 @@ mod world;
 
 mod approval;
 mod audit_trail;
+mod authority;
 mod closing;
 mod digest;
 mod emergency;
@@ -60,7 +61,8 @@ fn facts<'a>(
     parties: &'a BTreeSet<ActorId>,
     answer: &'a Answer,
 ) -> Facts<'a> {
-    Facts { now, actor, parties, answer }
+    let delegator = actor.on_behalf_of().and_then(people::record_of);
+    Facts { now, actor, parties, delegator, people: people::one_person(actor), answer }
 }
 
 /// Folds recorded events.

@@ -58,9 +58,12 @@ fn deadline_table() -> String {
             Deadline::Approval => (
                 "`awaiting_approval`",
                 format!(
-                    "{} for medium risk, {} for high and critical risk, {} for emergencies",
+                    "{} for medium risk, {} for the technical lead of a high one and {} for the CAB then, {} for critical \
+                     risk, {} for emergencies",
                     period(settings.medium.deadline_seconds),
+                    period(settings.high.leads_deadline_seconds),
                     period(settings.high.deadline_seconds),
+                    period(settings.critical.deadline_seconds),
                     period(settings.emergency.deadline_seconds)
                 ),
                 "the change is rejected as `expired`",
@@ -71,7 +74,7 @@ fn deadline_table() -> String {
             Deadline::ApprovalEscalation => (
                 "`awaiting_approval`",
                 "nine tenths of that time".to_owned(),
-                "it is escalated: told as nearly overdue",
+                "it is escalated: the authority above is told and may decide too",
             ),
             Deadline::Window => (
                 "`approved`",

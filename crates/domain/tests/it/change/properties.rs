@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use domain::Timestamp;
-use domain::actor::ActorKind;
-use domain::approval::Gate;
+use domain::actor::{ActorKind, Role};
+use domain::approval::{Approval, Gate};
 use domain::authorization::Answer;
 use domain::canonical::Digest;
 use domain::change::evolve::Recorded;
 use domain::change::{
-    ActingActor, Action, Change, ChangeEvent, Command, Deadline, Decision, Grounds, Refusal, RejectionReason,
-    ReviewKind, StateName, create, decide, evolve, trail,
+    ActingActor, Action, Change, ChangeEvent, Command, Deadline, Decision, Grounds, Overridden, Refusal,
+    RejectionReason, ReviewKind, StateName, create, decide, evolve, trail,
 };
 use domain::id::ActorId;
 use domain::plan::Observation;
@@ -19,6 +19,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
+use super::people::record_of;
 use super::table::{Edge, edges};
 use super::world::{Asked, Life, beginning, denied, lives};
 use super::{Entry, allowed, change_id, facts, parties, replay};
@@ -32,10 +33,20 @@ struct Witness {
     digest: Option<Digest>,
     gates: Vec<Gate>,
     is_pre_approved: bool,
-    approvals: Vec<(ActorId, domain::actor::Role, Digest)>,
+    /// Whether those above the authorities that are asked have been called in.
+    is_escalated: bool,
+    approvals: Vec<Given>,
     conditions_met: Vec<bool>,
     asked_by: BTreeSet<ActorId>,
     timers: BTreeMap<Deadline, Timestamp>,
+}
+
+/// An approval: who has spoken by it, and for which gate.
+#[derive(Debug)]
+struct Given {
+    people: BTreeSet<ActorId>,
+    gate: Role,
+    digest: Digest,
 }
 
 /// A change in a life, with everything that is checked along the way.
@@ -49,22 +60,24 @@ impl Witness {
     fn void_approvals(&mut self) {
         self.approvals.clear();
         self.is_pre_approved = false;
+        self.is_escalated = false;
     }
 
-    /// Whether the approvals known here open every gate for the content known here.
+    /// Approvals of the content known here that count for a gate.
+    fn given(&self, gate: &Gate) -> usize {
+        let is_counted = |given: &&Given| given.gate == gate.role && Some(given.digest) == self.digest;
+        self.approvals.iter().filter(is_counted).count()
+    }
+
+    fn is_passed(&self, gate: &Gate) -> bool {
+        self.given(gate) >= usize::from(gate.count)
+    }
+
+    /// Whether the approvals known here open every gate of every stage for the content known here. No two of them are by
+    /// the same person, which is checked when they are given.
     fn is_authorised(&self) -> bool {
-        let count = |gate: &Gate| {
-            let people = self
-                .approvals
-                .iter()
-                .filter(|(_, role, digest)| *role == gate.role && Some(*digest) == self.digest);
-            people.map(|(by, ..)| by).collect::<BTreeSet<_>>().len()
-        };
-        let is_open = |gate: &Gate| count(gate) >= usize::from(gate.count);
-        let people: BTreeSet<_> = self.approvals.iter().map(|(by, ..)| by).collect();
-        let places: usize = self.gates.iter().map(|gate| usize::from(gate.count)).sum();
         (self.is_pre_approved && self.gates.is_empty())
-            || (!self.gates.is_empty() && self.gates.iter().all(is_open) && people.len() >= places)
+            || (!self.gates.is_empty() && self.gates.iter().all(|gate| self.is_passed(gate)))
     }
 
     /// Takes note of an event, after checking what must hold for it.
@@ -78,20 +91,32 @@ impl Witness {
                 self.conditions_met.clear();
                 self.void_approvals();
             }
-            ChangeEvent::RiskAssessed { requirements, .. } => {
+            ChangeEvent::RiskAssessed { requirements, .. }
+            | ChangeEvent::DecisionOverridden {
+                overridden: Overridden::Level { requirements, .. }, ..
+            } => {
                 self.gates.clone_from(&requirements.gates);
                 self.void_approvals();
             }
+            ChangeEvent::DecisionOverridden { overridden: Overridden::Rejection { .. }, .. } => {
+                self.void_approvals();
+            }
+            ChangeEvent::DecisionOverridden { overridden: Overridden::PreApproval, .. }
+            | ChangeEvent::ApprovalEscalated { .. } => self.is_escalated = true,
+            ChangeEvent::StageOpened { .. } => self.is_escalated = false,
             ChangeEvent::Approved { grounds: Grounds::Automated, .. } => self.is_pre_approved = true,
             ChangeEvent::Approved {
                 grounds: Grounds::Authority { approval, conditions, .. },
                 digest,
                 ..
             } => {
-                self.approvals.push((by.clone(), approval.role, *digest));
+                let people = approval.people().cloned().collect();
+                self.approvals.push(Given { people, gate: approval.passes(), digest: *digest });
                 self.conditions_met.extend(conditions.iter().map(|_| false));
             }
-            ChangeEvent::ApprovalWithdrawn { .. } => self.approvals.retain(|(approver, ..)| approver != by),
+            ChangeEvent::ApprovalWithdrawn { .. } => {
+                self.approvals.retain(|given| !given.people.contains(by))
+            }
             ChangeEvent::WindowMissed { .. } => self.void_approvals(),
             ChangeEvent::ConditionSatisfied { index, .. } => {
                 self.conditions_met[usize::try_from(*index).unwrap()] = true;
@@ -106,9 +131,15 @@ impl Witness {
             ChangeEvent::Approved { grounds: Grounds::Authority { approval, .. }, digest, .. } => {
                 self.is_independent_human(entry, actor)?;
                 prop_assert_eq!(&approval.by, &entry.by);
+                prop_assert_eq!(&approval.delegated_by, &entry.on_behalf_of, "both stand in the record");
                 prop_assert_eq!(Some(*digest), self.digest, "approved is what is asked for");
-                let ActingActor::Registered { roles, .. } = actor else { panic!("checked above") };
-                prop_assert!(roles.contains(&approval.role), "{} does not hold {}", entry.by, approval.role);
+                holds_or_borrowed(approval.role, entry, actor)?;
+                self.is_in_turn(approval)?;
+            }
+            ChangeEvent::DecisionOverridden { role, .. } => {
+                self.is_independent_human(entry, actor)?;
+                prop_assert_eq!(&entry.on_behalf_of, &None, "overridden by lent authority");
+                holds_or_borrowed(*role, entry, actor)?;
             }
             ChangeEvent::Rejected { reason: RejectionReason::Authority, .. }
             | ChangeEvent::ConditionSatisfied { .. }
@@ -127,6 +158,22 @@ impl Witness {
                 prop_assert!(self.conditions_met.iter().all(|met| *met), "started on unmet conditions");
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Nobody speaks twice, the earlier stages are complete, and one from above stands in only where called in.
+    fn is_in_turn(&self, approval: &Approval) -> Result<(), TestCaseError> {
+        for person in approval.people() {
+            let has_spoken = self.approvals.iter().any(|given| given.people.contains(person));
+            prop_assert!(!has_spoken, "{person} has spoken twice");
+        }
+        let passed = approval.passes();
+        prop_assert!(passed == approval.role || self.is_escalated, "{} was not called in", approval.role);
+        let stage = self.gates.iter().find(|gate| gate.role == passed).map(|gate| gate.stage);
+        let earlier = self.gates.iter().filter(|gate| Some(gate.stage) < stage);
+        for gate in earlier {
+            prop_assert!(self.is_passed(gate), "{} decided before {}", passed, gate.role);
         }
         Ok(())
     }
@@ -154,6 +201,21 @@ impl Witness {
             }
         }
     }
+}
+
+/// The actor holds the role, or decides for one who holds it and has lent it for that time.
+fn holds_or_borrowed(role: Role, entry: &Entry, actor: &ActingActor) -> Result<(), TestCaseError> {
+    let ActingActor::Registered { roles, .. } = actor else { panic!("not a registered actor") };
+    let may = match &entry.on_behalf_of {
+        None => roles.contains(&role),
+        Some(other) => record_of(other).is_some_and(|lender| {
+            let mut loans = lender.delegations.values();
+            lender.roles.contains(&role)
+                && loans.any(|loan| loan.to == entry.by && loan.from <= entry.at && entry.at < loan.until)
+        }),
+    };
+    prop_assert!(may, "{} decided as {role} for {:?}", entry.by, entry.on_behalf_of);
+    Ok(())
 }
 
 fn is_human(actor: &ActingActor) -> Result<(), TestCaseError> {
@@ -221,7 +283,8 @@ impl Lived {
     fn check_after(&self, before: &Change, command: &Command) -> Result<(), TestCaseError> {
         let change = &self.change;
         prop_assert_eq!(change.version, u64::try_from(self.log.len()).unwrap(), "no event is lost");
-        if before.state_name().is_final() {
+        let is_overridden = matches!(command, Command::Override { .. });
+        if before.state_name().is_final() && !is_overridden {
             prop_assert_eq!(&change.state, &before.state, "{:?} led out of a final state", command);
             prop_assert_eq!(&change.content, &before.content);
         }
@@ -296,7 +359,7 @@ fn random_lives_reach_every_state_along_every_way() {
     let mut runner = TestRunner::deterministic();
     let mut taken = BTreeSet::new();
     let mut states = BTreeSet::new();
-    let mut started_on_approvals = 0;
+    let (mut started_on_approvals, mut by_delegates, mut by_those_above) = (0, 0, 0);
     for _ in 0..LIVES {
         let life = lives().new_tree(&mut runner).unwrap().current();
         let lived = live(&life).unwrap();
@@ -310,6 +373,10 @@ fn random_lives_reach_every_state_along_every_way() {
             let is_started = matches!(event, ChangeEvent::ImplementationStarted { .. });
             let authorization = after.authorization().filter(|_| is_started);
             started_on_approvals += usize::from(authorization.is_some_and(|it| it.approvals.len() > 1));
+            if let ChangeEvent::Approved { grounds: Grounds::Authority { approval, .. }, .. } = event {
+                by_delegates += usize::from(approval.delegated_by.is_some());
+                by_those_above += usize::from(approval.instead_of.is_some());
+            }
             change = Some(after);
         }
     }
@@ -318,4 +385,6 @@ fn random_lives_reach_every_state_along_every_way() {
     let untaken: Vec<_> = EDGES.difference(&taken).collect();
     assert!(untaken.is_empty(), "no life went {untaken:?}");
     assert!(started_on_approvals > 0, "no life needed two approvals to start");
+    assert!(by_delegates > 0, "nobody decided by lent authority");
+    assert!(by_those_above > 0, "nobody from above decided");
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use domain::actor::Role;
+use domain::approval::Requirements;
 use domain::change::{
-    ActingActor, Action, Change, Command, CommandName, Deadline, Decision, Outcome, Refusal, ReviewKind,
-    StateName, decide, trail,
+    ActingActor, Action, Change, Command, CommandName, Deadline, Decision, Outcome, Override, Refusal,
+    ReviewKind, StateName, decide, trail,
 };
 use domain::id::ChangeId;
 use domain::plan::{Cause, Decision as Answer, Observation};
@@ -15,12 +16,13 @@ use jiff::SignedDuration;
 
 use super::fixture::{
     amend, approve, approve_if, approved, asked_back, asked_for, assessed, authorised_emergency, awaiting,
-    cancel, close, content, do_step, emergency_content, failed, failed_rollback, half_way, implemented,
-    implementing, manual_content, name, observe, reject, rolled_back, satisfy, start, started, succeeded,
-    take_over, text, undo, validating, validation, windowed_content, withdraw,
+    cancel, close, content, do_step, emergency_content, expired, failed, failed_rollback, half_way,
+    implemented, implementing, level, low_with_a_veto, manual_content, name, observe, overriding, reject,
+    rolled_back, satisfy, start, started, succeeded, take_over, text, undo, validating, validation,
+    windowed_content, withdraw,
 };
 use super::honest::{self, Luck};
-use super::people::{ada, carl, cora, eve, lena, runner, second_runner};
+use super::people::{ada, carl, cora, eve, lena, runner, second_runner, tom};
 use super::{Entry, Story, allowed, facts, given, parties, replay, requested};
 
 /// A state of a change, with what matters about it besides its name.
@@ -60,6 +62,7 @@ fn rows() -> Vec<Row> {
         row("assessed medium", asked_for(content()).when(assessed(&content(), Level::Medium)).accepted()),
         row("medium", awaiting(&content(), Level::Medium)),
         row("an emergency", awaiting(&emergency_content(), Level::High)),
+        row("low, with a veto", low_with_a_veto(&content())),
         row("high, approved by one of three on a condition", half_approved()),
         row("automatically", approved(&content())),
         row("automatically, in a window", approved(&windowed_content())),
@@ -71,6 +74,7 @@ fn rows() -> Vec<Row> {
         row("", implemented().when(close(Outcome::Successful)).by(ada()).accepted()),
         row("an emergency that is not reviewed", closed_emergency()),
         row("", awaiting(&content(), Level::Medium).when(reject(Role::TechnicalLead)).by(lena()).accepted()),
+        row("expired", expired(&content(), Level::Medium)),
         row("", asked_for(content()).when(cancel()).by(ada()).accepted()),
     ]);
     rows
@@ -126,8 +130,8 @@ fn rows_of_execution() -> Vec<Row> {
 }
 
 fn half_approved() -> Story {
-    let command = approve_if(Role::CabMember, &content(), &["staging tests required"]);
-    awaiting(&content(), Level::High).when(command).by(carl()).accepted()
+    let command = approve_if(Role::TechnicalLead, &content(), &["staging tests required"]);
+    awaiting(&content(), Level::High).when(command).by(lena()).accepted()
 }
 
 fn conditionally_approved() -> Story {
@@ -181,8 +185,11 @@ fn columns(change: &Change) -> Vec<Column> {
         with("as technical lead", lead, cora()),
         with("as e-CAB", ecab, eve()),
         column(reject(Role::TechnicalLead), cora()),
-        column(withdraw(), if approvers(change).contains("act_carl") { carl() } else { lena() }),
+        column(withdraw(), lena()),
         column(satisfy(0), cora()),
+        with("refused automatic approval", overriding(Override::PreApproval, content), above(change)),
+        with("rejection", overriding(Override::Rejection, content), above(change)),
+        with("level", overriding(level(other_level(change)), content), above(change)),
         column(cancel(), ada()),
         column(start(content), runner()),
         column(take_over(content, token + 1), second_runner()),
@@ -211,14 +218,18 @@ fn columns(change: &Change) -> Vec<Column> {
     columns
 }
 
-fn approvers(change: &Change) -> BTreeSet<&str> {
-    use domain::change::State;
-    let approvals = match &change.state {
-        State::AwaitingApproval(awaiting) => awaiting.approvals.as_slice(),
-        State::Approved(authorization) => authorization.approvals.as_slice(),
-        _ => &[],
-    };
-    approvals.iter().map(|approval| approval.by.as_str()).collect()
+/// Who may override what was decided automatically.
+pub(super) fn above(change: &Change) -> ActingActor {
+    match change.requirements().map(Requirements::overridden_by) {
+        Some(Role::Cto) => tom(),
+        Some(Role::EcabMember) => eve(),
+        Some(_) | None => carl(),
+    }
+}
+
+fn other_level(change: &Change) -> Level {
+    let is_high = change.assessment().is_some_and(|assessment| assessment.level == Level::High);
+    if is_high { Level::Medium } else { Level::High }
 }
 
 impl Story {
@@ -336,7 +347,9 @@ fn decisions_and_the_transition_table_say_the_same() {
 fn nothing_leads_out_of_a_final_state_and_every_other_is_left() {
     let edges = edges();
     for state in StateName::ALL {
-        let is_left = edges.iter().any(|edge| edge.from == *state);
+        let is_override =
+            |edge: &Edge| edge.from == StateName::Rejected && edge.event == "decision_overridden";
+        let is_left = edges.iter().any(|edge| edge.from == *state && !is_override(edge));
         assert_eq!(is_left, !state.is_final(), "{state}");
         let is_entered = edges.iter().any(|edge| edge.to == *state);
         assert!(is_entered || *state == StateName::Draft, "{state}");

@@ -4,7 +4,7 @@
 use domain::actor::Role;
 use domain::authorization::{Answer, Violation};
 use domain::change::{
-    ActingActor, Change, Command, Content, Deadline, Outcome, ReviewKind, State, StateName,
+    ActingActor, Change, Command, Content, Deadline, Outcome, Override, ReviewKind, State, StateName,
 };
 use domain::id::PolicyId;
 use domain::plan::{Cause, Decision, Observation};
@@ -13,13 +13,16 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::fixture::{
-    COMMIT, amend, assessed, cancel, content, digest_of, do_step, emergency_content, manual_content, name,
-    reject, satisfy, start_of_story, succeeded, text, validation, windowed_content, withdraw,
+    COMMIT, amend, assessed, cancel, content, digest_of, do_step, emergency_content, level, manual_content,
+    name, overriding, reject, satisfy, start_of_story, succeeded, text, validation, windowed_content,
+    withdraw,
 };
 use super::honest::{self, Luck};
 use super::people::{
-    acting_for, ada, agent, carl, cleo, cora, eve, human, id, lena, max, runner, second_runner, tom,
+    acting_for, ada, agent, carl, cleo, cora, dora, eve, human, id, lena, max, record_of, runner,
+    second_runner, tom,
 };
+use super::table::above;
 
 /// Most things that are asked in one life.
 const MOVES_MAX: usize = 60;
@@ -103,6 +106,16 @@ fn everybody() -> Vec<ActingActor> {
         human("zoe", all),
         acting_for(human("zoe", all), "ada"),
         acting_for(human("zoe", all), "ben"),
+        dora(),
+        acting_for(dora(), "lena"),
+        acting_for(dora(), "carl"),
+        acting_for(dora(), "cleo"),
+        acting_for(dora(), "eve"),
+        acting_for(dora(), "ada_other"),
+        acting_for(cora(), "carl"),
+        acting_for(human("ada", all), "lena"),
+        acting_for(agent("lena_agent"), "lena"),
+        human("carl_at_home", all),
         agent("bot"),
         runner(),
         second_runner(),
@@ -161,6 +174,9 @@ impl Move {
             State::Approved(_) if self.how >= 230 && change.content.window.is_some() => {
                 expires(Deadline::Window)
             }
+            State::Approved(_) if self.how >= 226 => {
+                asked(overriding(level(pick(Level::ALL, self.what)), &change.content), above(change))
+            }
             State::Approved(_) if self.how < 10 => asked(withdraw(), pick(&everybody(), self.who)),
             State::Approved(_) => {
                 let now = change.content.window.map_or(now, |window| now.max(window.start));
@@ -196,6 +212,9 @@ impl Move {
             State::Interrupted(_) | State::Validating(_) | State::Implemented(_) => {
                 honest::next_deadline(change).and_then(expires)
             }
+            State::Rejected(_) if self.how < 60 => {
+                asked(overriding(Override::Rejection, &change.content), above(change))
+            }
             State::Rejected(_) | State::Cancelled => None,
         }
     }
@@ -207,17 +226,32 @@ impl Move {
         now: Timestamp,
     ) -> Option<Asked> {
         let asked = |command, actor| Some(Asked { command, actor, now });
-        let open = domain::approval::outstanding(&awaiting.requirements, &awaiting.approvals, change.digest);
-        let role = open.first()?.role;
-        let holders: Vec<_> = everybody()
-            .into_iter()
-            .filter(|actor| matches!(actor, ActingActor::Registered { roles, .. } if roles.contains(&role)))
-            .collect();
+        let expires = |deadline| {
+            let now = now.max(change.due_at(deadline)?);
+            Some(Asked { command: Command::Expire { deadline }, actor: ActingActor::System, now })
+        };
+        let roles = awaiting.asked(change.digest);
+        if roles.is_empty() {
+            return None;
+        }
+        let role = pick(&roles, self.how);
+        let holds = |actor: &ActingActor| match actor {
+            ActingActor::Registered { roles, on_behalf_of, .. } => {
+                let lender = on_behalf_of.as_ref().and_then(record_of);
+                roles.contains(&role) || lender.is_some_and(|lender| lender.roles.contains(&role))
+            }
+            ActingActor::System => false,
+        };
+        let holders: Vec<_> = everybody().into_iter().filter(holds).collect();
         let actor = pick(&holders, self.who);
         match self.how {
             0..8 => asked(reject(role), actor),
             8..16 => asked(withdraw(), actor),
-            16..60 => asked(approve(role, change, &["staging tests required"]), actor),
+            16..20 => expires(Deadline::Approval),
+            20..28 => expires(Deadline::ApprovalEscalation),
+            28..32 => asked(overriding(Override::PreApproval, &change.content), above(change)),
+            32..36 => asked(overriding(level(pick(Level::ALL, self.what)), &change.content), above(change)),
+            36..70 => asked(approve(role, change, &["staging tests required"]), actor),
             _ => asked(approve(role, change, &[]), actor),
         }
     }
@@ -230,7 +264,11 @@ impl Move {
         let token = pick(&[token, token + 1, token.saturating_sub(1)], how);
         let observed =
             |observation| Command::Observe { observation: Box::new(observation), fencing_token: token };
-        match self.what % 27 {
+        match self.what % 28 {
+            27 => {
+                let instead = [Override::PreApproval, Override::Rejection, level(pick(Level::ALL, how))];
+                overriding(pick(&instead, self.who), &change.content)
+            }
             0 => Command::Submit,
             1 | 2 => amend(pick(&contents(), how)),
             3 => Command::Comment { text: text("soon") },

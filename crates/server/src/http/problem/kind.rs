@@ -173,9 +173,11 @@ impl Rule {
 
 /// The rules that [`Kind::Refused`] names.
 #[rustfmt::skip]
-pub(crate) const REFUSED_RULES: [Rule; 12] = [
+pub(crate) const REFUSED_RULES: [Rule; 14] = [
     Rule::new("lifecycle", "the state does not admit the command", "the message lists the states that do"),
     Rule::new("approvals", "this approval is not outstanding, was given already, or is not yours to withdraw", "see `blockers` of the change"),
+    Rule::new("approval-stages", "this approval belongs to a later stage", "wait until the earlier one is complete; see `blockers` of the change"),
+    Rule::new("override", "there is no such automated decision to override", "`cortex-change approvals show`"),
     Rule::new("what-was-approved-is-what-runs", "the digest or the commit is not the approved one", "read the change again; check out the approved commit"),
     Rule::new("valid-approvals", "approvals are outstanding", "`cortex-change wait`"),
     Rule::new("conditions", "conditions are not met", "`cortex-change satisfy`"),

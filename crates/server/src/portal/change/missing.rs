@@ -35,12 +35,13 @@ pub(super) fn card(missing: &Missing, now: Timestamp) -> Markup {
         section.card.missing aria-labelledby="missing" {
             h2 #missing { "What is missing" }
             ul {
-                @for Blocker { missing, cleared_by, deadline, .. } in blockers {
+                @for Blocker { missing, cleared_by, deadline, next_command, .. } in blockers {
                     li {
                         (Icon::Await.mark())
                         div {
                             b { (format::marked(&format::sentence(missing))) }
                             p { "Cleared by " (cleared_by) "." }
+                            @if let Some(command) = next_command { p { code { (command) } } }
                             @if let Some(deadline) = deadline { (until(deadline, now)) }
                         }
                     }

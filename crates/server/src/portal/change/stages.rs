@@ -1,7 +1,7 @@
 //! The way of a change through its life: what lies behind it, where it is, what lies ahead.
 
 use domain::Timestamp;
-use domain::change::{Change, ChangeEvent, StateName};
+use domain::change::{Change, ChangeEvent, Overridden, StateName};
 use maud::{Markup, html};
 
 use crate::portal::format;
@@ -48,6 +48,11 @@ impl Reached {
             ChangeEvent::RiskAssessed { .. } => self.assessed = Some(at),
             ChangeEvent::Approved { complete, .. } => self.approved = complete.then_some(at),
             ChangeEvent::ApprovalWithdrawn { .. } | ChangeEvent::WindowMissed { .. } => self.approved = None,
+            ChangeEvent::DecisionOverridden { overridden, .. } => match overridden {
+                Overridden::PreApproval => {}
+                Overridden::Rejection { .. } => self.given_up = None,
+                Overridden::Level { .. } => self.approved = None,
+            },
             ChangeEvent::ImplementationStarted { .. } => self.started = Some(at),
             ChangeEvent::Implemented { .. } => self.implemented = Some(at),
             ChangeEvent::Validated { .. } => self.validated = Some(at),
@@ -58,6 +63,8 @@ impl Reached {
             ChangeEvent::Submitted
             | ChangeEvent::Commented { .. }
             | ChangeEvent::ApprovalRequested { .. }
+            | ChangeEvent::StageOpened { .. }
+            | ChangeEvent::ApprovalEscalated { .. }
             | ChangeEvent::ConditionSatisfied { .. }
             | ChangeEvent::TakenOver { .. }
             | ChangeEvent::Progressed { .. }
