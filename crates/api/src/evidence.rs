@@ -33,6 +33,9 @@ pub struct Evidence {
     /// Counts of test cases by result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<Tests>,
+    /// The report of a check that data stay encrypted at rest and in transit: its name, link or digest, on one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_check: Option<String>,
     /// Whether a setting is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration_change: Option<bool>,
@@ -168,6 +171,7 @@ impl Evidence {
                 failed: tests.failed,
                 skipped: tests.skipped,
             }),
+            encryption: parse_optional("encryption_check", self.encryption_check.as_deref())?,
             configuration_change: self.configuration_change,
             schema_change: self.schema_change,
             author: self.author.as_ref().map(|author| d::AuthorFacts {
@@ -295,6 +299,7 @@ impl Evidence {
                 failed: tests.failed,
                 skipped: tests.skipped,
             }),
+            encryption_check: evidence.encryption.as_ref().map(ToString::to_string),
             configuration_change: evidence.configuration_change,
             schema_change: evidence.schema_change,
             author: evidence.author.map(|author| Author {

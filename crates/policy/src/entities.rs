@@ -175,6 +175,8 @@ impl Vocabulary {
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         let actor = |id: &ActorId| RestrictedExpression::new_entity_uid(self.actor_uid(id));
         let parties = change.parties.iter().chain([&change.requester]).map(actor);
+        let compliance = change.compliance.iter().map(|scope| text(scope));
+        let approved_by = change.approved_by.iter().map(|role| word(&self.role, role.as_str()));
         let services = change.services.iter().map(|service| text(service.as_str()));
         let mut attributes = Attributes::from(
             [
@@ -184,12 +186,15 @@ impl Vocabulary {
                 ("requester", actor(&change.requester)),
                 ("parties", RestrictedExpression::new_set(parties)),
                 ("services", RestrictedExpression::new_set(services)),
+                ("compliance", RestrictedExpression::new_set(compliance)),
+                ("approved_by", RestrictedExpression::new_set(approved_by)),
                 ("unknown_facts", truth(change.unknown_facts)),
                 ("has_test_evidence", truth(change.has_test_evidence)),
                 ("tests_passed", truth(change.tests_passed)),
                 ("has_plan", truth(change.has_plan)),
                 ("has_rollback_plan", truth(change.has_rollback_plan)),
                 ("rollback_automated", truth(change.rollback_automated)),
+                ("encryption_checked", truth(change.encryption_checked)),
                 ("within_agent_budget", truth(change.within_agent_budget)),
                 ("policy_findings", count(change.policy_findings)),
                 ("approvals_outstanding", count(change.approvals_outstanding)),
@@ -288,6 +293,7 @@ mod tests {
             parties: BTreeSet::new(),
             services: BTreeSet::from(["shop".parse().unwrap()]),
             environment: known.then(|| "production".parse().unwrap()),
+            compliance: known.then(|| "PHI".to_owned()).into_iter().collect(),
             level: known.then_some(Level::Low),
             score: known.then_some(100),
             lowest_tier: known.then_some(3),
@@ -297,9 +303,11 @@ mod tests {
             has_plan: known,
             has_rollback_plan: known,
             rollback_automated: known,
+            encryption_checked: known,
             within_agent_budget: known,
             policy_findings: u32::MAX,
             approvals_outstanding: 1,
+            approved_by: known.then_some(domain::actor::Role::Ciso).into_iter().collect(),
             conditions_outstanding: 1,
             digest_matches: known,
             window_open: known,

@@ -155,6 +155,8 @@ pub struct ChangeResource {
     pub services: BTreeSet<ServiceName>,
     /// Where it takes place.
     pub environment: Option<EnvironmentName>,
+    /// Rule books that something it reaches falls under, in capitals.
+    pub compliance: BTreeSet<String>,
     /// Its assessed level.
     pub level: Option<Level>,
     /// Its assessed score, 0 to 100.
@@ -173,12 +175,16 @@ pub struct ChangeResource {
     pub has_rollback_plan: bool,
     /// Whether taking it back needs no person.
     pub rollback_automated: bool,
+    /// Whether encryption at rest and in transit was checked.
+    pub encryption_checked: bool,
     /// Whether what it touches lies within the budget of the agent that asked for it. So for every other requester.
     pub within_agent_budget: bool,
     /// Number of policy findings in its assessment.
     pub policy_findings: u32,
     /// Number of approvals that are required and not given.
     pub approvals_outstanding: u32,
+    /// Roles as which it was approved as it is.
+    pub approved_by: BTreeSet<Role>,
     /// Number of conditions that approvers set and nobody has met.
     pub conditions_outstanding: u32,
     /// Whether what is about to run is what was approved.

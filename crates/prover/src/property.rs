@@ -16,13 +16,14 @@ macro_rules! shipped {
     };
 }
 
-const SHIPPED: [(&str, &str); 14] = shipped![
+const SHIPPED: [(&str, &str); 16] = shipped![
     "a-stop-stops-everybody",
     "agents-never-satisfy-a-human-gate",
     "auditors-change-nothing",
     "auto-approval-only-when-safe",
     "inactive-actors-do-nothing",
     "lent-authority-only-in-force",
+    "no-auto-approval-on-phi",
     "no-auto-approval-on-tier-0",
     "no-implementation-in-a-freeze",
     "no-start-into-a-conflict",
@@ -30,6 +31,7 @@ const SHIPPED: [(&str, &str); 14] = shipped![
     "no-start-without-approval",
     "no-success-without-validation",
     "nobody-approves-for-whom-they-act",
+    "phi-needs-the-hipaa-authority",
     "the-requester-never-approves",
 ];
 

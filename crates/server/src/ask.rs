@@ -221,6 +221,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         parties: parties.clone(),
         services: content.affected_services.clone(),
         environment: content.environment.clone(),
+        compliance: assessment.map(compliance).unwrap_or_default(),
         level: assessment.map(|assessment| assessment.level),
         score: assessment.map(|assessment| assessment.score.get()),
         lowest_tier: assessment.map(|assessment| assessment.blast_radius.highest_tier.number()),
@@ -233,9 +234,11 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
             .rollback_plan
             .as_ref()
             .is_some_and(domain::plan::RollbackPlan::runs_unattended),
+        encryption_checked: content.evidence.encryption.is_some(),
         within_agent_budget: particulars.within_agent_budget,
         policy_findings: count(assessment.map_or(0, |assessment| assessment.findings.len())),
         approvals_outstanding: approvals_outstanding(change),
+        approved_by: approved_by(change),
         conditions_outstanding: conditions_outstanding(change),
         digest_matches: digest_matches(change, particulars.digest),
         window_open: content.window.is_none_or(|window| window.contains(now)),
@@ -249,6 +252,24 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         outside_maintenance: !standing.closed_windows.is_empty(),
         in_conflict: gates.conflicts_that_hold(change).next().is_some(),
     }
+}
+
+/// Names of rule books, by which policies ask whatever case the CMDB has them in.
+fn compliance(assessment: &Assessment) -> BTreeSet<String> {
+    assessment.compliance.iter().map(|scope| scope.as_str().to_uppercase()).collect()
+}
+
+/// The roles as which it was approved as it is now.
+fn approved_by(change: &Change) -> BTreeSet<Role> {
+    let approvals = match &change.state {
+        State::AwaitingApproval(awaiting) => &awaiting.approvals,
+        _ => match change.authorization() {
+            Some(authorization) => &authorization.approvals,
+            None => return BTreeSet::new(),
+        },
+    };
+    let valid = approvals.iter().filter(|approval| approval.digest == change.digest);
+    valid.map(|approval| approval.role).collect()
 }
 
 fn approvals_outstanding(change: &Change) -> u32 {

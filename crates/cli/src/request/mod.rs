@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use api::read::{self, FILE_BYTES_MAX};
 use api::request::{ChangeRequest, Source};
+use domain::canonical::Digest;
 use domain::change::cause::Cause;
 use domain::change::{Category, ChangeType};
 use domain::id::{ActorName, CiName, EnvironmentName, ServiceName};
@@ -93,6 +94,9 @@ pub(crate) struct RequestArgs {
     /// What led to it: a change, an incident, or `task:` and an identifier of your own
     #[arg(long, value_name = "CAUSE")]
     caused_by: Option<Cause>,
+    /// Report of a check that data stay encrypted at rest and in transit: a file, of which name and digest are kept, or a link
+    #[arg(long, value_name = "REPORT")]
+    encryption_check: Option<String>,
     /// In whose name it is asked for, when not in one's own
     #[arg(long, value_name = "NAME")]
     requested_by: Option<ActorName>,
@@ -187,6 +191,10 @@ impl RequestArgs {
             }
         }
         reports.fill(&mut request, checkout.as_ref(), &mut notes)?;
+        if let Some(report) = &self.encryption_check {
+            let evidence = request.evidence.get_or_insert_default();
+            evidence.encryption_check = Some(named_report(shell, report)?);
+        }
         Ok(Assembled { request, notes })
     }
 
@@ -274,6 +282,16 @@ fn read_request(shell: &Shell, file: &str) -> Result<ChangeRequest, Failure> {
     };
     let result = if is_json { read::json(&bytes, FILE_BYTES_MAX) } else { read::yaml(&bytes) };
     result.map_err(|error| Failure::unreadable(if file == "-" { "standard input" } else { file }, error))
+}
+
+/// How a request names a report: a link as it is, a file by its name and the digest of what is in it.
+fn named_report(shell: &Shell, report: &str) -> Result<String, Failure> {
+    if report.contains("://") {
+        return Ok(report.to_owned());
+    }
+    let digest = Digest::of_bytes(&shell.read_input(report)?);
+    let name = Path::new(report).file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{name} sha256:{digest}"))
 }
 
 fn artefact(text: &str) -> Result<(String, String), String> {

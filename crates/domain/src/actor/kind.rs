@@ -29,6 +29,8 @@ words!(
         Ciso = "ciso",
         /// Chief technology officer.
         Cto = "cto",
+        /// Answers for protected health information: the security official of 45 CFR 164.308(a)(2).
+        HipaaAuthority = "hipaa_authority",
         /// On-call member of the emergency CAB.
         EcabMember = "ecab_member",
         /// Steers changes through their life: may cancel, pause and close any change.
@@ -66,7 +68,12 @@ impl Role {
     /// Whether the role decides as a change authority. Such a decision is a human gate.
     pub fn is_authority(self) -> bool {
         match self {
-            Self::TechnicalLead | Self::CabMember | Self::Ciso | Self::Cto | Self::EcabMember => true,
+            Self::TechnicalLead
+            | Self::CabMember
+            | Self::Ciso
+            | Self::Cto
+            | Self::HipaaAuthority
+            | Self::EcabMember => true,
             Self::Requester
             | Self::Implementer
             | Self::ChangeManager
@@ -76,12 +83,13 @@ impl Role {
     }
 
     /// The authority that may decide too when this one lets its time run out. Nobody is above the CTO; an emergency
-    /// stays with the e-CAB, which has somebody on call.
+    /// stays with the e-CAB, which has somebody on call, and health information with whom HIPAA makes answer for it.
     pub fn authority_above(self) -> Option<Self> {
         match self {
             Self::TechnicalLead => Some(Self::CabMember),
             Self::CabMember | Self::Ciso => Some(Self::Cto),
             Self::Cto
+            | Self::HipaaAuthority
             | Self::EcabMember
             | Self::Requester
             | Self::Implementer

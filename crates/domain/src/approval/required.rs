@@ -9,6 +9,7 @@ use super::settings::{Period, Quorum};
 use crate::actor::Role;
 use crate::board::StandingId;
 use crate::change::ChangeType;
+use crate::cmdb::ComplianceScope;
 use crate::id::ActorId;
 use crate::risk::{Assessment, Level};
 use crate::text::FreeText;
@@ -22,6 +23,8 @@ pub struct Case {
     pub level: Level,
     /// Whether the assessment has no finding: tests passed and no rule is violated.
     pub clear: bool,
+    /// Whether it reaches protected health information.
+    pub health_information: bool,
     /// Whether policy permits approval without a person.
     pub pre_approval_permitted: bool,
 }
@@ -33,13 +36,14 @@ impl Case {
             routed_as: assessment.routed_as,
             level: assessment.level,
             clear: assessment.findings.is_empty(),
+            health_information: assessment.compliance.iter().any(ComplianceScope::is_health_information),
             pre_approval_permitted,
         }
     }
 
     /// Whether nothing but the level stands between this change and an approval without a person.
     pub(super) fn may_be_automated(self) -> bool {
-        self.clear && self.pre_approval_permitted
+        self.clear && self.pre_approval_permitted && !self.health_information
     }
 }
 
@@ -214,7 +218,7 @@ impl Requirements {
 /// How far up a role decides.
 fn rank(role: Role) -> u8 {
     match role {
-        Role::TechnicalLead => 1,
+        Role::TechnicalLead | Role::HipaaAuthority => 1,
         Role::CabMember | Role::EcabMember => 2,
         Role::Ciso => 3,
         Role::Cto => 4,

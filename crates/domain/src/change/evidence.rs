@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::files::ChangedFiles;
-use super::reported::{self, PolicyFinding, ReportedFinding, TooManyFindings};
+use super::reported::{self, Line, PolicyFinding, ReportedFinding, TooManyFindings};
 use crate::number::Share;
 
 /// Facts that came with the request. A fact that is absent is named in the assessment and takes its cautious value.
@@ -19,6 +19,9 @@ pub struct Evidence {
     pub coverage: Option<Coverage>,
     /// How the tests ended.
     pub tests: Option<TestResults>,
+    /// What shows that data stay encrypted at rest and in transit: the report of a check, by name, link or digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Line>,
     /// Whether a setting is changed.
     pub configuration_change: Option<bool>,
     /// Whether a database schema is changed.

@@ -169,6 +169,13 @@ bounded_line!(
     AttributeValue, "attribute value", 512
 );
 
+impl ComplianceScope {
+    /// Whether it stands for protected health information under HIPAA.
+    pub fn is_health_information(&self) -> bool {
+        self.as_str().eq_ignore_ascii_case("PHI")
+    }
+}
+
 impl SourceName {
     /// A person who edits an item.
     pub fn manual() -> Self {

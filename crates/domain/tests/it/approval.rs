@@ -13,7 +13,7 @@ use domain::risk::Level;
 use proptest::prelude::*;
 
 fn case(routed_as: ChangeType, level: Level, clear: bool, pre_approval_permitted: bool) -> Case {
-    Case { routed_as, level, clear, pre_approval_permitted }
+    Case { routed_as, level, clear, health_information: false, pre_approval_permitted }
 }
 
 fn all_cases() -> impl Iterator<Item = Case> {
@@ -58,6 +58,18 @@ fn the_rules_by_type_and_level() {
         .map(|case| line(&case))
         .collect();
     insta::assert_snapshot!(clear.join("\n"));
+}
+
+#[test]
+fn health_information_brings_the_hipaa_authority_in_but_for_emergencies() {
+    let required = |case| requirements(&ApprovalSettings::default(), case);
+    for without in all_cases() {
+        let with = required(Case { health_information: true, ..without });
+        let gates = with.gates.iter().filter(|gate| gate.role == Role::HipaaAuthority && gate.count == 1);
+        let expected = usize::from(without.routed_as != ChangeType::Emergency);
+        assert_eq!(gates.count(), expected, "{without:?}");
+        assert!(!with.automated, "{without:?}");
+    }
 }
 
 #[test]

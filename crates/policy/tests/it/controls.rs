@@ -73,6 +73,7 @@ fn refused_by_boards() -> Vec<(&'static str, Asked)> {
 /// For each control, a question that it alone refuses.
 fn refused_by() -> Vec<(&'static str, Asked)> {
     let mut all = refused_to_programs();
+    all.extend(refused_for_want_of_scope());
     all.extend(refused_to_all());
     all
 }
@@ -97,6 +98,26 @@ fn refused_to_programs() -> Vec<(&'static str, Asked)> {
     ]
 }
 
+fn refused_for_want_of_scope() -> Vec<(&'static str, Asked)> {
+    let start = || ask(Action::Start).role(Role::Implementer);
+    vec![
+        (
+            "token-scope-admin",
+            ask(Action::ManageActors).role(Role::Administrator).without_scope(Scope::Admin),
+        ),
+        (
+            "token-scope-alerts",
+            ask(Action::ReportAlerts).kind(PrincipalKind::Service).without_scope(Scope::Alerts),
+        ),
+        ("token-scope-approve", ask(Action::Reject).authority(Role::Cto).without_scope(Scope::Approve)),
+        ("token-scope-audit", ask(Action::ReadAudit).role(Role::Auditor).without_scope(Scope::Audit)),
+        ("token-scope-calendar", ask(Action::ReadCalendar).without_scope(Scope::Calendar)),
+        ("token-scope-implement", start().without_scope(Scope::Implement)),
+        ("token-scope-read", ask(Action::Read).without_scope(Scope::Read)),
+        ("token-scope-request", ask(Action::Create).without_scope(Scope::Request)),
+    ]
+}
+
 fn refused_to_all() -> Vec<(&'static str, Asked)> {
     let pre_approve = || ask(Action::PreApprove).by_the_system();
     let start = || ask(Action::Start).role(Role::Implementer);
@@ -118,10 +139,24 @@ fn refused_to_all() -> Vec<(&'static str, Asked)> {
         ("conditions-before-start", start().change(|change| change.conditions_outstanding = 1)),
         ("conflicting-changes-take-turns", start().change(|change| change.in_conflict = true)),
         ("delegation-only-with-the-right", ask(Action::ActOnBehalf)),
+        (
+            "encryption-evidence-in-production",
+            start().change(|c| c.compliance = BTreeSet::from(["PCI".to_owned()])),
+        ),
         ("inactive-actors-do-nothing", ask(Action::Read).principal(|principal| principal.active = false)),
         ("maintenance-window-before-start", start().change(|change| change.outside_maintenance = true)),
         ("no-implementation-in-a-freeze", start().change(|change| change.in_freeze = true)),
         ("models-are-for-administrators", ask(Action::ManageModels).role(Role::CabMember)),
+        (
+            "phi-needs-the-hipaa-authority",
+            start().change(|c| {
+                (c.compliance, c.encryption_checked) = (BTreeSet::from(["PHI".to_owned()]), true);
+            }),
+        ),
+        (
+            "phi-never-auto-approved",
+            pre_approve().change(|c| c.compliance = BTreeSet::from(["PHI".to_owned()])),
+        ),
         ("pre-approval-needs-known-facts", pre_approve().change(|change| change.unknown_facts = true)),
         ("pre-approval-needs-no-findings", pre_approve().change(|change| change.policy_findings = 1)),
         ("pre-approval-needs-passed-tests", pre_approve().change(|change| change.tests_passed = false)),
@@ -138,20 +173,6 @@ fn refused_to_all() -> Vec<(&'static str, Asked)> {
         ("system-actions-only-by-the-system", ask(Action::PreApprove).role(Role::Administrator)),
         ("test-evidence-by-level", start().change(|change| change.tests_passed = false)),
         ("tier-0-never-auto-approved", pre_approve().change(|change| change.lowest_tier = Some(0))),
-        (
-            "token-scope-admin",
-            ask(Action::ManageActors).role(Role::Administrator).without_scope(Scope::Admin),
-        ),
-        (
-            "token-scope-alerts",
-            ask(Action::ReportAlerts).kind(PrincipalKind::Service).without_scope(Scope::Alerts),
-        ),
-        ("token-scope-approve", ask(Action::Reject).authority(Role::Cto).without_scope(Scope::Approve)),
-        ("token-scope-audit", ask(Action::ReadAudit).role(Role::Auditor).without_scope(Scope::Audit)),
-        ("token-scope-calendar", ask(Action::ReadCalendar).without_scope(Scope::Calendar)),
-        ("token-scope-implement", start().without_scope(Scope::Implement)),
-        ("token-scope-read", ask(Action::Read).without_scope(Scope::Read)),
-        ("token-scope-request", ask(Action::Create).without_scope(Scope::Request)),
         ("tokens-only-by-their-owner", ask(Action::RevokeToken)),
         ("valid-approvals-before-start", start().change(|change| change.approvals_outstanding = 1)),
         ("window-before-start", start().change(|change| change.window_open = false)),

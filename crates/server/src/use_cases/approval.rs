@@ -204,8 +204,11 @@ fn instead(settings: &ApprovalSettings, change: &Change, overriding: Overriding)
         Overriding::PreApproval => Override::PreApproval,
         Overriding::Rejection => Override::Rejection,
         Overriding::Level(level) => {
-            let routed_as = change.assessment().map_or(ChangeType::Normal, |assessment| assessment.routed_as);
-            let case = Case { routed_as, level, clear: false, pre_approval_permitted: false };
+            let assessed = change.assessment().map(|assessment| Case::of(assessment, false));
+            let routed_as = assessed.map_or(ChangeType::Normal, |case| case.routed_as);
+            let health_information = assessed.is_some_and(|case| case.health_information);
+            let case =
+                Case { routed_as, level, clear: false, health_information, pre_approval_permitted: false };
             Override::Level { level, requirements: requirements(settings, case) }
         }
     }

@@ -189,6 +189,7 @@ pub(crate) fn role_title(role: Role) -> &'static str {
         Role::CabMember => "CAB member",
         Role::Ciso => "CISO",
         Role::Cto => "CTO",
+        Role::HipaaAuthority => "HIPAA authority",
         Role::EcabMember => "e-CAB member",
         Role::ChangeManager => "change manager",
         Role::Auditor => "auditor",

@@ -24,6 +24,7 @@ mod events;
 mod faults;
 mod feed;
 mod harness;
+mod health_information;
 mod history;
 mod http;
 mod life;

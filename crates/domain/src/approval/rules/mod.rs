@@ -6,6 +6,7 @@
 
 mod critical;
 mod emergency;
+mod health_information;
 mod high;
 mod low;
 mod medium;
@@ -24,6 +25,15 @@ use crate::risk::Level;
 
 /// Who must approve a change: the rule that its type and level select, with its parameters.
 pub fn requirements(settings: &ApprovalSettings, case: Case) -> Requirements {
+    let by_level = by_level(settings, case);
+    if case.health_information && case.routed_as != ChangeType::Emergency {
+        health_information::with_authority(by_level)
+    } else {
+        by_level
+    }
+}
+
+fn by_level(settings: &ApprovalSettings, case: Case) -> Requirements {
     match (case.routed_as, case.level) {
         (ChangeType::Emergency, _) => settings.emergency.requirements(),
         (ChangeType::Standard, Level::Low | Level::Medium) => standard::requirements(case, &settings.medium),

@@ -191,7 +191,13 @@ pub(super) fn overriding(instead: Override, content: &Content) -> Command {
 
 /// Another level, with what the rules make of it when policy calls people in.
 pub(super) fn level(level: Level) -> Override {
-    let case = Case { routed_as: ChangeType::Normal, level, clear: false, pre_approval_permitted: false };
+    let case = Case {
+        routed_as: ChangeType::Normal,
+        level,
+        clear: false,
+        health_information: false,
+        pre_approval_permitted: false,
+    };
     Override::Level { level, requirements: requirements(&ApprovalSettings::default(), case) }
 }
 
