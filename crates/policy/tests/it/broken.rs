@@ -62,7 +62,7 @@ fn a_policy_that_does_not_fit_the_schema_is_refused_with_file_line_and_next_step
         ("wrong type", start("resource has level && resource.level == \"low\"")),
         ("look-alike letters", start("resource.services.contains(\"shоp\")")),
         ("misspelt role", "HEADforbid (\n  principal in Role::\"admin\",\n  action, resource);".to_owned()),
-        ("misspelt action", "HEADforbid (principal, action == Action::\"begin\", resource);".to_owned()),
+        ("misspelt action", "HEADforbid (principal, action == Action::\"approv\", resource);".to_owned()),
         ("unknown type", "HEADforbid (principal, action, resource is Server);".to_owned()),
         (
             "attribute of another resource",
