@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::faults::second_server;
-use crate::harness::{Database, Person, actions, on_both_databases, on_sqlite, small, text};
+use crate::harness::{Database, Person, actions, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::runner::Runner;
 use crate::team::{approved, in_steps, team};
@@ -119,6 +119,12 @@ async fn a_start_that_races_a_stop_loses(database: Database) -> Result<()> {
             assert_eq!(change["state"], "approved", "{round}");
         }
         lift(&elsewhere, &stopped).await?;
+        // A server that has not heard of it yet goes on refusing, which is the safe side.
+        eventually("the lift is heard of", async || {
+            let stops = ann.get("/api/v1/stops").await?;
+            Ok(stops["items"].as_array().is_some_and(Vec::is_empty).then_some(()))
+        })
+        .await?;
     }
     // A stop that is already there is not overlooked, however stale the memory of the server that is asked.
     let id = approved(&ann, &lead, &two_steps()).await?;
