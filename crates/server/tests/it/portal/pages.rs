@@ -286,6 +286,42 @@ async fn the_calendar_and_a_stop_can_be_read_at_any_width_in_both_colours() -> R
     app.stop().await
 }
 
+/// A meeting of the CAB in which one member has voted about `waiting`, and who is on call for emergencies.
+async fn meet(app: &TestApp, waiting: &str) -> Result<()> {
+    let cara = app.person("cara", &["cab_member"]).await?;
+    let manager = app.person("mona", &["change_manager"]).await?;
+    app.person("eva", &["ecab_member"]).await?;
+    let meeting = json!({ "extraordinary": "the keys of every tenant cannot wait until Thursday" });
+    cara.post("/api/v1/cab/meetings", &meeting).await?;
+    let digest = cara.change(waiting).await?["digest"].clone();
+    let rationale = "rotated twice on staging, region by region, without a token that was refused";
+    let ballot = json!({ "change_id": waiting, "digest": digest, "vote": "approve", "rationale": rationale });
+    cara.post("/api/v1/cab/votes", &ballot).await?;
+    let rotation = json!({ "name": "lead", "members": ["eva"], "starts": "2026-03-02T08:00", "rule": "FREQ=WEEKLY;BYDAY=MO" });
+    manager.post("/api/v1/ecab/rotations", &rotation).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn boards_and_what_waits_can_be_read_at_any_width_in_both_colours() -> Result<()> {
+    let app = TestApp::start().await?;
+    let Seeded { waiting, .. } = seed(&app).await?;
+    let Some(browser) = Browser::start().await? else { return app.stop().await };
+    let url = app.url();
+    browser.page.goto(format!("{url}/boards")).await?;
+    let field = browser.page.find(By::Id("token")).await?;
+    field.send_keys(app.admin_token.as_str()).await?;
+    field.send_keys(Key::Enter).await?;
+    browser.page.query(By::Css("main h1")).first().await?;
+    look_at(&browser, &format!("{url}/boards"), "Boards", "boards-before").await?;
+    meet(&app, &waiting).await?;
+    look_at(&browser, &format!("{url}/boards"), "Boards", "boards").await?;
+    look_at(&browser, &format!("{url}/approvals"), "Approvals", "approvals").await?;
+    look_at(&browser, &format!("{url}/approvals?for=all"), "Approvals", "approvals-all").await?;
+    assert!(browser.errors().await?.is_empty());
+    app.stop().await
+}
+
 #[tokio::test]
 async fn the_list_is_searched_sorted_and_left_with_the_keyboard_and_without_a_script() -> Result<()> {
     let app = TestApp::start().await?;
