@@ -148,7 +148,10 @@ pub struct AgendaEntry {
     pub requested_at: String,
     /// When it is rejected if they have not decided.
     pub deadline: String,
-    /// Whether that is before the meeting begins.
+    /// Whether others have to decide first, in an earlier stage: the deadline is theirs.
+    #[serde(default)]
+    pub waits_for_others: bool,
+    /// Whether it is the board that has until then, and that is before the meeting begins.
     pub expires_before: bool,
 }
 

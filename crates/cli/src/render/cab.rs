@@ -89,7 +89,11 @@ fn entries_table(entries: &[AgendaEntry], paint: Paint) -> String {
         Table::new(paint, &["CHANGE", "LEVEL", "SCORE", "REQUESTER", "REQUESTED", "DECIDE BY", "TITLE"], 6);
     for entry in entries {
         let deadline = instant(&entry.deadline);
-        let deadline = if entry.expires_before { paint.bad(deadline + " (before)") } else { deadline };
+        let deadline = match (entry.waits_for_others, entry.expires_before) {
+            (true, _) => deadline + " (others first)",
+            (false, true) => paint.bad(deadline + " (before)"),
+            (false, false) => deadline,
+        };
         table.row([
             paint.strong(plain(&entry.change_id)),
             level(paint, &entry.level),

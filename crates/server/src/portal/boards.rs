@@ -181,6 +181,9 @@ fn agenda_entry(entry: &AgendaEntry, now: Timestamp) -> Markup {
                     ", " (format::due(deadline, now)) ", then rejected"
                 }
             }
+            @if entry.waits_for_others {
+                br; small.quiet { "Others decide first, in an earlier stage. Votes count if they have approved by the time the meeting is closed." }
+            }
             @if entry.expires_before {
                 br; strong { (Icon::Warning.mark()) " It is rejected before the meeting begins: hold an extraordinary one." }
             }

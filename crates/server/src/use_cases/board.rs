@@ -249,6 +249,8 @@ pub(crate) struct Candidate {
     pub deadline: Timestamp,
     /// Whether the board is only told of it.
     pub for_information: bool,
+    /// Whether others have to decide first, in an earlier stage.
+    pub waits_for_others: bool,
 }
 
 /// What could be on an agenda, the highest risk first.
@@ -295,7 +297,9 @@ fn candidate(change: Change, trail: &[Recorded<ChangeEvent>]) -> Option<Candidat
     let asks = |event: &ChangeEvent| matches!(event, ChangeEvent::ApprovalRequested { .. });
     let request = trail.iter().rev().find(|recorded| asks(&recorded.event))?;
     let (requested_at, deadline) = (request.envelope.at, awaiting.deadline);
-    Some(Candidate { change, requested_at, deadline, for_information: !is_asked })
+    let waits_for_others =
+        is_asked && open.iter().all(|gate| gate.role != Role::CabMember || gate.stage > awaiting.stage);
+    Some(Candidate { change, requested_at, deadline, for_information: !is_asked, waits_for_others })
 }
 
 /// What a meeting decides: what waited for it before its cut-off. An extraordinary one has everything that waits.

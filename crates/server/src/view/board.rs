@@ -123,7 +123,10 @@ fn agenda_entry(known: &Known, one: &Candidate, next: Option<Convened>) -> Optio
         digest: change.digest.to_string(),
         requested_at: time(one.requested_at),
         deadline: time(one.deadline),
-        expires_before: next.is_some_and(|next| one.deadline <= next.occurrence.start),
+        waits_for_others: one.waits_for_others,
+        // The time that runs is that of the open stage.
+        expires_before: !one.waits_for_others
+            && next.is_some_and(|next| one.deadline <= next.occurrence.start),
     })
 }
 

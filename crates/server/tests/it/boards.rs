@@ -18,6 +18,7 @@ on_sqlite!(
     a_standing_decision_stands_for_the_approval_of_the_board,
     whoever_owes_a_review_asks_for_no_further_emergency,
     a_board_that_makes_no_sense_is_refused,
+    what_others_decide_first_is_marked,
 );
 
 /// A team whose technical leads and CAB are asked at once, so that a meeting can decide first.
@@ -39,6 +40,21 @@ async fn ask_for(person: &Person, request: &Value) -> Result<String> {
     let change = person.create(request).await?;
     ensure!(change["risk"]["level"] == "high" && change["state"] == "awaiting_approval", "{change}");
     Ok(text(&change["change_id"]).to_owned())
+}
+
+async fn what_others_decide_first_is_marked(database: Database) -> Result<()> {
+    let (app, ann, lead) = team_with(database, |_| {}).await?;
+    let id = ask_for(&ann, &high("Move the ledger")).await?;
+    let marks = async || {
+        let agenda = ann.get("/api/v1/cab/agenda").await?;
+        let entry = agenda["items"][0].clone();
+        anyhow::Ok((entry["waits_for_others"].clone(), entry["expires_before"].clone()))
+    };
+    // The four hours are those of the technical lead.
+    assert_eq!(marks().await?, (json!(true), json!(false)));
+    lead.approve(&id).await?;
+    assert_eq!(marks().await?, (json!(false), json!(false)));
+    app.stop().await
 }
 
 /// The members of the board.
