@@ -46,22 +46,43 @@ pub(crate) async fn earlier(app: &App, caused_by: Option<&CausedBy>) -> Result<V
 /// Completes the cause of what a program asks for: where it names none, and what it is about has an open incident, that
 /// is its cause. Programs that leave it out would otherwise be in no chain.
 pub(crate) fn complete(app: &App, caller: &Caller, content: &mut Content) {
-    let is_program = caller.actor().is_some_and(|actor| actor.kind != ActorKind::Human);
-    if is_program && content.caused_by.is_none() {
-        let open = app.known().incidents.newest_open(content);
-        content.caused_by = open.map(|id| CausedBy { cause: Cause::Incident(id), is_inferred: true });
+    if content.caused_by.is_none() {
+        content.caused_by = found(app, caller, content);
     }
 }
 
-/// How a change that is about to be created stands in its chain.
+/// The open incident of what a program asks for, as its cause.
+fn found(app: &App, caller: &Caller, content: &Content) -> Option<CausedBy> {
+    if caller.actor().is_none_or(|actor| actor.kind == ActorKind::Human) {
+        return None;
+    }
+    let open = app.known().incidents.newest_open(content);
+    open.map(|id| CausedBy { cause: Cause::Incident(id), is_inferred: true })
+}
+
+/// How a change that is about to be created stands in its chain: by the cause that is named, and for a program by the one
+/// that is found as well, so that naming another one hides nothing.
 ///
 /// # Errors
 /// When its cause does not exist, or the store or the log fails.
 pub(crate) async fn standing(app: &App, caller: &Caller, content: &Content) -> Result<Standing, Failure> {
-    if content.caused_by.is_none() {
-        return Ok(Standing::default());
+    let found = found(app, caller, content).filter(|found| Some(found) != content.caused_by.as_ref());
+    let mut worst = Standing::default();
+    for caused_by in content.caused_by.iter().chain(&found) {
+        let standing = standing_by(app, caller, content, caused_by).await?;
+        worst.links_without_a_person = worst.links_without_a_person.max(standing.links_without_a_person);
+        worst.alike_before = worst.alike_before.max(standing.alike_before);
     }
-    let links = earlier(app, content.caused_by.as_ref()).await.map_err(|failure| match failure {
+    Ok(worst)
+}
+
+async fn standing_by(
+    app: &App,
+    caller: &Caller,
+    content: &Content,
+    caused_by: &CausedBy,
+) -> Result<Standing, Failure> {
+    let links = earlier(app, Some(caused_by)).await.map_err(|failure| match failure {
         Failure::NotFound { what, name } => {
             FieldError::new("caused_by", format!("there is no {what} `{name}`")).into()
         }
