@@ -18,6 +18,7 @@
 mod action;
 mod entities;
 mod error;
+mod memory;
 mod nesting;
 mod place;
 mod question;

@@ -26,7 +26,7 @@ pub struct Question<'a> {
 }
 
 /// Who asks, as the shell authenticated it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// Its identifier.
     pub id: ActorId,
@@ -49,7 +49,7 @@ pub struct Principal {
 }
 
 /// The one whose authority somebody else exercises.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Delegator {
     /// Its identifier.
     pub id: ActorId,
@@ -226,7 +226,7 @@ pub struct ActorResource {
 }
 
 /// What an answer depends on besides principal and resource.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Context {
     /// The role exercised in an approval or a rejection.
     pub authority: Option<Role>,
@@ -248,7 +248,7 @@ pub struct Context {
 pub use domain::change::cause::Standing as ChainStanding;
 
 /// What an agent's budget leaves it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BudgetLeft {
     /// Changes that it may still create within this hour.
     pub changes_this_hour: u32,

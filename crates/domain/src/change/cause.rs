@@ -84,7 +84,7 @@ pub struct Link<'a> {
 }
 
 /// How a change about to be created stands in its chain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// Changes before it, back to the last one that a person asked for.
     pub links_without_a_person: u32,

@@ -15,7 +15,11 @@ use super::form::{utf16_order, write_text};
 use super::{DEPTH_MAX, Marks, NotCanonical, Replacement};
 
 /// Room made at first. Most events have between one and eight kilobytes.
-const CAPACITY_BYTES: usize = 2048;
+const CAPACITY_BYTES: usize = 4096;
+/// Room made at first for keys of open objects, in bytes.
+const KEYS_CAPACITY_BYTES: usize = 512;
+/// Room made at first for members of open objects.
+const MEMBERS_CAPACITY: usize = 48;
 
 /// Writes one value.
 pub(super) struct Writer<'m, M> {
@@ -71,9 +75,9 @@ impl<'m, M: Marks> Writer<'m, M> {
         Self {
             marks,
             out: Vec::with_capacity(CAPACITY_BYTES),
-            keys: String::new(),
+            keys: String::with_capacity(KEYS_CAPACITY_BYTES),
             is_ascii: true,
-            members: Vec::new(),
+            members: Vec::with_capacity(MEMBERS_CAPACITY),
             steps: Vec::new(),
             moved: Vec::new(),
             text: String::new(),
