@@ -14,6 +14,7 @@ have_package() {
     python3-aiosmtpd) /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
     python3-icalendar) /usr/bin/python3 -c 'import icalendar' 2>/dev/null ;;
     python3-venv) /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    haproxy) test -x /usr/sbin/haproxy ;;
     prometheus) command -v prometheus ;;
     shellcheck) command -v shellcheck ;;
     *) echo "unknown package \`$1\`: add it to scripts/lib/packages.sh" >&2 && exit 2 ;;

@@ -1,6 +1,7 @@
 //! Plans as users write them, in JSON or YAML. How they become domain values is in its own file.
 
 mod convert;
+mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::field::{text_or_list, text_or_object, unique_map};
+
+pub use traffic::{Haproxy, RouterPrograms, Traffic};
 
 /// How a change is implemented.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
@@ -56,12 +59,13 @@ pub enum Step {
 
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual";
+        let expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual, \
+                         traffic";
         text_or_object(deserializer, expecting, Self::Text, |step| Self::Full(Box::new(step)))
     }
 }
 
-/// A step in full: exactly one of `run`, `http`, `wait`, `check` and `manual`.
+/// A step in full: exactly one of `run`, `http`, `wait`, `check`, `manual` and `traffic`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullStep {
@@ -82,7 +86,10 @@ pub struct FullStep {
     /// What a person does and confirms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual: Option<String>,
-    /// What takes the step back.
+    /// Gives targets their shares of the traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+    /// What takes the step back; for `traffic`, when absent, what was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
     /// Tells whether the step has taken effect, for a step whose end nobody saw.
@@ -114,20 +121,20 @@ pub struct FullStep {
     pub capture: Vec<Capture>,
 }
 
-/// What takes a step back: a shell line, or one of `run`, `http`, `manual`.
+/// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `restore`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Undo {
     /// A shell line.
     Line(String),
     /// In full.
-    Full(UndoKind),
+    Full(Box<UndoKind>),
 }
 
 impl<'de> Deserialize<'de> for Undo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expecting = "an undo: a shell line, or an object with one of run, http, manual";
-        text_or_object(deserializer, expecting, Self::Line, Self::Full)
+        let expecting = "an undo: a shell line, or an object with one of run, http, manual, traffic, restore";
+        text_or_object(deserializer, expecting, Self::Line, |undo| Self::Full(Box::new(undo)))
     }
 }
 
@@ -144,6 +151,12 @@ pub struct UndoKind {
     /// What a person does and confirms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual: Option<String>,
+    /// Shares of the traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+    /// `true` puts back what the step captures, before what was begun earlier is undone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restore: bool,
 }
 
 /// A shell line, or a program with its arguments.
@@ -264,4 +277,27 @@ pub struct Capture {
     /// Longest run time of the program; `5s` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples of `docs/steps.md`: lists of steps that are plans, and that come back as they were.
+    #[test]
+    fn the_documented_steps_are_accepted_and_come_back_as_they_were() {
+        let folder = env!("CARGO_MANIFEST_DIR");
+        let page = std::fs::read_to_string(format!("{folder}/../../docs/steps.md")).unwrap();
+        let examples: Vec<&str> =
+            page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert!(examples.len() >= 3, "{}", examples.len());
+        for example in examples {
+            let steps: Vec<Step> = serde_saphyr::from_str(example).unwrap_or_else(|e| panic!("{example}{e}"));
+            let plan = ImplementationPlan { steps, ..ImplementationPlan::default() };
+            let meant = plan.to_domain().unwrap_or_else(|error| panic!("{example}{error}"));
+            meant.validate().unwrap_or_else(|error| panic!("{example}{error}"));
+            let again = ImplementationPlan::from_domain(&meant);
+            assert_eq!(again.to_domain().unwrap(), meant, "{example}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::RunnerError;
 use crate::progress::Progress;
 use crate::session::{Reported, Session};
+use crate::snapshot;
 
 /// Shortest pause between two questions of a check.
 const CHECK_PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -90,7 +91,14 @@ async fn supervised(session: &Session, attempt: &Attempt, kind: &StepKind) -> Ex
         cancel.cancel();
         std::future::pending::<Infallible>().await
     };
-    let executed = execute::execute(kind, attempt.time_limit, &session.machine.context, &cancel);
+    let executed = async {
+        match kind {
+            StepKind::Restore => {
+                snapshot::restore_step(session, &attempt.task.step, attempt.time_limit, &cancel).await
+            }
+            kind => execute::execute(kind, attempt.time_limit, &session.machine.context, &cancel).await,
+        }
+    };
     tokio::select! {
         biased;
         execution = Box::pin(executed) => execution,

@@ -136,7 +136,12 @@ async fn ask(
 fn instructions(session: &Session, task: &Task) -> Option<String> {
     match task.kind_in(&session.script.plan, session.script.rollback_plan.as_ref())? {
         StepKind::Manual { instructions } => Some(instructions.clone()),
-        StepKind::Run(_) | StepKind::Http(_) | StepKind::Wait { .. } | StepKind::Check(_) => None,
+        StepKind::Run(_)
+        | StepKind::Http(_)
+        | StepKind::Wait { .. }
+        | StepKind::Check(_)
+        | StepKind::Traffic(_)
+        | StepKind::Restore => None,
     }
 }
 

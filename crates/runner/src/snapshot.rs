@@ -1,9 +1,15 @@
 //! The state before the change: saved before the first step, put back by a rollback.
 
+use std::time::Duration;
+
+use adapters::execute::{Execution, Performed};
 use adapters::snapshot::{Snapshot, SnapshotError, SnapshotId};
+use domain::id::StepName;
 use domain::plan::observation::REASON_BYTES_MAX;
-use domain::plan::{Capture, CaptureId, Captured, Observation};
+use domain::plan::{Capture, CaptureId, Captured, Failure, Observation, Outcome};
 use domain::text::FreeText;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::RunnerError;
 use crate::progress::Progress;
@@ -45,7 +51,7 @@ pub(crate) async fn take(session: &Session, decided: u64) -> Result<(), RunnerEr
 pub(crate) async fn restore(session: &Session, decided: u64) -> Result<(), RunnerError> {
     let recorded = session.view().run.captures().to_vec();
     let differing = match recorded_snapshot(session, &recorded).await {
-        Ok(snapshot) => put_back(session, &snapshot, &recorded).await,
+        Ok(snapshot) => put_back(session, &snapshot, &recorded, session.interrupt()).await,
         Err(reason) => {
             let all = recorded.iter().map(|captured| (captured.capture.clone(), reason.clone()));
             all.collect()
@@ -59,6 +65,42 @@ pub(crate) async fn restore(session: &Session, decided: u64) -> Result<(), Runne
     session.reporter.tell(Progress::Restored { differing: names.collect() });
     let differing = differing.into_iter().map(|(capture, _)| capture).collect();
     session.report(decided, Observation::SnapshotRestored { differing }).await.map(|_reported| ())
+}
+
+/// The undo of a step that declares none: puts back what the step saved, right then, while what was begun before it still
+/// stands. Outputs are compared at the end, when everything is as before.
+pub(crate) async fn restore_step(
+    session: &Session,
+    step: &StepName,
+    time_limit: Duration,
+    cancel: &CancellationToken,
+) -> Execution {
+    let began = Instant::now();
+    let failed = |failure: Failure| Performed::Ended(Outcome::Failed { failure });
+    let restored = async {
+        let recorded = session.view().run.captures().to_vec();
+        let snapshot = recorded_snapshot(session, &recorded).await.map_err(|reason| vec![reason])?;
+        let own = recorded.into_iter().zip(snapshot.items);
+        let own = own.filter(|(captured, item)| captured.capture.step == *step && item.can_be_put_back());
+        let (recorded, items): (Vec<_>, Vec<_>) = own.unzip();
+        let differing = put_back(session, &Snapshot { id: snapshot.id, items }, &recorded, cancel).await;
+        let reasons: Vec<String> = differing.into_iter().map(|(_, why)| why).collect();
+        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    };
+    let result = tokio::select! {
+        biased;
+        () = cancel.cancelled() => failed(Failure::Cancelled),
+        restored = restored => match restored {
+            Ok(()) => Performed::Ended(Outcome::Succeeded),
+            Err(_) if cancel.is_cancelled() => failed(Failure::Cancelled),
+            Err(reasons) => {
+                let reason = FreeText::excerpt(&reasons.join("; "), REASON_BYTES_MAX);
+                failed(Failure::Other { reason })
+            }
+        },
+        () = sleep(time_limit) => failed(Failure::TimedOut),
+    };
+    Execution { result, duration: began.elapsed(), log: String::new() }
 }
 
 /// The snapshot in this machine's folder, if it is the one on record.
@@ -83,9 +125,14 @@ async fn recorded_snapshot(session: &Session, recorded: &[Captured]) -> Result<S
     }
 }
 
-async fn put_back(session: &Session, snapshot: &Snapshot, recorded: &[Captured]) -> Vec<(CaptureId, String)> {
+async fn put_back(
+    session: &Session,
+    snapshot: &Snapshot,
+    recorded: &[Captured],
+    cancel: &CancellationToken,
+) -> Vec<(CaptureId, String)> {
     let (store, context) = (&session.machine.snapshots, &session.machine.context);
-    let report = store.restore(snapshot, context, session.interrupt()).await;
+    let report = store.restore(snapshot, context, cancel).await;
     let results = recorded.iter().zip(report.items);
     let differing = results.filter(|(_, item)| !item.result.is_as_before());
     differing.map(|(captured, item)| (captured.capture.clone(), differs(&item))).collect()

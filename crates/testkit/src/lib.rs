@@ -1,12 +1,14 @@
-//! What tests and benchmarks of several crates need: a real PostgreSQL or Prometheus of their own.
+//! What tests and benchmarks of several crates need: a real PostgreSQL, Prometheus or HAProxy of their own.
 //!
 //! Knows: how to start, ask and end such servers. Never does: anything in the product; it is a dependency of tests
 //! and benchmarks only.
 //!
 //! Invariant: whatever is started here ends with the process that started it, also when that is killed.
 
+mod haproxy;
 mod postgres;
 mod prometheus;
 
+pub use haproxy::PrivateHaproxy;
 pub use postgres::PrivatePostgres;
 pub use prometheus::PrivatePrometheus;

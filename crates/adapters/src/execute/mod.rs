@@ -12,6 +12,7 @@ mod http;
 mod manual;
 mod process;
 mod run;
+pub(crate) mod traffic;
 mod wait;
 
 use std::time::{Duration, Instant};
@@ -70,6 +71,24 @@ impl Attempt {
     }
 }
 
+/// What was saved lies with the runner, which puts it back without coming here.
+const RESTORE_ELSEWHERE: &str = "nothing was saved here that could be put back";
+
+/// Work that takes its time in other places, ended when the step's time is over or it is cancelled. Nothing of it goes
+/// on then, and what it had done by then is unknown.
+async fn bounded<T>(
+    time_limit: Duration,
+    cancel: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Failure::Cancelled),
+        done = work => Ok(done),
+        () = tokio::time::sleep(time_limit) => Err(Failure::TimedOut),
+    }
+}
+
 /// A failure in words. The reason must be masked already.
 fn other_failure(reason: &str) -> Failure {
     Failure::Other { reason: FreeText::excerpt(reason, REASON_BYTES_MAX) }
@@ -93,6 +112,8 @@ pub async fn execute(
         }
         StepKind::Check(check) => check::execute(check, time_limit, context, cancel).await,
         StepKind::Manual { instructions } => manual::execute(instructions),
+        StepKind::Traffic(traffic) => traffic::execute(traffic, time_limit, context, cancel).await,
+        StepKind::Restore => Attempt::failed(other_failure(RESTORE_ELSEWHERE), String::new()),
     };
     Execution { result, duration: started.elapsed(), log }
 }

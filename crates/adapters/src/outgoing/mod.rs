@@ -16,6 +16,7 @@ use domain::plan::HttpRequest;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
+use tokio::net::TcpStream;
 use url::{Host, Url};
 
 pub use address::{AddressRefused, InvalidNetwork, NETWORKS_MAX, Network, OutgoingPolicy};
@@ -215,6 +216,35 @@ impl Outgoing {
         }
         let exchanged = tokio::time::timeout_at(deadline, exchange(prepared, &host, body_bytes_max)).await;
         exchanged.map_err(|_elapsed| OutgoingError::TimedOut { host, limit_millis: limit.as_millis() })?
+    }
+
+    /// Opens a connection to `host:port`, which the policy must allow, within `limit`.
+    ///
+    /// # Errors
+    /// When the address has another form, is refused, or nothing there takes the connection in time.
+    pub async fn connect(&self, address: &str, limit: Duration) -> Result<TcpStream, OutgoingError> {
+        let refuse = |problem| OutgoingError::Address { url: without_credentials(address), problem };
+        let url = Url::parse(&format!("tcp://{address}")).map_err(|_| refuse("is not `host:port`"))?;
+        let (Some(host), Some(port)) = (url.host_str(), url.port()) else {
+            return Err(refuse("is not `host:port`"));
+        };
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let connected = tokio::time::timeout(limit, async {
+            let found = resolve(&self.policy, &host).await.map_err(|error| match error {
+                ResolveError::Refused(refused) => OutgoingError::Refused { host: host.clone(), refused },
+                ResolveError::NotFound(error) => {
+                    OutgoingError::NotResolved { host: host.clone(), cause: error.to_string() }
+                }
+            })?;
+            let found: Vec<SocketAddr> = found.iter().map(|at| SocketAddr::new(at.ip(), port)).collect();
+            let unreached = |error: std::io::Error| OutgoingError::NotReached {
+                host: host.clone(),
+                cause: error.to_string(),
+            };
+            TcpStream::connect(found.as_slice()).await.map_err(unreached)
+        });
+        let connected = connected.await;
+        connected.map_err(|_elapsed| OutgoingError::TimedOut { host, limit_millis: limit.as_millis() })?
     }
 
     /// Resolves the name. The client does so again when it connects, and checks again: this first time tells a name

@@ -7,7 +7,9 @@
 
 mod disk;
 mod file;
+mod weights;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use domain::canonical::{Digest, NotCanonical};
 use domain::id::ChangeId;
 use domain::plan::definition::CAPTURES_TOTAL_MAX;
-use domain::plan::{Capture, Command};
+use domain::plan::{Capture, Command, Router};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +95,15 @@ pub enum Item {
         /// Of the output.
         digest: Digest,
     },
+    /// The weights of a router's targets.
+    Weights {
+        /// Who divides the traffic.
+        router: Router,
+        /// Target to weight.
+        weights: BTreeMap<String, u32>,
+        /// Of the weights.
+        digest: Digest,
+    },
 }
 
 /// What a captured program came to.
@@ -126,7 +137,7 @@ pub struct RestoredItem {
 pub enum Restored {
     /// It was as before already.
     Unchanged,
-    /// The file is as before again: bytes compared.
+    /// It is as before again: read again and compared.
     PutBack,
     /// The file that had not been there is gone.
     Removed,
@@ -243,6 +254,12 @@ pub enum SnapshotError {
         /// What went wrong.
         reason: String,
     },
+    /// Weights that cannot be read or set.
+    #[error("{reason}")]
+    Router {
+        /// What went wrong; secrets masked.
+        reason: String,
+    },
     /// Cancelled while taking or comparing.
     #[error("cancelled")]
     Cancelled,
@@ -284,21 +301,29 @@ impl Item {
         match self {
             Self::File { state, .. } => Some(state.digest),
             Self::AbsentFile { .. } => None,
-            Self::Output { digest, .. } => Some(*digest),
+            Self::Output { digest, .. } | Self::Weights { digest, .. } => Some(*digest),
         }
     }
 
     fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::File { path, .. } | Self::AbsentFile { path, .. } => Some(path),
-            Self::Output { .. } => None,
+            Self::Output { .. } | Self::Weights { .. } => None,
+        }
+    }
+
+    /// Whether it is put back, as opposed to compared only.
+    pub fn can_be_put_back(&self) -> bool {
+        match self {
+            Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } => true,
+            Self::Output { .. } => false,
         }
     }
 
     fn command(&self) -> Option<&Command> {
         match self {
             Self::Output { command, .. } => Some(command),
-            Self::File { .. } | Self::AbsentFile { .. } => None,
+            Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } => None,
         }
     }
 
@@ -306,6 +331,7 @@ impl Item {
         match self {
             Self::File { named, .. } | Self::AbsentFile { named, .. } => context.mask(named),
             Self::Output { command, .. } => command_line(command, context),
+            Self::Weights { router, .. } => context.mask(&router.to_string()),
         }
     }
 }
@@ -419,6 +445,9 @@ impl SnapshotStore {
                 let before = before.clone();
                 Ok(if same { Restored::SameOutput } else { Restored::OtherOutput { before, after } })
             }
+            Item::Weights { router, weights, .. } => {
+                weights::put_back(router, weights, context, cancel).await
+            }
         }
     }
 
@@ -436,16 +465,21 @@ async fn take_into(
 ) -> Result<Snapshot, SnapshotError> {
     let mut files = Vec::new();
     let mut commands = Vec::new();
+    let mut routers = Vec::new();
     for (position, capture) in captures.iter().enumerate() {
         match capture {
             Capture::File { path } => files.push((position, path.clone(), context.path(path))),
             Capture::Command { command, timeout_millis } => {
                 commands.push((position, command, *timeout_millis))
             }
+            Capture::Weights { router, targets } => routers.push((position, router, targets)),
         }
     }
     let files_folder = folder.to_owned();
     let mut items = blocking(move || disk::save_files(files, &files_folder)).await?;
+    for (position, router, targets) in routers {
+        items.push((position, weights::take(router, targets, context, cancel).await?));
+    }
     for (position, command, timeout_millis) in commands {
         let taken = items.iter().map(|(_, item)| item).find(|item| item.command() == Some(command));
         let item = match taken {

@@ -13,3 +13,4 @@ mod outgoing;
 mod outgoing_listener;
 mod scan;
 mod snapshot;
+mod traffic;

@@ -7,7 +7,7 @@ use domain::plan::{self, Strategy};
 
 use super::{
     Capture, Check, FullStep, Http, HttpRequest, ImplementationPlan, Monitor, RollbackPlan, Run, Status,
-    Step, Undo, UndoKind,
+    Step, Traffic, Undo, UndoKind,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -16,7 +16,7 @@ const PROBE_TIMEOUT_MILLIS_DEFAULT: u64 = 5_000;
 /// Pause between two probes when the plan does not say, in milliseconds.
 const PROBE_INTERVAL_MILLIS_DEFAULT: u64 = 1_000;
 
-fn millis(field: &str, text: Option<&str>, default: u64) -> Result<u64, FieldError> {
+pub(super) fn millis(field: &str, text: Option<&str>, default: u64) -> Result<u64, FieldError> {
     text.map_or(Ok(default), |text| {
         parse_duration_millis(text).map_err(|error| FieldError::new(field, error))
     })
@@ -40,7 +40,7 @@ impl ImplementationPlan {
         let estimated = self.estimated_duration.as_deref();
         Ok(plan::Plan {
             strategy,
-            steps: steps(&self.steps)?,
+            steps: steps(&self.steps)?.into_iter().map(plan::Step::safeguarded).collect(),
             estimated_duration_seconds: estimated
                 .map(|text| seconds("estimated_duration", Some(text), 0))
                 .transpose()?,
@@ -96,7 +96,10 @@ fn steps(steps: &[Step]) -> Result<Vec<plan::Step>, FieldError> {
 }
 
 /// Takes the one of several alternatives that is given.
-fn exactly_one<T>(names: &str, given: Vec<Option<Result<T, FieldError>>>) -> Result<T, FieldError> {
+pub(super) fn exactly_one<T>(
+    names: &str,
+    given: Vec<Option<Result<T, FieldError>>>,
+) -> Result<T, FieldError> {
     let mut given = given.into_iter().flatten();
     match (given.next(), given.next()) {
         (Some(one), None) => one,
@@ -127,23 +130,26 @@ impl Step {
     }
 
     fn from_domain(step: &plan::Step) -> Self {
+        // What follows from the kind is not repeated.
+        let touched = step.kind.touches();
+        let is_implied = |undo: &&plan::StepKind| touched.is_some() && **undo == plan::StepKind::Restore;
+        let undo = step.undo.as_ref().filter(|undo| !is_implied(undo));
+        let captures = step.captures.iter().filter(|capture| touched.as_ref() != Some(*capture));
         let mut full = FullStep {
             name: step.name.to_string(),
-            undo: step.undo.as_ref().map(Undo::from_domain),
+            undo: undo.map(Undo::from_domain),
             verify: step.check.as_ref().map(Check::from_domain),
             timeout: Some(format_seconds(step.timeout_seconds)),
             retries: step.retries,
             retry_delay: (step.retries > 0).then(|| format_duration_millis(step.retry_delay_millis)),
             idempotent: step.idempotent,
-            capture: step.captures.iter().map(Capture::from_domain).collect(),
+            capture: captures.filter_map(Capture::from_domain).collect(),
             ..FullStep::default()
         };
         match &step.kind {
             plan::StepKind::Run(command) => {
                 full.run = Some(Run::from_argv(&command.argv));
-                full.env.clone_from(&command.environment);
-                full.pass_env.clone_from(&command.pass_environment);
-                full.working_directory.clone_from(&command.working_directory);
+                full.surroundings_of(command);
             }
             plan::StepKind::Http(request) => full.http = Some(Http::from_domain(request)),
             plan::StepKind::Wait { duration_millis } => {
@@ -151,6 +157,14 @@ impl Step {
             }
             plan::StepKind::Check(check) => full.check = Some(Check::from_domain(check)),
             plan::StepKind::Manual { instructions } => full.manual = Some(instructions.clone()),
+            plan::StepKind::Traffic(traffic) => {
+                full.traffic = Some(Traffic::from_domain(traffic));
+                if let plan::Router::Programs { set, .. } = &traffic.router {
+                    full.surroundings_of(set);
+                }
+            }
+            // Never a step by itself: see its validation.
+            plan::StepKind::Restore => {}
         }
         Self::Full(Box::new(full))
     }
@@ -159,7 +173,7 @@ impl Step {
 impl FullStep {
     fn to_domain(&self) -> Result<plan::Step, FieldError> {
         let kind = exactly_one(
-            "run, http, wait, check and manual",
+            "run, http, wait, check, manual and traffic",
             vec![
                 self.run.as_ref().map(|run| Ok(plan::StepKind::Run(self.command(run)))),
                 self.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
@@ -169,6 +183,7 @@ impl FullStep {
                 }),
                 self.check.as_ref().map(|check| check.to_domain(self).map(plan::StepKind::Check)),
                 self.manual.clone().map(|instructions| Ok(plan::StepKind::Manual { instructions })),
+                self.traffic.as_ref().map(|traffic| traffic.to_domain(self).map(plan::StepKind::Traffic)),
             ],
         )?;
         let capture = |(at, capture): (usize, &Capture)| {
@@ -191,8 +206,14 @@ impl FullStep {
         })
     }
 
+    fn surroundings_of(&mut self, command: &plan::Command) {
+        self.env.clone_from(&command.environment);
+        self.pass_env.clone_from(&command.pass_environment);
+        self.working_directory.clone_from(&command.working_directory);
+    }
+
     /// A command in this step's environment and folder.
-    fn command(&self, run: &Run) -> plan::Command {
+    pub(super) fn command(&self, run: &Run) -> plan::Command {
         plan::Command {
             argv: run.argv(),
             environment: self.env.clone(),
@@ -207,11 +228,13 @@ impl Undo {
         match self {
             Self::Line(line) => Ok(plan::StepKind::Run(step.command(&Run::Shell(line.clone())))),
             Self::Full(kind) => exactly_one(
-                "run, http and manual",
+                "run, http, manual, traffic and restore",
                 vec![
                     kind.run.as_ref().map(|run| Ok(plan::StepKind::Run(step.command(run)))),
                     kind.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
                     kind.manual.clone().map(|instructions| Ok(plan::StepKind::Manual { instructions })),
+                    kind.traffic.as_ref().map(|traffic| traffic.to_domain(step).map(plan::StepKind::Traffic)),
+                    kind.restore.then_some(Ok(plan::StepKind::Restore)),
                 ],
             )
             .map_err(|error| error.under("undo")),
@@ -224,9 +247,11 @@ impl Undo {
             plan::StepKind::Run(command) => undo.run = Some(Run::from_argv(&command.argv)),
             plan::StepKind::Http(request) => undo.http = Some(Http::from_domain(request)),
             plan::StepKind::Manual { instructions } => undo.manual = Some(instructions.clone()),
+            plan::StepKind::Traffic(traffic) => undo.traffic = Some(Traffic::from_domain(traffic)),
+            plan::StepKind::Restore => undo.restore = true,
             plan::StepKind::Wait { .. } | plan::StepKind::Check(_) => {}
         }
-        Self::Full(undo)
+        Self::Full(Box::new(undo))
     }
 }
 
@@ -238,7 +263,7 @@ impl Run {
         }
     }
 
-    fn from_argv(argv: &[String]) -> Self {
+    pub(super) fn from_argv(argv: &[String]) -> Self {
         match argv {
             [shell, flag, line] if shell == "/bin/sh" && flag == "-c" => Self::Shell(line.clone()),
             _ => Self::Argv(argv.to_vec()),
@@ -375,14 +400,16 @@ impl Capture {
         )
     }
 
-    fn from_domain(capture: &plan::Capture) -> Self {
+    /// The capture as users write it; nothing for one that only follows from a step's kind.
+    fn from_domain(capture: &plan::Capture) -> Option<Self> {
         match capture {
-            plan::Capture::File { path } => Self { file: Some(path.clone()), ..Self::default() },
-            plan::Capture::Command { command, timeout_millis } => Self {
+            plan::Capture::File { path } => Some(Self { file: Some(path.clone()), ..Self::default() }),
+            plan::Capture::Command { command, timeout_millis } => Some(Self {
                 run: Some(Run::from_argv(&command.argv)),
                 timeout: Some(format_duration_millis(*timeout_millis)),
                 ..Self::default()
-            },
+            }),
+            plan::Capture::Weights { .. } => None,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What a plan says. Durations are whole milliseconds or seconds, so that a plan has one canonical form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::change::kind::words;
 use crate::id::StepName;
+use crate::plan::kinds::{Router, Traffic};
 
 /// Most steps of a plan, and of a rollback plan.
 pub const STEPS_MAX: usize = 200;
@@ -109,6 +110,10 @@ pub enum StepKind {
         /// What to do.
         instructions: String,
     },
+    /// Gives targets their shares of the traffic.
+    Traffic(Traffic),
+    /// As an undo only: puts back what the step saved before the first step.
+    Restore,
 }
 
 impl StepKind {
@@ -121,8 +126,16 @@ impl StepKind {
     /// nothing to undo.
     pub fn has_effect(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Http(_) | Self::Manual { .. } => true,
+            Self::Run(_) | Self::Http(_) | Self::Manual { .. } | Self::Traffic(_) | Self::Restore => true,
             Self::Wait { .. } | Self::Check(_) => false,
+        }
+    }
+
+    /// Whether doing it twice is by its nature the same as doing it once.
+    pub fn is_idempotent(&self) -> bool {
+        match self {
+            Self::Wait { .. } | Self::Check(_) | Self::Traffic(_) | Self::Restore => true,
+            Self::Run(_) | Self::Http(_) | Self::Manual { .. } => false,
         }
     }
 }
@@ -217,4 +230,21 @@ pub enum Capture {
         /// Longest run time, in milliseconds.
         timeout_millis: u64,
     },
+    /// The weights of a router's targets. Put back on rollback.
+    Weights {
+        /// Who divides the traffic.
+        router: Router,
+        /// The targets.
+        targets: BTreeSet<String>,
+    },
+}
+
+impl Capture {
+    /// Whether it can be put back, as opposed to compared only.
+    pub fn can_be_put_back(&self) -> bool {
+        match self {
+            Self::File { .. } | Self::Weights { .. } => true,
+            Self::Command { .. } => false,
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! back never goes forward again, and whatever may have been done is on record.
 
 pub mod definition;
+pub mod kinds;
 pub mod observation;
 pub mod run;
 pub mod task;
@@ -19,6 +20,7 @@ mod unwind;
 pub use definition::{
     Capture, Check, Command, HttpRequest, Monitor, Plan, Probe, RollbackPlan, Step, StepKind, Strategy,
 };
+pub use kinds::{Router, Traffic};
 pub use next::Action;
 pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observation};
 pub use run::{IllegalObservation, Observed, Run};

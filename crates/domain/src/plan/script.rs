@@ -39,7 +39,7 @@ impl<'a> Script<'a> {
     /// a rollback that stops half-way must be able to go on without asking.
     pub(super) fn is_repeatable(self, task: &Task) -> bool {
         let is_marked = self.step(task).is_some_and(|step| step.idempotent);
-        task.part == Part::Undo || is_marked || self.kind(task).is_some_and(|kind| !kind.has_effect())
+        task.part == Part::Undo || is_marked || self.kind(task).is_some_and(StepKind::is_idempotent)
     }
 
     /// Whether a check can tell if a task has taken effect.

@@ -13,6 +13,7 @@ use super::definition::{
 };
 use crate::duration::DURATION_MILLIS_MAX;
 use crate::id::StepName;
+use crate::plan::kinds::TARGETS_MAX;
 
 /// Longest time the result is watched after the last step, in seconds: seven days.
 pub const SOAK_SECONDS_MAX: u64 = 7 * 86_400;
@@ -159,14 +160,23 @@ impl Step {
         let delay = field.at("retry_delay_millis");
         delay.within(self.retry_delay_millis, 0..=RETRY_DELAY_MILLIS_MAX, "milliseconds")?;
         self.kind.validate(field, self.timeout_seconds)?;
-        if let Some(undo) = &self.undo {
-            undo.validate(&field.at("undo"), self.timeout_seconds)?;
+        match &self.undo {
+            None => {}
+            Some(StepKind::Restore) => self.validate_restore(&field.at("undo"))?,
+            Some(undo) => undo.validate(&field.at("undo"), self.timeout_seconds)?,
         }
         if let Some(check) = &self.check {
             check.validate(&field.at("check"))?;
         }
         field.at("captures").count(self.captures.len(), 0..=CAPTURES_MAX, "captures")?;
         self.captures.iter().try_for_each(|capture| capture.validate(&field.at("captures")))
+    }
+
+    fn validate_restore(&self, field: &Field) -> Result<(), PlanError> {
+        if self.captures.iter().any(Capture::can_be_put_back) {
+            return Ok(());
+        }
+        Err(field.refuse("`restore`", "it only where the step captures something that can be put back"))
     }
 }
 
@@ -182,6 +192,8 @@ impl StepKind {
             }
             Self::Check(check) => check.validate(field),
             Self::Manual { instructions } => field.at("instructions").text(instructions, VALUE_BYTES_MAX),
+            Self::Traffic(traffic) => traffic.validate(field),
+            Self::Restore => Err(field.at("kind").refuse("`restore`", "it as the `undo` of a step only")),
         }
     }
 }
@@ -211,7 +223,7 @@ impl Probe {
 }
 
 impl Command {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
         let argv = field.at("argv");
         argv.count(self.argv.len(), 1..=ARGUMENTS_MAX, "arguments, the program first")?;
         if self.argv.first().is_some_and(|program| program.trim().is_empty()) {
@@ -274,6 +286,11 @@ impl Capture {
                 field.at("timeout_millis").probe_timeout(*timeout_millis)?;
                 command.validate(&field.at("command"))
             }
+            Self::Weights { router, targets } => {
+                field.at("targets").count(targets.len(), 1..=TARGETS_MAX, "targets")?;
+                targets.iter().try_for_each(|target| field.at("targets").target(target))?;
+                router.validate(&field.at("router"))
+            }
         }
     }
 }
@@ -306,7 +323,12 @@ impl Field {
         Err(self.refuse(format!("`{value}`"), format!("{} to {} {unit}", range.start(), range.end())))
     }
 
-    fn count(&self, value: usize, range: RangeInclusive<usize>, unit: &str) -> Result<(), PlanError> {
+    pub(super) fn count(
+        &self,
+        value: usize,
+        range: RangeInclusive<usize>,
+        unit: &str,
+    ) -> Result<(), PlanError> {
         if range.contains(&value) {
             return Ok(());
         }
@@ -330,7 +352,7 @@ impl Field {
         self.within(millis, INTERVAL_MILLIS_MIN..=INTERVAL_MILLIS_MAX, "milliseconds")
     }
 
-    fn probe_timeout(&self, millis: u64) -> Result<(), PlanError> {
+    pub(super) fn probe_timeout(&self, millis: u64) -> Result<(), PlanError> {
         self.within(millis, 1..=PROBE_TIMEOUT_MILLIS_MAX, "milliseconds")
     }
 
@@ -372,7 +394,7 @@ impl Field {
         Ok(())
     }
 
-    fn path(&self, path: &str) -> Result<(), PlanError> {
+    pub(super) fn path(&self, path: &str) -> Result<(), PlanError> {
         if path.is_empty() || path.chars().any(char::is_control) {
             return Err(self.refuse("empty or with control characters", "a path such as `deploy/app.yaml`"));
         }
@@ -406,7 +428,7 @@ impl Field {
 }
 
 /// The text in backticks, shortened and without control characters.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let shortened: String = text.chars().take(80).filter(|c| !c.is_control()).collect();
     format!("`{shortened}`")
 }

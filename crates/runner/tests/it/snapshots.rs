@@ -1,6 +1,6 @@
 //! The state before the change, on the machine that began it.
 
-use domain::plan::{Capture, RunOutcome, Step};
+use domain::plan::{Capture, Router, RunOutcome, Step, StepKind, Traffic};
 use runner::{Ended, OnStop, Options, Progress};
 
 use crate::bench::{Bench, all, change, definition, noting, shell, step, told, undoing};
@@ -64,6 +64,28 @@ async fn other_output_than_before_is_not_taken_for_restored() {
         _ => false,
     };
     assert!(told.iter().any(differs), "{told:#?}");
+}
+
+/// The version that takes the traffic is started, gets some of it, and is found bad.
+#[tokio::test]
+async fn traffic_is_back_where_it_was_before_the_new_version_is_stopped() {
+    let router = Router::Programs {
+        set: shell("echo \"set $TRAFFIC_WEIGHTS\" >> log; printf '%s\\n' $TRAFFIC_WEIGHTS > weights"),
+        read: shell("cat weights"),
+        timeout_millis: 10_000,
+    };
+    let shift = |percent| {
+        let weights = [("new".to_owned(), percent), ("old".to_owned(), 100 - percent)].into();
+        let kind = StepKind::Traffic(Traffic { router: router.clone(), weights });
+        Step { kind, ..step(&format!("{percent} %"), "") }.safeguarded()
+    };
+    let bench = Bench::new(definition([noting("start"), shift(10), shift(50), step("look", "false")])).await;
+    bench.write("weights", "new=0\nold=100\n");
+    let ended = bench.implement(&undoing()).await.unwrap();
+    assert!(matches!(ended, Ended::RolledBack { .. }), "{ended:?}");
+    let log = "start\nset new=10 old=90\nset new=50 old=50\nset new=0 old=100\nundo start\n";
+    assert_eq!(bench.read("log"), log);
+    assert_eq!(bench.read("weights"), "new=0\nold=100\n");
 }
 
 /// Leaves a change behind whose first step is done.

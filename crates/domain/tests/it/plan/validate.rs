@@ -1,7 +1,8 @@
 //! Plans that cannot be carried out are refused with place, field and accepted form.
 
 use domain::plan::{
-    Capture, Check, Command, HttpRequest, Monitor, Plan, PlanError, Probe, RollbackPlan, Step, StepKind,
+    Capture, Check, Command, HttpRequest, Monitor, Plan, PlanError, Probe, RollbackPlan, Router, Step,
+    StepKind, Traffic,
 };
 
 use super::{check, command, file, manual, name, plan, rollback_plan, run, step};
@@ -140,6 +141,59 @@ fn refused_steps() {
     step `a`: `working_directory` is `/etc`: expected a folder below the runner's working folder, without `..`
     step `a`: `working_directory` is `a/../../b`: expected a folder below the runner's working folder, without `..`
     ");
+}
+
+fn haproxy(address: &str, backend: &str) -> Router {
+    Router::Haproxy { address: address.to_owned(), backend: backend.to_owned() }
+}
+
+fn shifts(router: Router, weights: &[(&str, u32)]) -> Step {
+    let weights = weights.iter().map(|(target, weight)| ((*target).to_owned(), *weight)).collect();
+    Step { kind: StepKind::Traffic(Traffic { router, weights }), undo: None, ..step("a") }.safeguarded()
+}
+
+#[test]
+fn refused_traffic() {
+    let socket = || haproxy("/run/haproxy.sock", "shop");
+    let programs =
+        |timeout_millis| Router::Programs { set: command(&["set"]), read: command(&[]), timeout_millis };
+    assert_eq!(plan(vec![shifts(socket(), &[("stable", 256), ("canary", 0)])]).validate(), Ok(()));
+    let many: Vec<String> = (0..65).map(|at| format!("t{at}")).collect();
+    let many: Vec<(&str, u32)> = many.iter().map(|name| (name.as_str(), 1)).collect();
+    let steps = [
+        shifts(socket(), &[]),
+        shifts(socket(), &many),
+        shifts(socket(), &[("canary", 257)]),
+        shifts(socket(), &[("canary 1; shutdown sessions server shop/stable #", 1)]),
+        shifts(haproxy("shop.example", "shop"), &[("canary", 1)]),
+        shifts(haproxy("shop.example:0", "shop"), &[("canary", 1)]),
+        shifts(haproxy("shop.example:99", "shop/x"), &[("canary", 1)]),
+        shifts(programs(0), &[("canary", 1_000_000)]),
+        shifts(programs(1), &[("canary", 1_000_000)]),
+        Step { kind: StepKind::Restore, ..step("a") },
+        Step { undo: Some(StepKind::Restore), ..step("a") },
+        Step {
+            undo: Some(StepKind::Restore),
+            captures: vec![Capture::Command { command: command(&["x"]), timeout_millis: 1 }],
+            ..step("a")
+        },
+    ];
+    insta::assert_snapshot!(refusals(steps.map(|step| plan(vec![step]).validate())), @r"
+    step `a`: `weights` is a list of 0: expected 1 to 64 targets
+    step `a`: `weights` is a list of 65: expected 1 to 64 targets
+    step `a`: `weights.canary` is `257`: expected 0 to 256 as weight
+    step `a`: `weights` is `canary 1; shutdown sessions server shop/stable #`: expected names of letters, digits, `-`, `_`, `.` and `:`
+    step `a`: `router.address` is `shop.example`: expected the path of a socket such as `/run/haproxy/admin.sock`, or `host:port`
+    step `a`: `router.address` is `shop.example:0`: expected the path of a socket such as `/run/haproxy/admin.sock`, or `host:port`
+    step `a`: `router.backend` is `shop/x`: expected names of letters, digits, `-`, `_`, `.` and `:`
+    step `a`: `router.timeout_millis` is `0`: expected 1 to 600000 milliseconds
+    step `a`: `router.read.argv` is a list of 0: expected 1 to 256 arguments, the program first
+    step `a`: `kind` is `restore`: expected it as the `undo` of a step only
+    step `a`: `undo` is `restore`: expected it only where the step captures something that can be put back
+    step `a`: `undo` is `restore`: expected it only where the step captures something that can be put back
+    ");
+    let restored = Step { undo: Some(StepKind::Restore), captures: vec![file("x")], ..step("a") };
+    assert_eq!(plan(vec![restored]).validate(), Ok(()));
 }
 
 #[test]

@@ -129,6 +129,8 @@ fn does(kind: &StepKind) -> String {
         StepKind::Wait { duration_millis } => format!("Waits {}", format::took(*duration_millis)),
         StepKind::Check(check) => format!("Repeats until it passes: {}", probe(&check.probe)),
         StepKind::Manual { instructions } => format!("A person does this: {instructions}"),
+        StepKind::Traffic(traffic) => format!("Sets the traffic weights of {traffic}"),
+        StepKind::Restore => "Puts back what was saved before the first step".to_owned(),
     }
 }
 

@@ -1,0 +1,101 @@
+//! The `traffic` step as users write it.
+
+use std::collections::BTreeMap;
+
+use domain::duration::format_duration_millis;
+use domain::plan;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::convert::{exactly_one, millis};
+use super::{FullStep, Run};
+use crate::field::{FieldError, unique_map};
+
+/// Longest run time of a program that sets or reads weights when the plan does not say, in milliseconds.
+const PROGRAM_TIMEOUT_MILLIS_DEFAULT: u64 = 30_000;
+
+/// Shares of the traffic: exactly one of `haproxy` and `programs`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Traffic {
+    /// HAProxy, through its runtime API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub haproxy: Option<Haproxy>,
+    /// Any other router, through two programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub programs: Option<RouterPrograms>,
+    /// Target to weight. What is not named keeps its weight.
+    #[serde(deserialize_with = "unique_map")]
+    pub weights: BTreeMap<String, u32>,
+}
+
+/// A backend of HAProxy, whose servers are the targets.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Haproxy {
+    /// Path of the socket of its runtime API, or `host:port`.
+    pub address: String,
+    /// The backend.
+    pub backend: String,
+}
+
+/// Programs that set and print weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouterPrograms {
+    /// Sets them; finds `target=weight`, separated by spaces, in the variable `TRAFFIC_WEIGHTS`.
+    pub set: Run,
+    /// Prints `target=weight`, one on a line.
+    pub read: Run,
+    /// Longest run time of each; `30s` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+}
+
+impl Traffic {
+    pub(super) fn to_domain(&self, step: &FullStep) -> Result<plan::Traffic, FieldError> {
+        let router = exactly_one(
+            "haproxy and programs",
+            vec![
+                self.haproxy
+                    .clone()
+                    .map(|Haproxy { address, backend }| Ok(plan::Router::Haproxy { address, backend })),
+                self.programs.as_ref().map(|programs| programs.to_domain(step)),
+            ],
+        );
+        let router = router.map_err(|error| error.under("traffic"))?;
+        Ok(plan::Traffic { router, weights: self.weights.clone() })
+    }
+
+    pub(super) fn from_domain(traffic: &plan::Traffic) -> Self {
+        let weights = traffic.weights.clone();
+        match &traffic.router {
+            plan::Router::Haproxy { address, backend } => {
+                let haproxy = Haproxy { address: address.clone(), backend: backend.clone() };
+                Self { haproxy: Some(haproxy), weights, ..Self::default() }
+            }
+            plan::Router::Programs { set, read, timeout_millis } => {
+                let programs = RouterPrograms {
+                    set: Run::from_argv(&set.argv),
+                    read: Run::from_argv(&read.argv),
+                    timeout: Some(format_duration_millis(*timeout_millis)),
+                };
+                Self { programs: Some(programs), weights, ..Self::default() }
+            }
+        }
+    }
+}
+
+impl RouterPrograms {
+    fn to_domain(&self, step: &FullStep) -> Result<plan::Router, FieldError> {
+        Ok(plan::Router::Programs {
+            set: step.command(&self.set),
+            read: step.command(&self.read),
+            timeout_millis: millis(
+                "programs.timeout",
+                self.timeout.as_deref(),
+                PROGRAM_TIMEOUT_MILLIS_DEFAULT,
+            )?,
+        })
+    }
+}

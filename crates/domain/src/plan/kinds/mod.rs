@@ -1,0 +1,41 @@
+//! The kinds of steps that know what they touch, one per file.
+//!
+//! To add one: its type and `validate` here, its variant in `StepKind`, what it touches in [`StepKind::touches`], its
+//! form in `api/src/plan`, and one file in `adapters/src/execute`.
+
+mod traffic;
+
+pub use traffic::{Router, TARGETS_MAX, Traffic, WEIGHT_MAX};
+
+use super::definition::{Capture, Step, StepKind};
+
+impl StepKind {
+    /// What it is about to change, where it knows that by itself.
+    pub fn touches(&self) -> Option<Capture> {
+        match self {
+            Self::Traffic(traffic) => Some(Capture::Weights {
+                router: traffic.router.clone(),
+                targets: traffic.weights.keys().cloned().collect(),
+            }),
+            Self::Run(_)
+            | Self::Http(_)
+            | Self::Wait { .. }
+            | Self::Check(_)
+            | Self::Manual { .. }
+            | Self::Restore => None,
+        }
+    }
+}
+
+impl Step {
+    /// The step with everything saved that its kind knows to touch, and put back by its undo where it declares none.
+    #[must_use]
+    pub fn safeguarded(mut self) -> Self {
+        let Some(touched) = self.kind.touches() else { return self };
+        if !self.captures.contains(&touched) {
+            self.captures.push(touched);
+        }
+        self.undo = self.undo.or(Some(StepKind::Restore));
+        self
+    }
+}
