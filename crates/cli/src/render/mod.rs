@@ -20,6 +20,7 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod risk;
 pub(crate) mod slot;
+mod step_kinds;
 pub(crate) mod stop;
 mod table;
 pub(crate) mod what_if;

@@ -6,8 +6,12 @@ use api::plan::{
 };
 use api::request::{ChangeRequest, RateCondition, RollbackConditions};
 
+use super::step_kinds::traffic;
 use super::{Lines, words};
 use crate::shell::{Paint, plain};
+
+/// How a step is undone that declares nothing and needs nothing.
+const SAVED: &str = "puts back what was saved before the first step";
 
 /// Everything of a request that runs or decides about what runs.
 pub(crate) fn everything_that_runs(lines: &mut Lines, request: &ChangeRequest, paint: Paint) {
@@ -80,8 +84,12 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     if let Some(instructions) = &step.manual {
         detail(lines, paint, "by a person", instructions);
     }
+    if let Some(shares) = &step.traffic {
+        detail(lines, paint, "traffic", &traffic(shares));
+    }
     match &step.undo {
         Some(undo) => detail(lines, paint, "undo", &undone_by(undo)),
+        None if step.traffic.is_some() => detail(lines, paint, "undo", SAVED),
         None if step.run.is_some() || step.http.is_some() => {
             detail(lines, paint, "undo", "none: stays in place")
         }
@@ -151,7 +159,7 @@ fn detail(lines: &mut Lines, paint: Paint, label: &str, value: &str) {
 }
 
 /// A command as it would be typed: arguments with blanks are quoted.
-fn command(run: &Run) -> String {
+pub(super) fn command(run: &Run) -> String {
     match run {
         Run::Shell(line) => line.clone(),
         Run::Argv(arguments) => {
@@ -206,10 +214,14 @@ fn check(check: &Check) -> String {
 fn undone_by(undo: &Undo) -> String {
     match undo {
         Undo::Line(line) => line.clone(),
-        Undo::Full(UndoKind { run, http, manual }) => match manual {
-            Some(instructions) => format!("by a person: {instructions}"),
-            None => question(http.as_ref(), run.as_ref()),
-        },
+        Undo::Full(undo) => {
+            let UndoKind { run, http, manual, traffic: shares, restore } = undo.as_ref();
+            let by_person = manual.as_ref().map(|instructions| format!("by a person: {instructions}"));
+            let by_shares = || shares.as_ref().map(|shares| format!("traffic: {}", traffic(shares)));
+            let by_itself = || restore.then(|| SAVED.to_owned());
+            let by_program = || question(http.as_ref(), run.as_ref());
+            by_person.or_else(by_shares).or_else(by_itself).unwrap_or_else(by_program)
+        }
     }
 }
 
