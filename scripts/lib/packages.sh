@@ -16,6 +16,7 @@ have_package() {
     python3-venv) /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     haproxy) test -x /usr/sbin/haproxy ;;
     prometheus) command -v prometheus ;;
+    prometheus-alertmanager) command -v prometheus-alertmanager ;;
     shellcheck) command -v shellcheck ;;
     *) echo "unknown package \`$1\`: add it to scripts/lib/packages.sh" >&2 && exit 2 ;;
   esac >/dev/null

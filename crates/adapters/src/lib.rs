@@ -7,6 +7,7 @@
 //! unfinished input is never turned into an answer, least of all into a good one. Everything read, waited for or started
 //! is bounded by a named constant.
 
+mod clock;
 pub mod cmdb;
 pub mod execute;
 pub mod git;

@@ -1,6 +1,7 @@
 //! Plans as users write them, in JSON or YAML. How they become domain values is in its own file.
 
 mod convert;
+mod source;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -8,9 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::field::{text_or_list, text_or_object, unique_map};
-
+pub use source::{Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
 pub use traffic::{Haproxy, RouterPrograms, Traffic};
+
+use crate::field::{text_or_list, text_or_object, unique_map};
 
 /// How a change is implemented.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
@@ -223,7 +225,7 @@ pub enum Status {
     Range(String),
 }
 
-/// A repeated probe: exactly one of `http` and `run`.
+/// A repeated probe: exactly one of `http`, `run`, `prometheus`, `alertmanager` and `findings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
@@ -233,6 +235,15 @@ pub struct Check {
     /// Passes when the program ends with status 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// Passes when a value of a Prometheus is as expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<Box<Prometheus>>,
+    /// Passes when no alert is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alertmanager: Option<Box<Alertmanager>>,
+    /// Passes when a scanner has found nothing that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<FindingsFile>,
     /// Longest time of one probe; `5s` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
@@ -244,7 +255,7 @@ pub struct Check {
     pub successes: Option<u32>,
 }
 
-/// Something that is watched: exactly one of `http` and `run`.
+/// Something that is watched: exactly one of `http`, `run`, `prometheus`, `alertmanager` and `findings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Monitor {
@@ -256,6 +267,15 @@ pub struct Monitor {
     /// Passes when the program ends with status 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// Passes when a value of a Prometheus is as expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<Box<Prometheus>>,
+    /// Passes when no alert is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alertmanager: Option<Box<Alertmanager>>,
+    /// Passes when a scanner has found nothing that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<FindingsFile>,
     /// Longest time of one probe; `5s` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,

@@ -3,9 +3,11 @@
 
 use domain::canonical::Digest;
 use domain::plan::{Monitor, Observation, Plan, RollbackPlan, Run};
-use domain::rollback::RollbackConditions;
+use domain::rollback::{self, Arms, Histogram, RollbackConditions};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::field::FieldError;
 
 /// Longest life of a lease between two heartbeats, in seconds.
 pub const LEASE_SECONDS: u64 = 15;
@@ -99,9 +101,127 @@ pub struct Sample {
     pub at: String,
     /// pass, fail, inconclusive or error.
     pub verdict: String,
-    /// How long the answer took, in microseconds.
+    /// How long the answer took, or the latency that was asked for, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_micros: Option<u64>,
+    /// What else was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+/// What a sample has measured since the one before, of what has changed and of what it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Measured {
+    /// Requests.
+    Requests {
+        /// Of what has changed.
+        canary: Requests,
+        /// Of what it is compared with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<Requests>,
+    },
+    /// How long requests took.
+    Latencies {
+        /// Of what has changed.
+        canary: Vec<Bucket>,
+        /// Of what it is compared with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<Vec<Bucket>>,
+    },
+    /// Findings of a scanner that count.
+    Findings {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// Requests of one arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Requests {
+    /// How many.
+    pub total: u64,
+    /// How many of them failed.
+    pub errors: u64,
+}
+
+/// Requests that took at most so long, and longer than those of the bucket before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// Bound in microseconds; none in the last bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micros: Option<u64>,
+    /// How many.
+    pub requests: u64,
+}
+
+impl Measured {
+    /// What the domain has measured, in this form.
+    pub fn from_domain(measured: &rollback::Measured) -> Self {
+        match measured {
+            rollback::Measured::Requests(arms) => {
+                Self::Requests { canary: arms.canary.into(), baseline: arms.baseline.map(Into::into) }
+            }
+            rollback::Measured::Latencies(arms) => Self::Latencies {
+                canary: buckets(&arms.canary),
+                baseline: arms.baseline.as_ref().map(buckets),
+            },
+            rollback::Measured::Findings(count) => Self::Findings { count: *count },
+        }
+    }
+
+    /// What was measured as a domain value.
+    ///
+    /// # Errors
+    /// When more requests failed than there were, or buckets are not in order.
+    pub fn to_domain(&self) -> Result<rollback::Measured, FieldError> {
+        match self {
+            Self::Requests { canary, baseline } => Ok(rollback::Measured::Requests(Arms {
+                canary: canary.to_domain()?,
+                baseline: baseline.map(Requests::to_domain).transpose()?,
+            })),
+            Self::Latencies { canary, baseline } => Ok(rollback::Measured::Latencies(Arms {
+                canary: histogram(canary)?,
+                baseline: baseline.as_deref().map(histogram).transpose()?,
+            })),
+            Self::Findings { count } => Ok(rollback::Measured::Findings(*count)),
+        }
+    }
+}
+
+impl From<rollback::Requests> for Requests {
+    fn from(rollback::Requests { total, errors }: rollback::Requests) -> Self {
+        Self { total, errors }
+    }
+}
+
+impl Requests {
+    fn to_domain(self) -> Result<rollback::Requests, FieldError> {
+        let Self { total, errors } = self;
+        if errors > total {
+            let message = format!("{errors} of {total} requests: no more can fail than there are");
+            return Err(FieldError::new("errors", message));
+        }
+        Ok(rollback::Requests { total, errors })
+    }
+}
+
+fn buckets(histogram: &Histogram) -> Vec<Bucket> {
+    let bucket = |(micros, requests): &(u64, u64)| Bucket {
+        micros: (*micros != Histogram::UNBOUNDED).then_some(*micros),
+        requests: *requests,
+    };
+    histogram.buckets().iter().map(bucket).collect()
+}
+
+fn histogram(buckets: &[Bucket]) -> Result<Histogram, FieldError> {
+    if buckets.is_empty() {
+        return Ok(Histogram::default());
+    }
+    let bucket = |bucket: &Bucket| (bucket.micros.unwrap_or(Histogram::UNBOUNDED), bucket.requests);
+    Histogram::new(buckets.iter().map(bucket).collect()).map_err(|error| FieldError::new("buckets", error))
 }
 
 /// Ends the work on a plan.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adapters::execute::ExecutionContext;
-use adapters::metrics;
+use adapters::metrics::{Asker, Sampled};
 use domain::plan::Monitor;
 use domain::rollback::Sample;
 use tokio::sync::mpsc;
@@ -61,15 +61,16 @@ async fn ask(
     cancel: CancellationToken,
     answers: mpsc::Sender<Answer>,
 ) {
+    let mut asker = Asker::new(monitor.probe.clone());
     while !cancel.is_cancelled() {
         let (began, at) = (Instant::now(), clock::now());
-        let sampled = metrics::probe(&monitor.probe, &context, &cancel).await;
+        let sampled = asker.ask(&context, &cancel).await;
         if cancel.is_cancelled() {
             return;
         }
-        let (verdict, latency_micros) = (sampled.verdict, sampled.latency_micros);
-        let sample = Sample { monitor: monitor.name.clone(), at, verdict, latency_micros };
-        if answers.send(Answer { sample, detail: sampled.detail }).await.is_err() {
+        let Sampled { verdict, latency_micros, measured, detail } = sampled;
+        let sample = Sample { monitor: monitor.name.clone(), at, verdict, latency_micros, measured };
+        if answers.send(Answer { sample, detail }).await.is_err() {
             return;
         }
         tokio::select! {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use api::run::{SAMPLES_MAX, Sample};
+use api::run::{Measured, SAMPLES_MAX, Sample};
 
 /// Most samples that wait; then the oldest are left out. Enough for an outage as long as a lease.
 const WAITING_MAX: usize = 20 * SAMPLES_MAX;
@@ -16,7 +16,7 @@ pub(crate) struct Samples {
 
 impl Samples {
     pub(crate) fn push(&self, sample: &domain::rollback::Sample) {
-        let domain::rollback::Sample { monitor, at, verdict, latency_micros } = sample;
+        let domain::rollback::Sample { monitor, at, verdict, latency_micros, measured } = sample;
         let mut waiting = self.lock();
         if waiting.len() >= WAITING_MAX {
             waiting.pop_front();
@@ -26,6 +26,7 @@ impl Samples {
             at: at.to_string(),
             verdict: verdict.to_string(),
             latency_micros: *latency_micros,
+            measured: measured.as_ref().map(Measured::from_domain),
         });
     }
 
@@ -69,6 +70,7 @@ mod tests {
             at: jiff::Timestamp::from_second(second).unwrap(),
             verdict: Verdict::Pass,
             latency_micros: Some(7),
+            measured: None,
         }
     }
 

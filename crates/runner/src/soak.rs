@@ -10,7 +10,7 @@ use std::time::Duration;
 use adapters::execute::ExecutionContext;
 use api::change::Check;
 use domain::id::StepName;
-use domain::plan::{Monitor, Probe};
+use domain::plan::Monitor;
 use domain::rollback::judge::WINDOW_SAMPLES_MIN;
 use domain::rollback::{Breach, Health, Judge, RollbackConditions, Verdict};
 use tokio::time::{Instant, sleep_until};
@@ -101,10 +101,7 @@ pub(crate) async fn soak(
 
 /// Time in which every monitor can have answered often enough.
 fn longest_wait(monitors: &[Monitor]) -> Duration {
-    let longest_millis = |monitor: &Monitor| {
-        let (Probe::Http { timeout_millis, .. } | Probe::Command { timeout_millis, .. }) = &monitor.probe;
-        monitor.interval_millis.max(*timeout_millis)
-    };
+    let longest_millis = |monitor: &Monitor| monitor.interval_millis.max(monitor.probe.timeout_millis());
     let longest = Duration::from_millis(monitors.iter().map(longest_millis).max().unwrap_or(0));
     longest * u32::try_from(WINDOW_SAMPLES_MIN + 1).unwrap_or(u32::MAX)
 }

@@ -15,7 +15,7 @@ pub const SAMPLES_PER_SERIES_MAX: usize = 2000;
 /// Most samples taken or read at once.
 pub const SAMPLES_PAGE_MAX: usize = 2000;
 /// Longest detail kept, in bytes. The rest is cut off.
-const DETAIL_BYTES_MAX: usize = 500;
+const DETAIL_BYTES_MAX: usize = 8 * 1024;
 
 /// One measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -60,7 +60,7 @@ pub enum UnfitCommand {
     },
     /// A variable to pass on that the runner does not have.
     #[error(
-        "the variable `{name}` is not set where the runner runs: set it there, or remove it from `pass_environment`"
+        "the variable `{name}` is not set where the runner runs: set it there, or take it out of the plan"
     )]
     NotSet {
         /// The variable.
@@ -168,6 +168,14 @@ impl ExecutionContext {
             environment.insert(name.clone(), value.clone());
         }
         Ok(environment)
+    }
+
+    /// A secret that the runner's environment holds under this name.
+    pub(crate) fn variable(&self, name: &str) -> Result<String, UnfitCommand> {
+        fit_name(name)?;
+        let value = self.environment.get(name).and_then(|value| value.to_str());
+        let value = value.map(str::trim).filter(|value| !value.is_empty());
+        value.map(str::to_owned).ok_or_else(|| UnfitCommand::NotSet { name: name.to_owned() })
     }
 
     /// The folder a program runs in.

@@ -9,6 +9,7 @@ mod execute_workbench;
 mod git;
 mod history;
 mod metrics;
+mod metrics_sources;
 mod outgoing;
 mod outgoing_listener;
 mod scan;

@@ -6,8 +6,8 @@ use domain::plan::definition::STEP_TIMEOUT_SECONDS_DEFAULT;
 use domain::plan::{self, Strategy};
 
 use super::{
-    Capture, Check, FullStep, Http, HttpRequest, ImplementationPlan, Monitor, RollbackPlan, Run, Status,
-    Step, Traffic, Undo, UndoKind,
+    Alertmanager, Capture, Check, FindingsFile, FullStep, Http, HttpRequest, ImplementationPlan, Monitor,
+    Prometheus, RollbackPlan, Run, Status, Step, Traffic, Undo, UndoKind,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -312,38 +312,57 @@ impl Http {
     }
 }
 
-fn probe(
-    http: Option<&Http>,
+/// What is asked, in whichever of the ways.
+struct Asks<'a> {
+    http: Option<&'a Http>,
     command: Option<plan::Command>,
-    timeout: Option<&str>,
-) -> Result<plan::Probe, FieldError> {
-    let timeout_millis = millis("timeout", timeout, PROBE_TIMEOUT_MILLIS_DEFAULT)?;
-    exactly_one(
-        "http and run",
-        vec![
-            http.map(|http| Ok(plan::Probe::Http { request: http.to_domain()?, timeout_millis })),
-            command.map(|command| Ok(plan::Probe::Command { command, timeout_millis })),
-        ],
-    )
+    prometheus: Option<&'a Prometheus>,
+    alertmanager: Option<&'a Alertmanager>,
+    findings: Option<&'a FindingsFile>,
+    timeout: Option<&'a str>,
 }
 
-fn from_probe(probe: &plan::Probe) -> (Option<Http>, Option<Run>, Option<String>) {
-    match probe {
-        plan::Probe::Http { request, timeout_millis } => {
-            (Some(Http::from_domain(request)), None, Some(format_duration_millis(*timeout_millis)))
-        }
-        plan::Probe::Command { command, timeout_millis } => {
-            (None, Some(Run::from_argv(&command.argv)), Some(format_duration_millis(*timeout_millis)))
-        }
+impl Asks<'_> {
+    fn probe(self) -> Result<plan::Probe, FieldError> {
+        let timeout_millis = millis("timeout", self.timeout, PROBE_TIMEOUT_MILLIS_DEFAULT)?;
+        let under = |name: &'static str| move |error: FieldError| error.under(name);
+        exactly_one(
+            "http, run, prometheus, alertmanager and findings",
+            vec![
+                self.http.map(|http| Ok(plan::Probe::Http { request: http.to_domain()?, timeout_millis })),
+                self.command.map(|command| Ok(plan::Probe::Command { command, timeout_millis })),
+                self.prometheus.map(|question| {
+                    question
+                        .to_domain(timeout_millis)
+                        .map(plan::Probe::Prometheus)
+                        .map_err(under("prometheus"))
+                }),
+                self.alertmanager.map(|question| {
+                    question
+                        .to_domain(timeout_millis)
+                        .map(plan::Probe::Alertmanager)
+                        .map_err(under("alertmanager"))
+                }),
+                self.findings.map(|question| {
+                    question.to_domain().map(plan::Probe::Findings).map_err(under("findings"))
+                }),
+            ],
+        )
     }
 }
 
 impl Check {
     fn to_domain(&self, step: &FullStep) -> Result<plan::Check, FieldError> {
-        let command = self.run.as_ref().map(|run| step.command(run));
+        let asks = Asks {
+            http: self.http.as_ref(),
+            command: self.run.as_ref().map(|run| step.command(run)),
+            prometheus: self.prometheus.as_deref(),
+            alertmanager: self.alertmanager.as_deref(),
+            findings: self.findings.as_ref(),
+            timeout: self.timeout.as_deref(),
+        };
         Ok(plan::Check {
-            probe: probe(self.http.as_ref(), command, self.timeout.as_deref())
-                .map_err(|error| error.under("check"))?,
+            probe: asks.probe().map_err(|error| error.under("check"))?,
             interval_millis: millis(
                 "check.interval",
                 self.interval.as_deref(),
@@ -354,10 +373,14 @@ impl Check {
     }
 
     fn from_domain(check: &plan::Check) -> Self {
-        let (http, run, timeout) = from_probe(&check.probe);
+        let Monitor { http, run, prometheus, alertmanager, findings, timeout, .. } =
+            Monitor::asking(&check.probe);
         Self {
             http,
             run,
+            prometheus,
+            alertmanager,
+            findings,
             timeout,
             interval: Some(format_duration_millis(check.interval_millis)),
             successes: Some(check.successes),
@@ -371,18 +394,49 @@ impl Monitor {
     /// # Errors
     /// When a field does not have the accepted form.
     pub fn to_domain(&self) -> Result<plan::Monitor, FieldError> {
+        let asks = Asks {
+            http: self.http.as_ref(),
+            command: self.run.as_ref().map(Run::command),
+            prometheus: self.prometheus.as_deref(),
+            alertmanager: self.alertmanager.as_deref(),
+            findings: self.findings.as_ref(),
+            timeout: self.timeout.as_deref(),
+        };
         Ok(plan::Monitor {
             name: parse("name", &self.name)?,
-            probe: probe(self.http.as_ref(), self.run.as_ref().map(Run::command), self.timeout.as_deref())?,
+            probe: asks.probe()?,
             interval_millis: millis("interval", self.interval.as_deref(), PROBE_INTERVAL_MILLIS_DEFAULT)?,
         })
     }
 
     /// The monitor as users write it.
     pub fn from_domain(monitor: &plan::Monitor) -> Self {
-        let (http, run, timeout) = from_probe(&monitor.probe);
-        let interval = Some(format_duration_millis(monitor.interval_millis));
-        Self { name: monitor.name.to_string(), http, run, timeout, interval }
+        Self {
+            name: monitor.name.to_string(),
+            interval: Some(format_duration_millis(monitor.interval_millis)),
+            ..Self::asking(&monitor.probe)
+        }
+    }
+
+    /// Only what is asked.
+    fn asking(probe: &plan::Probe) -> Self {
+        let timeout = Some(format_duration_millis(probe.timeout_millis()));
+        let asked = Self { timeout, ..Self::default() };
+        match probe {
+            plan::Probe::Http { request, .. } => Self { http: Some(Http::from_domain(request)), ..asked },
+            plan::Probe::Command { command, .. } => {
+                Self { run: Some(Run::from_argv(&command.argv)), ..asked }
+            }
+            plan::Probe::Prometheus(question) => {
+                Self { prometheus: Some(Box::new(Prometheus::from_domain(question))), ..asked }
+            }
+            plan::Probe::Alertmanager(question) => {
+                Self { alertmanager: Some(Box::new(Alertmanager::from_domain(question))), ..asked }
+            }
+            plan::Probe::Findings(question) => {
+                Self { findings: Some(FindingsFile::from_domain(question)), timeout: None, ..asked }
+            }
+        }
     }
 }
 

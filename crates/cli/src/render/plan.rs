@@ -1,8 +1,8 @@
 //! Plans as approvers and readers see them: everything that would run, and nothing left out.
 
 use api::plan::{
-    Capture, Check, FullStep, Http, ImplementationPlan, Monitor, RollbackPlan, Run, Status, Step, Undo,
-    UndoKind,
+    Alertmanager, Capture, Check, FindingsFile, FullStep, Http, ImplementationPlan, Monitor, Prometheus,
+    RollbackPlan, Run, Status, Step, Undo, UndoKind,
 };
 use api::request::{ChangeRequest, RateCondition, RollbackConditions};
 
@@ -127,7 +127,9 @@ fn limits(step: &FullStep) -> String {
 
 fn monitor(lines: &mut Lines, monitor: &Monitor, paint: Paint) {
     let interval = monitor.interval.as_deref().unwrap_or("1s");
-    let asks = question(monitor.http.as_ref(), monitor.run.as_ref());
+    let Monitor { name: _, http, run, prometheus, alertmanager, findings, timeout: _, interval: _ } = monitor;
+    let asks = asked(prometheus.as_deref(), alertmanager.as_deref(), findings.as_ref())
+        .unwrap_or_else(|| question(http.as_ref(), run.as_ref()));
     lines.line(format!("  {}  every {}", paint.strong(plain(&monitor.name)), plain(interval)));
     detail(lines, paint, "asks", &asks);
 }
@@ -201,12 +203,31 @@ fn question(http: Option<&Http>, run: Option<&Run>) -> String {
     http.map(request).or_else(|| run.map(command)).unwrap_or_else(|| "nothing".to_owned())
 }
 
+/// What a source of metrics, alerts or findings is asked, with all of its fields.
+fn asked(
+    prometheus: Option<&Prometheus>,
+    alertmanager: Option<&Alertmanager>,
+    findings: Option<&FindingsFile>,
+) -> Option<String> {
+    let prometheus = prometheus.map(|question| ("prometheus", serde_json::to_value(question)));
+    let alertmanager = alertmanager.map(|question| ("alertmanager", serde_json::to_value(question)));
+    let findings = findings.map(|question| ("findings", serde_json::to_value(question)));
+    let (source, fields) = prometheus.or(alertmanager).or(findings)?;
+    let mut text = source.to_owned();
+    for (name, value) in fields.ok()?.as_object()? {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.push_str(&format!("\n{name}: {value}"));
+    }
+    Some(text)
+}
+
 fn check(check: &Check) -> String {
     let times = check.successes.filter(|times| *times > 1).map(|times| format!(", {times} times in a row"));
     let every = check.interval.as_deref().unwrap_or("1s");
     format!(
         "{} every {every}{}",
-        question(check.http.as_ref(), check.run.as_ref()),
+        asked(check.prometheus.as_deref(), check.alertmanager.as_deref(), check.findings.as_ref())
+            .unwrap_or_else(|| question(check.http.as_ref(), check.run.as_ref())),
         times.unwrap_or_default()
     )
 }

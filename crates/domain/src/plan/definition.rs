@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::source::{AlertQuestion, FindingsQuestion, PrometheusQuestion};
 use crate::change::kind::words;
 use crate::id::StepName;
 use crate::plan::kinds::{Router, Traffic};
@@ -200,6 +201,12 @@ pub enum Probe {
         /// Longest run time, in milliseconds.
         timeout_millis: u64,
     },
+    /// Passes when a value of a Prometheus is as expected.
+    Prometheus(PrometheusQuestion),
+    /// Passes when no alert is active.
+    Alertmanager(AlertQuestion),
+    /// Passes when a scanner has found nothing that counts.
+    Findings(FindingsQuestion),
 }
 
 /// Something that is watched while a change is implemented and soaks.

@@ -218,6 +218,9 @@ impl Probe {
                 field.at("timeout_millis").probe_timeout(*timeout_millis)?;
                 command.validate(&field.at("command"))
             }
+            Self::Prometheus(question) => question.validate(&field.at("prometheus")),
+            Self::Alertmanager(question) => question.validate(&field.at("alertmanager")),
+            Self::Findings(question) => question.validate(&field.at("findings")),
         }
     }
 }
@@ -356,7 +359,7 @@ impl Field {
         self.within(millis, 1..=PROBE_TIMEOUT_MILLIS_MAX, "milliseconds")
     }
 
-    fn bytes(&self, text: &str, limit: usize) -> Result<(), PlanError> {
+    pub(super) fn bytes(&self, text: &str, limit: usize) -> Result<(), PlanError> {
         if text.len() > limit {
             let given = format!("{} bytes long", text.len());
             return Err(self.refuse(given, format!("at most {limit} bytes")));
@@ -372,14 +375,14 @@ impl Field {
         self.bytes(text, VALUE_BYTES_MAX)
     }
 
-    fn text(&self, text: &str, limit: usize) -> Result<(), PlanError> {
+    pub(super) fn text(&self, text: &str, limit: usize) -> Result<(), PlanError> {
         if text.trim().is_empty() {
             return Err(self.refuse("empty", "at least one word"));
         }
         self.bytes(text, limit)
     }
 
-    fn variable(&self, name: &str) -> Result<(), PlanError> {
+    pub(super) fn variable(&self, name: &str) -> Result<(), PlanError> {
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         let starts_well = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
         if !starts_well || name.len() > PATH_BYTES_MAX || !name.bytes().all(is_name) {
@@ -411,7 +414,7 @@ impl Field {
     }
 
     /// Whether it looks like an absolute address; what it leads to is for the sender to judge.
-    fn address(&self, url: &str) -> Result<(), PlanError> {
+    pub(super) fn address(&self, url: &str) -> Result<(), PlanError> {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or("");
         let is_clean = !url.chars().any(|c| c.is_control() || c.is_whitespace());

@@ -4,6 +4,10 @@
 //! asked, is never healthy: `health_check` counts it as failed, while `error_rate` leaves it out, because it says nothing
 //! about the share of requests that fail. An `inconclusive` answer neither continues nor ends a row of failures.
 //!
+//! A monitor that counts requests is judged by them: `error_rate` by the share of them that failed, `latency` by the
+//! percentile that the monitor asks for, compared with the other arm where there is one. A monitor that reads findings is
+//! judged by `security`. Every other monitor is judged by its answers.
+//!
 //! A rate or a median is never taken from fewer than [`WINDOW_SAMPLES_MIN`] samples, and a multiple of the baseline never
 //! without a baseline: such a condition is not breached, and the monitor is not healthy either but unknown.
 //!
@@ -14,19 +18,21 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{ConditionName, ErrorRate, HealthCheck, Latency, LatencyThreshold, Percent, Reaction};
-use super::{RollbackConditions, RollbackSpeed, Security};
+use super::{ConditionName, ErrorRate, HealthCheck, Histogram, Latency, LatencyThreshold, Measured};
+use super::{Percent, Reaction, Requests, RollbackConditions, RollbackSpeed, Security};
 use crate::change::kind::words;
 use crate::duration::format_duration_millis;
 use crate::id::StepName;
 use crate::number::Share;
-use crate::plan::{Cause, Monitor, Probe};
+use crate::plan::{Cause, MetricQuery, Monitor, Probe};
 use crate::text::FreeText;
 
 /// Fewest samples in a window from which a rate or a median is taken.
 pub const WINDOW_SAMPLES_MIN: usize = 5;
 /// Most samples kept of one monitor; a longer window then reaches back less far.
 pub const SAMPLES_MAX: usize = 10_000;
+/// Most samples kept of one monitor whose samples hold histograms.
+pub const HISTOGRAMS_MAX: usize = 1_000;
 /// Intervals after which a monitor's last sample is too old to say anything.
 pub const STALE_INTERVALS: u64 = 3;
 /// Longest explanation of a breach, in bytes.
@@ -55,8 +61,10 @@ pub struct Sample {
     pub at: Timestamp,
     /// What the answer says.
     pub verdict: Verdict,
-    /// How long the answer took, in microseconds, where there was one.
+    /// How long the answer took, or the latency that was asked for, in microseconds, where there was one.
     pub latency_micros: Option<u64>,
+    /// What else was measured.
+    pub measured: Option<Measured>,
 }
 
 /// A rollback condition that is not kept.
@@ -115,16 +123,31 @@ enum Judgement {
 }
 
 /// What is kept of a sample.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Kept {
     at: Timestamp,
     verdict: Verdict,
     latency_micros: Option<u64>,
+    measured: Option<Measured>,
+}
+
+/// By what a monitor is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    /// Its answers.
+    Answers,
+    /// Requests and their failures.
+    Requests { requests_min: u64 },
+    /// How long requests take, at a percentile.
+    Latencies { requests_min: u64, per_mille: u16 },
+    /// What a scanner found.
+    Findings,
 }
 
 /// One monitor's samples, oldest first.
 #[derive(Debug, Clone)]
 struct Watched {
+    basis: Basis,
     baseline_micros: Option<u64>,
     stale_after_micros: u64,
     /// Failed checks since the last passing one.
@@ -148,6 +171,7 @@ impl Judge {
         baselines: &BTreeMap<StepName, u64>,
     ) -> Self {
         let watch = |monitor: &Monitor| Watched {
+            basis: Basis::of(&monitor.probe),
             baseline_micros: baselines.get(&monitor.name).copied(),
             stale_after_micros: stale_after_micros(monitor),
             failed_in_a_row: 0,
@@ -205,19 +229,61 @@ impl Security {
             reaction: self.action,
         })
     }
+
+    /// What the newest reading of a scanner's file says.
+    fn judge_newest(self, watched: &Watched) -> Judgement {
+        if watched.basis != Basis::Findings || !self.vulnerability_detected {
+            return Judgement::Kept;
+        }
+        match watched.samples.back().and_then(|newest| newest.measured.as_ref()) {
+            Some(Measured::Findings(0)) => Judgement::Kept,
+            Some(Measured::Findings(count)) => {
+                Judgement::Breached(format!("the scan found {count} vulnerabilities"))
+            }
+            Some(Measured::Requests(_) | Measured::Latencies(_)) | None => {
+                Judgement::Unknown("there is no scan to read".to_owned())
+            }
+        }
+    }
+}
+
+impl Basis {
+    fn of(probe: &Probe) -> Self {
+        match probe {
+            Probe::Http { .. } | Probe::Command { .. } | Probe::Alertmanager(_) => Self::Answers,
+            Probe::Findings(_) => Self::Findings,
+            Probe::Prometheus(question) => {
+                let requests_min = question.min_requests;
+                match question.query {
+                    MetricQuery::ErrorRate { .. } => Self::Requests { requests_min },
+                    MetricQuery::Latency { per_mille, .. } => Self::Latencies { requests_min, per_mille },
+                    MetricQuery::Instant { .. }
+                    | MetricQuery::Range { .. }
+                    | MetricQuery::Saturation { .. } => Self::Answers,
+                }
+            }
+        }
+    }
+
+    fn samples_max(self) -> usize {
+        match self {
+            Self::Latencies { .. } => HISTOGRAMS_MAX,
+            Self::Answers | Self::Requests { .. } | Self::Findings => SAMPLES_MAX,
+        }
+    }
 }
 
 impl Watched {
     /// Keeps a sample in its place and forgets what no window reaches any more, except the newest.
     fn keep(&mut self, conditions: &RollbackConditions, sample: &Sample) {
-        let Sample { at, verdict, latency_micros, .. } = *sample;
+        let Sample { monitor: _, at, verdict, latency_micros, measured } = sample.clone();
         self.failed_in_a_row = match verdict {
             Verdict::Pass => 0,
             Verdict::Fail | Verdict::Error => self.failed_in_a_row.saturating_add(1),
             Verdict::Inconclusive => self.failed_in_a_row,
         };
         let place = self.samples.partition_point(|kept| kept.at <= at);
-        self.samples.insert(place, Kept { at, verdict, latency_micros });
+        self.samples.insert(place, Kept { at, verdict, latency_micros, measured });
         let windows = [
             conditions.error_rate.map(|rate| rate.window_seconds),
             conditions.latency.map(|latency| latency.window_seconds),
@@ -226,7 +292,7 @@ impl Watched {
         let Some(newest) = self.samples.back().map(|kept| kept.at) else { return };
         while self.samples.len() > 1 {
             let is_out = |oldest: &Kept| age_micros(newest, oldest.at) > window_micros;
-            if self.samples.len() <= SAMPLES_MAX && !self.samples.front().is_some_and(is_out) {
+            if self.samples.len() <= self.basis.samples_max() && !self.samples.front().is_some_and(is_out) {
                 break;
             }
             self.samples.pop_front();
@@ -236,6 +302,27 @@ impl Watched {
     fn window(&self, now: Timestamp, seconds: u64) -> impl Iterator<Item = &Kept> {
         let window_micros = seconds.saturating_mul(1_000_000);
         self.samples.iter().rev().take_while(move |kept| age_micros(now, kept.at) <= window_micros)
+    }
+
+    /// The requests of what has changed.
+    fn requests(&self, now: Timestamp, seconds: u64) -> Requests {
+        let canary = |kept: &Kept| match &kept.measured {
+            Some(Measured::Requests(arms)) => Some(arms.canary),
+            Some(Measured::Latencies(_) | Measured::Findings(_)) | None => None,
+        };
+        self.window(now, seconds).filter_map(canary).fold(Requests::default(), Requests::plus)
+    }
+
+    /// How long the requests of what has changed took, and of what it is compared with where there is such an arm.
+    fn latencies(&self, now: Timestamp, seconds: u64) -> (Histogram, Option<Histogram>) {
+        let (mut canary, mut baseline) = (Histogram::default(), None::<Histogram>);
+        for kept in self.window(now, seconds) {
+            if let Some(Measured::Latencies(arms)) = &kept.measured {
+                canary = canary.plus(&arms.canary);
+                baseline = arms.baseline.as_ref().map(|more| baseline.unwrap_or_default().plus(more));
+            }
+        }
+        (canary, baseline)
     }
 
     /// The newest answer alone.
@@ -262,11 +349,12 @@ fn judgements<'a>(
     watched: &'a Watched,
     now: Timestamp,
 ) -> impl Iterator<Item = (ConditionName, Reaction, Judgement)> + 'a {
-    let RollbackConditions { error_rate, latency, health_check, security: _ } = conditions;
+    let RollbackConditions { error_rate, latency, health_check, security } = conditions;
+    let security = security.map(|it| (ConditionName::Security, it.action, it.judge_newest(watched)));
     let health_check = health_check.map(|it| (ConditionName::HealthCheck, it.action, it.judge(watched)));
     let error_rate = error_rate.map(|it| (ConditionName::ErrorRate, it.action, it.judge(watched, now)));
     let latency = latency.map(|it| (ConditionName::Latency, it.action, it.judge(watched, now)));
-    [health_check, error_rate, latency].into_iter().flatten()
+    [security, health_check, error_rate, latency].into_iter().flatten()
 }
 
 impl HealthCheck {
@@ -281,6 +369,17 @@ impl HealthCheck {
 
 impl ErrorRate {
     fn judge(self, watched: &Watched, now: Timestamp) -> Judgement {
+        match watched.basis {
+            Basis::Answers => self.judge_answers(watched, now),
+            Basis::Requests { requests_min } => {
+                let requests = watched.requests(now, self.window_seconds);
+                self.judge_share("requests", requests, requests_min)
+            }
+            Basis::Latencies { .. } | Basis::Findings => Judgement::Kept,
+        }
+    }
+
+    fn judge_answers(self, watched: &Watched, now: Timestamp) -> Judgement {
         let (mut passed, mut failed) = (0_u64, 0_u64);
         for kept in watched.window(now, self.window_seconds) {
             match kept.verdict {
@@ -289,31 +388,72 @@ impl ErrorRate {
                 Verdict::Inconclusive | Verdict::Error => {}
             }
         }
-        let (total, window) = (passed + failed, seconds(self.window_seconds));
-        if total < WINDOW_SAMPLES_MIN as u64 {
-            return too_few("answers", total, &window);
+        let answers = Requests { total: passed + failed, errors: failed };
+        self.judge_share("answers", answers, WINDOW_SAMPLES_MIN as u64)
+    }
+
+    fn judge_share(self, what: &str, counted: Requests, enough: u64) -> Judgement {
+        let (Requests { total, errors }, window) = (counted, seconds(self.window_seconds));
+        if total < enough {
+            return too_few(what, total, enough, &window);
         }
-        // Compared without division: failed / total > threshold / 10 000.
-        let is_breached = failed * u64::from(Share::MAX.get()) > u64::from(self.threshold.get()) * total;
-        if !is_breached {
+        // Compared without division: errors / total > threshold / 10 000.
+        let [errors_scaled, limit_scaled] = [(errors, Share::MAX), (total, self.threshold)]
+            .map(|(count, share)| u128::from(count) * u128::from(share.get()));
+        if errors_scaled <= limit_scaled {
             return Judgement::Kept;
         }
-        let (rate, limit) = (percent(failed, total), Percent(self.threshold));
-        let figures = format!("{failed} of {total} answers in {window} failed");
+        let (rate, limit) = (percent(errors, total), Percent(self.threshold));
+        let figures = format!("{errors} of {total} {what} in {window} failed");
         Judgement::Breached(format!("{figures}, that is {rate}, the limit is {limit}"))
     }
 }
 
 impl Latency {
     fn judge(self, watched: &Watched, now: Timestamp) -> Judgement {
+        match watched.basis {
+            Basis::Answers => self.judge_answers(watched, now),
+            Basis::Latencies { requests_min, per_mille } => {
+                self.judge_requests(watched, now, requests_min, per_mille)
+            }
+            Basis::Requests { .. } | Basis::Findings => Judgement::Kept,
+        }
+    }
+
+    fn judge_answers(self, watched: &Watched, now: Timestamp) -> Judgement {
         let answered = |kept: &&Kept| matches!(kept.verdict, Verdict::Pass | Verdict::Fail);
         let window = watched.window(now, self.window_seconds).filter(answered);
         let mut latencies: Vec<u64> = window.filter_map(|kept| kept.latency_micros).collect();
         let (total, window) = (latencies.len(), seconds(self.window_seconds));
         if total < WINDOW_SAMPLES_MIN {
-            return too_few("timed answers", total as u64, &window);
+            return too_few("timed answers", total as u64, WINDOW_SAMPLES_MIN as u64, &window);
         }
-        let (limit_micros, limit) = match (self.threshold, watched.baseline_micros) {
+        let (_, median, _) = latencies.select_nth_unstable(total / 2);
+        let what = format!("the median of {total} answers in {window}");
+        self.judge_micros(&what, *median, watched.baseline_micros)
+    }
+
+    fn judge_requests(self, watched: &Watched, now: Timestamp, enough: u64, per_mille: u16) -> Judgement {
+        let (canary, other) = watched.latencies(now, self.window_seconds);
+        let (total, window) = (canary.total(), seconds(self.window_seconds));
+        let Some(micros) = canary.percentile_micros(per_mille).filter(|_| total >= enough) else {
+            return too_few("requests", total, enough, &window);
+        };
+        let baseline = match other {
+            Some(other) if other.total() < enough => {
+                return too_few("requests of the baseline", other.total(), enough, &window);
+            }
+            Some(other) => other.percentile_micros(per_mille),
+            None => watched.baseline_micros,
+        };
+        let percentile = format!("p{}.{}", per_mille / 10, per_mille % 10);
+        let what = format!("{} of {total} requests in {window}", percentile.trim_end_matches(".0"));
+        self.judge_micros(&what, micros, baseline)
+    }
+
+    /// Compares a latency with the limit.
+    fn judge_micros(self, what: &str, micros: u64, baseline_micros: Option<u64>) -> Judgement {
+        let (limit_micros, limit) = match (self.threshold, baseline_micros) {
             (LatencyThreshold::Millis(millis), _) => {
                 (u128::from(millis) * 1_000, format!("the limit is {}", self.threshold))
             }
@@ -325,23 +465,19 @@ impl Latency {
                 return Judgement::Unknown("it has no baseline latency to compare with".to_owned());
             }
         };
-        let (_, median, _) = latencies.select_nth_unstable(total / 2);
-        if u128::from(*median) <= limit_micros {
+        if u128::from(micros) <= limit_micros {
             return Judgement::Kept;
         }
-        let figures = format!("the median of {total} answers in {window} took {}", duration(*median));
-        Judgement::Breached(format!("{figures}, {limit}"))
+        Judgement::Breached(format!("{what} took {}, {limit}", duration(micros)))
     }
 }
 
-fn too_few(what: &str, total: u64, window: &str) -> Judgement {
-    Judgement::Unknown(format!("{total} {what} in {window}, at least {WINDOW_SAMPLES_MIN} are needed"))
+fn too_few(what: &str, total: u64, enough: u64, window: &str) -> Judgement {
+    Judgement::Unknown(format!("{total} {what} in {window}, at least {enough} are needed"))
 }
 
 fn stale_after_micros(monitor: &Monitor) -> u64 {
-    let timeout_millis = match &monitor.probe {
-        Probe::Http { timeout_millis, .. } | Probe::Command { timeout_millis, .. } => *timeout_millis,
-    };
+    let timeout_millis = monitor.probe.timeout_millis();
     let millis = monitor.interval_millis.saturating_mul(STALE_INTERVALS).saturating_add(timeout_millis);
     millis.saturating_mul(1_000)
 }

@@ -1,12 +1,14 @@
 //! What leads to a rollback: conditions exactly as the specification's YAML writes them.
 
 pub mod judge;
+pub mod measured;
 pub mod parse;
 pub mod validate;
 
 use serde::{Deserialize, Serialize};
 
 pub use judge::{Breach, Health, Judge, Sample, Verdict};
+pub use measured::{Arms, Histogram, Measured, Requests};
 pub use parse::{InvalidCondition, Percent};
 
 use crate::change::kind::words;

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
+use domain::change::FindingSeverity;
 use domain::duration::parse_duration_seconds;
 use domain::id::StepName;
 use domain::number::Share;
-use domain::plan::{Cause, Command, Monitor, Probe};
+use domain::plan::source::Source;
+use domain::plan::{Cause, Command, FindingsQuestion, MetricQuery, Monitor, Probe, PrometheusQuestion};
 use domain::rollback::judge::{SAMPLES_MAX, WINDOW_SAMPLES_MIN};
 use domain::rollback::{
-    Breach, ConditionName, ErrorRate, Health, HealthCheck, Judge, Latency, LatencyThreshold, Percent,
-    Reaction, RollbackConditions, RollbackSpeed, Sample, Security, Verdict,
+    Arms, Breach, ConditionName, ErrorRate, Health, HealthCheck, Histogram, Judge, Latency, LatencyThreshold,
+    Measured, Percent, Reaction, Requests, RollbackConditions, RollbackSpeed, Sample, Security, Verdict,
 };
 use proptest::prelude::*;
 
@@ -34,7 +36,7 @@ fn monitor(text: &str) -> Monitor {
 }
 
 fn sample(seconds: i64, verdict: Verdict) -> Sample {
-    Sample { monitor: name("home"), at: at(seconds), verdict, latency_micros: None }
+    Sample { monitor: name("home"), at: at(seconds), verdict, latency_micros: None, measured: None }
 }
 
 fn timed(seconds: i64, millis: u64) -> Sample {
@@ -351,4 +353,100 @@ fn a_scan_breaches_only_a_condition_that_is_switched_on() {
     assert!(breach.reaction.quarantine);
     let off = Security { vulnerability_detected: false, ..security };
     assert_eq!(off.judge(&name("trivy"), 2), None);
+}
+
+fn watching(query: MetricQuery, conditions: RollbackConditions) -> Judge {
+    let probe = Probe::Prometheus(PrometheusQuestion {
+        source: Source { url: "http://prometheus:9090".to_owned(), credentials: None },
+        query,
+        canary: BTreeMap::new(),
+        baseline: BTreeMap::new(),
+        expect: "< 5%".parse().unwrap(),
+        min_requests: 100,
+        timeout_millis: 1_000,
+    });
+    let monitor = Monitor { probe, ..monitor("home") };
+    Judge::new(conditions, &[monitor], &BTreeMap::from([(name("home"), 100_000)]))
+}
+
+fn measured(seconds: i64, measured: Measured) -> Sample {
+    Sample { measured: Some(measured), ..sample(seconds, Verdict::Pass) }
+}
+
+#[test]
+fn an_error_rate_is_the_share_of_requests_where_they_are_counted() {
+    let query = MetricQuery::ErrorRate {
+        metric: "requests".to_owned(),
+        labels: BTreeMap::new(),
+        errors: BTreeMap::new(),
+        window_seconds: 60,
+    };
+    let counted = |seconds, total, errors| {
+        measured(seconds, Measured::Requests(Arms { canary: Requests { total, errors }, baseline: None }))
+    };
+    let mut judge = watching(query.clone(), only_error_rate());
+    // 4 of 90 failed are too few to judge; 5 of 100 are not over 5 %; 6 of 101 are.
+    assert_eq!(judge.observe(&counted(0, 90, 4)), None);
+    assert!(matches!(judge.health(at(1)), Health::Unknown { why } if why.contains("90 requests in 5m")));
+    assert_eq!(judge.observe(&counted(10, 10, 1)), None);
+    let breach = judge.observe(&counted(20, 1, 1)).unwrap();
+    assert_eq!(breach.explanation, "6 of 101 requests in 5m failed, that is 5.94%, the limit is 5%");
+    // Out of the window it is over.
+    assert_eq!(judge.observe(&counted(321, 200, 0)), None);
+    // Answers of the source are not requests: none of them makes a rate.
+    let mut judge = watching(query, only_error_rate());
+    let failing = (0..20).map(|seconds| sample(seconds * 10, Verdict::Fail));
+    assert_eq!(first_breach(&mut judge, failing), None);
+}
+
+#[test]
+fn a_latency_is_compared_with_the_other_arm_where_there_is_one() {
+    let query = MetricQuery::Latency {
+        metric: "seconds".to_owned(),
+        labels: BTreeMap::new(),
+        per_mille: 500,
+        unit_micros: 1_000_000,
+        window_seconds: 60,
+    };
+    let took = |millis: u64, count| Histogram::new(vec![(millis * 1_000, count)]).unwrap();
+    let latencies = |seconds, canary: Histogram, baseline: Option<Histogram>| {
+        measured(seconds, Measured::Latencies(Arms { canary, baseline }))
+    };
+    let mut judge = watching(query.clone(), only_latency("2x_baseline"));
+    assert_eq!(judge.observe(&latencies(0, took(500, 1_000), Some(took(400, 1_000)))), None);
+    // Without another arm: with the time before the change.
+    let mut judge = watching(query.clone(), only_latency("2x_baseline"));
+    let breach = judge.observe(&latencies(10, took(4_000, 4_000), None)).unwrap();
+    let expected = "p50 of 4000 requests in 10m took 2s, the limit is 2x_baseline of 100ms";
+    assert_eq!(breach.explanation, expected);
+    let mut judge = watching(query.clone(), only_latency("2x_baseline"));
+    let breach = judge.observe(&latencies(0, took(900, 1_000), Some(took(400, 1_000)))).unwrap();
+    assert_eq!(
+        breach.explanation,
+        "p50 of 1000 requests in 10m took 450ms, the limit is 2x_baseline of 200ms"
+    );
+    // A baseline without requests is no baseline.
+    let mut judge = watching(query, only_latency("2x_baseline"));
+    assert_eq!(judge.observe(&latencies(0, took(900, 1_000), Some(Histogram::default()))), None);
+    assert!(
+        matches!(judge.health(at(1)), Health::Unknown { why } if why.contains("requests of the baseline"))
+    );
+}
+
+#[test]
+fn findings_are_judged_by_security() {
+    let question = FindingsQuestion {
+        path: "scan.sarif".to_owned(),
+        fail_on: FindingSeverity::High,
+        age_seconds_max: 60,
+    };
+    let monitor = Monitor { probe: Probe::Findings(question), ..monitor("home") };
+    let mut judge = Judge::new(of_the_specification(), std::slice::from_ref(&monitor), &BTreeMap::new());
+    assert_eq!(judge.observe(&measured(0, Measured::Findings(0))), None);
+    assert_eq!(judge.observe(&sample(10, Verdict::Inconclusive)), None);
+    assert!(matches!(judge.health(at(11)), Health::Unknown { .. }));
+    let found = Sample { verdict: Verdict::Fail, ..measured(20, Measured::Findings(2)) };
+    let breach = judge.observe(&found).unwrap();
+    assert_eq!((breach.condition, breach.reaction.quarantine), (ConditionName::Security, true));
+    assert_eq!(breach.explanation, "the scan found 2 vulnerabilities");
 }

@@ -144,7 +144,13 @@ fn stored(at: usize, sample: &Sample) -> Result<store::Sample, Failure> {
         taken_at,
         verdict: verdict.as_str().to_owned(),
         value: sample.latency_micros.and_then(|micros| i64::try_from(micros).ok()),
-        detail: String::new(),
+        detail: match &sample.measured {
+            None => String::new(),
+            Some(measured) => {
+                measured.to_domain().map_err(|error| error.under(&field("measured")))?;
+                serde_json::to_string(measured).map_err(|error| Failure::Internal(error.to_string()))?
+            }
+        },
     })
 }
 
@@ -214,6 +220,8 @@ async fn list_samples(
             at: sample.taken_at.to_string(),
             verdict: sample.verdict,
             latency_micros: sample.value.and_then(|micros| u64::try_from(micros).ok()),
+            // Empty where nothing was measured.
+            measured: serde_json::from_str(&sample.detail).ok(),
         })
         .collect();
     Ok(Json(api::Page { items, next_cursor: None }))

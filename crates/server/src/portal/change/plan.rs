@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use domain::change::{Change, ChangeEvent};
-use domain::plan::{self, Observation, Part, Probe, StepKind, StepStatus, Task};
+use domain::plan::source::Labels;
+use domain::plan::{
+    self, MetricQuery, Observation, Part, Probe, PrometheusQuestion, StepKind, StepStatus, Task,
+};
 use maud::{Markup, html};
 
 use crate::portal::format;
@@ -138,7 +141,44 @@ fn probe(probe: &Probe) -> String {
     match probe {
         Probe::Http { request, .. } => format!("{} {}", request.method, request.url),
         Probe::Command { command, .. } => line(&command.argv),
+        Probe::Prometheus(question) => asked(question),
+        Probe::Alertmanager(question) => format!("no active alert with {}", labels(&question.labels)),
+        Probe::Findings(question) => {
+            format!("no finding at or above {} in {}", question.fail_on, question.path)
+        }
     }
+}
+
+/// What is asked of a Prometheus, and what the answer must be.
+fn asked(question: &PrometheusQuestion) -> String {
+    let what = match &question.query {
+        MetricQuery::Instant { expression } => expression.clone(),
+        MetricQuery::Range { expression, over_seconds, reduce, .. } => {
+            format!("{reduce} of {expression} over {}", format::took(over_seconds.saturating_mul(1_000)))
+        }
+        MetricQuery::ErrorRate { metric, labels: all, .. } => {
+            format!("error rate of {metric} with {}", labels(all))
+        }
+        MetricQuery::Latency { metric, labels: all, per_mille, .. } => {
+            format!("p{}.{} of {metric} with {}", per_mille / 10, per_mille % 10, labels(all))
+        }
+        MetricQuery::Saturation { used, labels: all, .. } => {
+            format!("saturation by {used} with {}", labels(all))
+        }
+    };
+    let of = |name: &str, arm: &Labels| {
+        if arm.is_empty() { String::new() } else { format!(", {name} {}", labels(arm)) }
+    };
+    let arms = of("of", &question.canary) + &of("against", &question.baseline);
+    format!("{what}{arms} must be {}", question.expect)
+}
+
+fn labels(labels: &Labels) -> String {
+    if labels.is_empty() {
+        return "any labels".to_owned();
+    }
+    let all: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    all.join(", ")
 }
 
 /// A program with its arguments; a shell line as it was written.
