@@ -14,6 +14,7 @@ pub mod approval;
 pub mod authorization;
 pub mod board;
 pub mod calendar;
+pub mod canary;
 pub mod canonical;
 pub mod catalog;
 pub mod change;
