@@ -2,6 +2,8 @@
 
 mod convert;
 mod source;
+mod spread;
+mod strategy;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -10,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 pub use source::{Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
-pub use traffic::{Haproxy, RouterPrograms, Traffic};
+pub use strategy::{BlueGreen, Canary, CanaryStage, Number, Rolling, Strategies, Strategy};
+pub use traffic::{Haproxy, RouterPrograms, Traffic, Weight};
 
 use crate::field::{text_or_list, text_or_object, unique_map};
 
@@ -18,11 +21,17 @@ use crate::field::{text_or_list, text_or_object, unique_map};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImplementationPlan {
-    /// In which order targets are changed; `all_at_once` when absent.
+    /// In which order targets are changed; `all_at_once` when absent. An object is spread out into steps and stages; a
+    /// text names a strategy whose steps and stages are written out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub strategy: Option<String>,
-    /// What is done, in order. A plain text is a step that a person does and confirms.
+    pub strategy: Option<Strategy>,
+    /// What is done, in order. A plain text is a step that a person does and confirms. With a strategy in full: what is
+    /// done after its last stage.
+    #[serde(default)]
     pub steps: Vec<Step>,
+    /// Which steps are reached as one, where a strategy is written out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
     /// How long it is expected to take, for example `15m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_duration: Option<String>,
@@ -47,6 +56,22 @@ pub struct RollbackPlan {
     /// Longest time the whole rollback may take, for example `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration: Option<String>,
+    /// What isolates the changed thing and keeps it for examination, where a breach demands quarantine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine: Vec<Step>,
+}
+
+/// A part of a plan that is reached as one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Unique within the plan.
+    pub name: String,
+    /// Share of the traffic that the new version gets, for example `5%`, where the stage sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// Names of its steps.
+    pub steps: Vec<String>,
 }
 
 /// A step: a plain text for a person, or an object.
@@ -62,12 +87,12 @@ pub enum Step {
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual, \
-                         traffic";
+                         traffic, hold, bake";
         text_or_object(deserializer, expecting, Self::Text, |step| Self::Full(Box::new(step)))
     }
 }
 
-/// A step in full: exactly one of `run`, `http`, `wait`, `check`, `manual` and `traffic`.
+/// A step in full: exactly one of `run`, `http`, `wait`, `check`, `manual`, `traffic`, `hold` and `bake`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullStep {
@@ -91,6 +116,12 @@ pub struct FullStep {
     /// Gives targets their shares of the traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
+    /// What a person looks at before it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// For how long the monitors are watched before it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake: Option<Bake>,
     /// What takes the step back; for `traffic`, when absent, what was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
@@ -121,6 +152,65 @@ pub struct FullStep {
     /// What to save before the first step and to restore on rollback.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capture: Vec<Capture>,
+}
+
+/// A person's look: a text, or an object.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Hold {
+    /// What to look at; in every run.
+    Text(String),
+    /// In full.
+    Full(FullHold),
+}
+
+impl<'de> Deserialize<'de> for Hold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "a hold: what to look at, or an object with `instructions`";
+        text_or_object(deserializer, expecting, Self::Text, Self::Full)
+    }
+}
+
+/// A person's look in full.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FullHold {
+    /// What to look at.
+    pub instructions: String,
+    /// `always`, or `demanded` for runs for which a policy demands it; `always` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+}
+
+/// A watch before it goes on: a time, or an object.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Bake {
+    /// How long, for example `10m`.
+    Time(String),
+    /// In full.
+    Full(FullBake),
+}
+
+impl<'de> Deserialize<'de> for Bake {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "a bake: a time such as `10m`, or an object with `time`";
+        text_or_object(deserializer, expecting, Self::Time, Self::Full)
+    }
+}
+
+/// A watch in full.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FullBake {
+    /// How long, for example `10m`.
+    pub time: String,
+    /// How much longer at most, while it cannot be said whether all is well; as long again when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extend: Option<String>,
+    /// `roll_back` or `ask`, when it cannot be said even then; `roll_back` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<String>,
 }
 
 /// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `restore`.

@@ -13,6 +13,7 @@ use domain::text::FreeText;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::bake;
 use crate::error::RunnerError;
 use crate::progress::Progress;
 use crate::session::{Reported, Session};
@@ -96,6 +97,7 @@ async fn supervised(session: &Session, attempt: &Attempt, kind: &StepKind) -> Ex
             StepKind::Restore => {
                 snapshot::restore_step(session, &attempt.task.step, attempt.time_limit, &cancel).await
             }
+            StepKind::Bake(bake) => bake::execute(session, bake, attempt.time_limit, &cancel).await,
             kind => execute::execute(kind, attempt.time_limit, &session.machine.context, &cancel).await,
         }
     };

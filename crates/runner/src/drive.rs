@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::run::{Assignment, HeartbeatRequest};
 use client::ClientError;
 use domain::plan::{
-    Action, Failure, Observation, Outcome, Phase, Question, QuestionKind, Run, StepKind, Task, TaskState,
+    Action, Failure, Observation, Outcome, Phase, Question, QuestionKind, Run, Task, TaskState,
 };
 use tokio::time::{Instant, sleep};
 
@@ -134,15 +134,8 @@ async fn ask(
 }
 
 fn instructions(session: &Session, task: &Task) -> Option<String> {
-    match task.kind_in(&session.script.plan, session.script.rollback_plan.as_ref())? {
-        StepKind::Manual { instructions } => Some(instructions.clone()),
-        StepKind::Run(_)
-        | StepKind::Http(_)
-        | StepKind::Wait { .. }
-        | StepKind::Check(_)
-        | StepKind::Traffic(_)
-        | StepKind::Restore => None,
-    }
+    let kind = task.kind_in(&session.script.plan, session.script.rollback_plan.as_ref())?;
+    kind.instructions().map(ToOwned::to_owned)
 }
 
 /// Reports that every step is done, and gives the lease back with it.

@@ -8,6 +8,7 @@
 //! when the lease has ended: it is stopped by this machine's own monotonic clock, whatever the network does.
 
 mod attempt;
+mod bake;
 mod baseline;
 mod breach;
 mod clock;
@@ -24,6 +25,7 @@ mod settings;
 mod snapshot;
 mod soak;
 mod stop;
+mod tally;
 mod watch;
 
 pub use error::{Ended, RunnerError};

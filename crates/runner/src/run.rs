@@ -199,10 +199,13 @@ impl Runner {
 /// Everything that happens at the same time once the lease is ours; the plan says when it ends.
 async fn work(session: &Session, options: &Options) -> Result<Ended, RunnerError> {
     let plan = async {
-        if !options.monitor || session.script.monitors.is_empty() {
+        // A plan that bakes cannot go on without what is watched.
+        let is_watched = options.monitor || session.script.plan.bakes();
+        if !is_watched || session.script.monitors.is_empty() {
             return drive(session).await;
         }
         let baselines = baseline::obtain(session).await;
+        session.oven.know(&baselines);
         tokio::select! {
             biased;
             ended = drive(session) => ended,

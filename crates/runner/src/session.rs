@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::bake::Oven;
 use crate::error::RunnerError;
 use crate::progress::{Progress, Reporter};
 use crate::samples::Samples;
@@ -102,6 +103,7 @@ pub(crate) struct Session {
     pub(crate) machine: Machine,
     pub(crate) reporter: Reporter,
     pub(crate) samples: Samples,
+    pub(crate) oven: Oven,
     view: watch::Sender<View>,
     /// Nothing may be done any more, not even a report.
     halt: CancellationToken,
@@ -135,6 +137,7 @@ impl Session {
             machine,
             reporter,
             samples: Samples::default(),
+            oven: Oven::default(),
             view: watch::Sender::new(View { version: assignment.version, run }),
             interrupt: halt.child_token(),
             halt,

@@ -4,7 +4,7 @@
 //! well: a monitor without enough answers has not passed, and where no share of failures was agreed on, none is
 //! tolerated.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use adapters::execute::ExecutionContext;
@@ -12,22 +12,20 @@ use api::change::Check;
 use domain::id::StepName;
 use domain::plan::Monitor;
 use domain::rollback::judge::WINDOW_SAMPLES_MIN;
-use domain::rollback::{Breach, Health, Judge, RollbackConditions, Verdict};
+use domain::rollback::{Breach, Health, Judge, RollbackConditions};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::baseline::{Baselines, median};
+use crate::baseline::Baselines;
 use crate::clock;
 use crate::probing::{Answer, Probing, own_pace};
 use crate::progress::{Progress, Reporter};
+use crate::tally::Tally;
 
 /// Name of the check over all monitors and conditions.
 const CONDITIONS_CHECK: &str = "rollback conditions";
 /// Name of the check that there is anything to ask.
 const MONITORS_CHECK: &str = "monitors";
-
-/// Most latencies of a monitor from which the reported median is taken.
-const LATENCIES_MAX: usize = 10_000;
 
 /// What is watched, and by which limits.
 #[derive(Debug)]
@@ -35,19 +33,6 @@ pub(crate) struct Watched<'a> {
     pub(crate) monitors: &'a [Monitor],
     pub(crate) conditions: &'a RollbackConditions,
     pub(crate) baselines: &'a Baselines,
-}
-
-/// One monitor's answers.
-#[derive(Debug, Default)]
-struct Tally {
-    passed: usize,
-    failed: usize,
-    inconclusive: usize,
-    errors: usize,
-    /// Of the newest passing answers, in microseconds.
-    latencies: VecDeque<u64>,
-    /// The first answer that did not pass, in words.
-    first_fault: Option<String>,
 }
 
 /// Asks every monitor for `soak`, and judges.
@@ -94,7 +79,7 @@ pub(crate) async fn soak(
     let health = judge.health(clock::now());
     let tolerates_failures = conditions.error_rate.is_some();
     let mut checks: Vec<Check> =
-        tallies.iter().map(|(monitor, tally)| tally.check(monitor, tolerates_failures)).collect();
+        tallies.iter().map(|(monitor, tally)| monitor_check(monitor, tally, tolerates_failures)).collect();
     checks.push(conditions_check(breach.as_ref(), &health, is_stopped, began.elapsed()));
     checks
 }
@@ -117,43 +102,8 @@ fn conditions_check(breach: Option<&Breach>, health: &Health, is_stopped: bool, 
     Check { name: CONDITIONS_CHECK.to_owned(), passed, detail }
 }
 
-impl Tally {
-    fn add(&mut self, sample: &domain::rollback::Sample, detail: &str) {
-        match sample.verdict {
-            Verdict::Pass => self.passed += 1,
-            Verdict::Fail => self.failed += 1,
-            Verdict::Inconclusive => self.inconclusive += 1,
-            Verdict::Error => self.errors += 1,
-        }
-        if sample.verdict == Verdict::Pass {
-            self.latencies.extend(sample.latency_micros);
-            if self.latencies.len() > LATENCIES_MAX {
-                self.latencies.pop_front();
-            }
-        } else {
-            self.first_fault.get_or_insert_with(|| detail.to_owned());
-        }
-    }
-
-    fn count(&self) -> usize {
-        self.passed + self.failed + self.inconclusive + self.errors
-    }
-
-    fn check(&self, monitor: &StepName, tolerates_failures: bool) -> Check {
-        let is_enough = self.passed >= WINDOW_SAMPLES_MIN;
-        let is_clean = self.passed == self.count();
-        // With an agreed share of failures the share is judged with the other conditions.
-        let passed = is_enough && (is_clean || tolerates_failures);
-        let mut detail = format!("{} of {} answers passed", self.passed, self.count());
-        if let Some(micros) = median(self.latencies.iter().copied().collect()) {
-            detail += &format!(", median {}.{:03} ms", micros / 1_000, micros % 1_000);
-        }
-        if !is_enough {
-            detail += &format!("; at least {WINDOW_SAMPLES_MIN} must");
-        }
-        if let Some(fault) = &self.first_fault {
-            detail += &format!("; first fault: {fault}");
-        }
-        Check { name: format!("monitor {monitor}"), passed, detail }
-    }
+fn monitor_check(monitor: &StepName, tally: &Tally, tolerates_failures: bool) -> Check {
+    // With an agreed share of failures the share is judged with the other conditions.
+    let passed = tally.is_enough() && (tally.is_clean() || tolerates_failures);
+    Check { name: format!("monitor {monitor}"), passed, detail: tally.detail() }
 }

@@ -52,6 +52,7 @@ impl Watcher {
     fn take(&mut self, session: &Session, answer: Answer) {
         let Answer { sample, detail } = answer;
         session.samples.push(&sample);
+        session.oven.take(&sample, &detail);
         if self.verdicts.insert(sample.monitor.clone(), sample.verdict) != Some(sample.verdict) {
             let (monitor, verdict) = (sample.monitor.clone(), sample.verdict);
             session.reporter.tell(Progress::Monitor { monitor, verdict, detail });

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use domain::plan::definition::STEP_TIMEOUT_SECONDS_MAX;
 use domain::plan::observation::REASON_BYTES_MAX;
-use domain::plan::{Failure, Outcome, StepKind};
+use domain::plan::{Failure, Hold, Outcome, StepKind};
 use domain::text::FreeText;
 use tokio_util::sync::CancellationToken;
 
@@ -111,9 +111,13 @@ pub async fn execute(
             wait::execute(Duration::from_millis(*duration_millis), time_limit, cancel).await
         }
         StepKind::Check(check) => check::execute(check, time_limit, context, cancel).await,
-        StepKind::Manual { instructions } => manual::execute(instructions),
+        StepKind::Manual { instructions } | StepKind::Hold(Hold { instructions, .. }) => {
+            manual::execute(instructions)
+        }
         StepKind::Traffic(traffic) => traffic::execute(traffic, time_limit, context, cancel).await,
         StepKind::Restore => Attempt::failed(other_failure(RESTORE_ELSEWHERE), String::new()),
+        // Whoever runs the plan has the monitors, and watches.
+        StepKind::Bake(_) => Attempt::failed(other_failure("a bake is watched, not executed"), String::new()),
     };
     Execution { result, duration: started.elapsed(), log }
 }

@@ -179,7 +179,7 @@ impl CiDescription {
         let attributes = self.attributes.iter().map(|(name, value)| {
             let at = |error| line(&format!("attributes.{name}"), error);
             let key = AttributeName::new(name.as_str()).map_err(at)?;
-            Ok((key, AttributeValue::new(value.as_str()).map_err(at)?))
+            Ok::<_, FieldError>((key, AttributeValue::new(value.as_str()).map_err(at)?))
         });
         let relations = self.relations.iter().enumerate().map(|(at, relation)| {
             relation.to_domain().map_err(|error| error.under(&format!("relations[{at}]")))

@@ -3,11 +3,13 @@
 use domain::duration::{format_duration_millis, parse_duration_millis};
 use domain::id::StepName;
 use domain::plan::definition::STEP_TIMEOUT_SECONDS_DEFAULT;
-use domain::plan::{self, Strategy};
+use domain::plan::strategy::Spread;
+use domain::plan::{self, HoldWhen};
 
 use super::{
-    Alertmanager, Capture, Check, FindingsFile, FullStep, Http, HttpRequest, ImplementationPlan, Monitor,
-    Prometheus, RollbackPlan, Run, Status, Step, Traffic, Undo, UndoKind,
+    Alertmanager, Bake, Capture, Check, FindingsFile, FullHold, FullStep, Hold, Http, HttpRequest,
+    ImplementationPlan, Monitor, Prometheus, RollbackPlan, Run, Stage, Status, Step, Strategy, Traffic, Undo,
+    UndoKind,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -36,24 +38,44 @@ impl ImplementationPlan {
     /// # Errors
     /// When a field does not have the accepted form.
     pub fn to_domain(&self) -> Result<plan::Plan, FieldError> {
-        let strategy = parse_optional("strategy", self.strategy.as_deref())?.unwrap_or(Strategy::AllAtOnce);
+        let (strategy, spread) = self.spread()?;
         let estimated = self.estimated_duration.as_deref();
         Ok(plan::Plan {
             strategy,
-            steps: steps(&self.steps)?.into_iter().map(plan::Step::safeguarded).collect(),
+            steps: spread.steps.into_iter().map(plan::Step::safeguarded).collect(),
             estimated_duration_seconds: estimated
                 .map(|text| seconds("estimated_duration", Some(text), 0))
                 .transpose()?,
             maintenance_window: self.maintenance_window,
             soak_seconds: seconds("soak", self.soak.as_deref(), 0)?,
+            stages: spread.stages,
         })
+    }
+
+    /// The strategy's word, and every step and stage that runs.
+    fn spread(&self) -> Result<(plan::Strategy, Spread), FieldError> {
+        let word = match &self.strategy {
+            None => plan::Strategy::AllAtOnce,
+            Some(Strategy::Word(word)) => parse("strategy", word)?,
+            Some(Strategy::Full(_)) if !self.stages.is_empty() => {
+                let expected = "expected none with a strategy in full: it says the stages itself";
+                return Err(FieldError::new("stages", expected));
+            }
+            Some(Strategy::Full(full)) => return full.spread(&self.steps),
+        };
+        let stage = |(at, stage): (usize, &Stage)| {
+            stage.to_domain().map_err(|error| error.under(&format!("stages[{at}]")))
+        };
+        let stages = self.stages.iter().enumerate().map(stage).collect::<Result<_, _>>()?;
+        Ok((word, Spread { steps: steps(&self.steps)?, stages }))
     }
 
     /// The plan as users write it.
     pub fn from_domain(plan: &plan::Plan) -> Self {
         Self {
-            strategy: Some(plan.strategy.as_str().to_owned()),
+            strategy: Some(Strategy::Word(plan.strategy.as_str().to_owned())),
             steps: plan.steps.iter().map(Step::from_domain).collect(),
+            stages: plan.stages.iter().map(Stage::from_domain).collect(),
             estimated_duration: plan.estimated_duration_seconds.map(format_seconds),
             maintenance_window: plan.maintenance_window,
             soak: (plan.soak_seconds > 0).then(|| format_seconds(plan.soak_seconds)),
@@ -72,6 +94,7 @@ impl RollbackPlan {
             automated: self.automated,
             steps: steps(&self.steps)?,
             max_duration_seconds: limit.map(|text| seconds("max_duration", Some(text), 0)).transpose()?,
+            quarantine: steps(&self.quarantine).map_err(|error| error.under("quarantine"))?,
         })
     }
 
@@ -81,6 +104,7 @@ impl RollbackPlan {
             automated: plan.automated,
             steps: plan.steps.iter().map(Step::from_domain).collect(),
             max_duration: plan.max_duration_seconds.map(format_seconds),
+            quarantine: plan.quarantine.iter().map(Step::from_domain).collect(),
         }
     }
 }
@@ -89,7 +113,7 @@ fn format_seconds(seconds: u64) -> String {
     format_duration_millis(seconds.saturating_mul(1_000))
 }
 
-fn steps(steps: &[Step]) -> Result<Vec<plan::Step>, FieldError> {
+pub(super) fn steps(steps: &[Step]) -> Result<Vec<plan::Step>, FieldError> {
     let convert =
         |(at, step): (usize, &Step)| step.to_domain(at).map_err(|error| error.under(&format!("steps[{at}]")));
     steps.iter().enumerate().map(convert).collect()
@@ -165,15 +189,17 @@ impl Step {
             }
             // Never a step by itself: see its validation.
             plan::StepKind::Restore => {}
+            plan::StepKind::Hold(hold) => full.hold = Some(Hold::from_domain(hold)),
+            plan::StepKind::Bake(bake) => full.bake = Some(Bake::from_domain(bake)),
         }
         Self::Full(Box::new(full))
     }
 }
 
 impl FullStep {
-    fn to_domain(&self) -> Result<plan::Step, FieldError> {
+    pub(super) fn to_domain(&self) -> Result<plan::Step, FieldError> {
         let kind = exactly_one(
-            "run, http, wait, check, manual and traffic",
+            "run, http, wait, check, manual, traffic, hold and bake",
             vec![
                 self.run.as_ref().map(|run| Ok(plan::StepKind::Run(self.command(run)))),
                 self.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
@@ -184,6 +210,8 @@ impl FullStep {
                 self.check.as_ref().map(|check| check.to_domain(self).map(plan::StepKind::Check)),
                 self.manual.clone().map(|instructions| Ok(plan::StepKind::Manual { instructions })),
                 self.traffic.as_ref().map(|traffic| traffic.to_domain(self).map(plan::StepKind::Traffic)),
+                self.hold.as_ref().map(|hold| hold.to_domain().map(plan::StepKind::Hold)),
+                self.bake.as_ref().map(|bake| bake.to_domain().map(plan::StepKind::Bake)),
             ],
         )?;
         let capture = |(at, capture): (usize, &Capture)| {
@@ -191,18 +219,18 @@ impl FullStep {
         };
         Ok(plan::Step {
             name: parse("name", &self.name)?,
-            kind,
             undo: self.undo.as_ref().map(|undo| undo.to_domain(self)).transpose()?,
             check: self
                 .verify
                 .as_ref()
                 .map(|check| check.to_domain(self).map_err(|error| error.under("verify")))
                 .transpose()?,
-            timeout_seconds: seconds("timeout", self.timeout.as_deref(), STEP_TIMEOUT_SECONDS_DEFAULT)?,
+            timeout_seconds: seconds("timeout", self.timeout.as_deref(), timeout_seconds_default(&kind))?,
             retries: self.retries,
             retry_delay_millis: millis("retry_delay", self.retry_delay.as_deref(), 1_000)?,
             idempotent: self.idempotent,
             captures: self.capture.iter().enumerate().map(capture).collect::<Result<_, _>>()?,
+            kind,
         })
     }
 
@@ -220,6 +248,37 @@ impl FullStep {
             pass_environment: self.pass_env.clone(),
             working_directory: self.working_directory.clone(),
         }
+    }
+}
+
+/// Time for an attempt when the plan does not say, in seconds: a watch needs its own, a person may take long.
+fn timeout_seconds_default(kind: &plan::StepKind) -> u64 {
+    match kind {
+        plan::StepKind::Bake(bake) => bake.timeout_seconds(),
+        plan::StepKind::Hold(_) => plan::definition::STEP_TIMEOUT_SECONDS_MAX,
+        plan::StepKind::Run(_)
+        | plan::StepKind::Http(_)
+        | plan::StepKind::Wait { .. }
+        | plan::StepKind::Check(_)
+        | plan::StepKind::Manual { .. }
+        | plan::StepKind::Traffic(_)
+        | plan::StepKind::Restore => STEP_TIMEOUT_SECONDS_DEFAULT,
+    }
+}
+
+impl Hold {
+    fn to_domain(&self) -> Result<plan::Hold, FieldError> {
+        let (instructions, when) = match self {
+            Self::Text(instructions) => (instructions, None),
+            Self::Full(FullHold { instructions, when }) => (instructions, when.as_deref()),
+        };
+        let when = parse_optional("hold.when", when)?.unwrap_or(HoldWhen::Always);
+        Ok(plan::Hold { instructions: instructions.clone(), when })
+    }
+
+    fn from_domain(hold: &plan::Hold) -> Self {
+        let (instructions, when) = (hold.instructions.clone(), Some(hold.when.to_string()));
+        Self::Full(FullHold { instructions, when })
     }
 }
 
@@ -249,7 +308,10 @@ impl Undo {
             plan::StepKind::Manual { instructions } => undo.manual = Some(instructions.clone()),
             plan::StepKind::Traffic(traffic) => undo.traffic = Some(Traffic::from_domain(traffic)),
             plan::StepKind::Restore => undo.restore = true,
-            plan::StepKind::Wait { .. } | plan::StepKind::Check(_) => {}
+            plan::StepKind::Wait { .. }
+            | plan::StepKind::Check(_)
+            | plan::StepKind::Hold(_)
+            | plan::StepKind::Bake(_) => {}
         }
         Self::Full(Box::new(undo))
     }

@@ -26,7 +26,31 @@ pub struct Traffic {
     pub programs: Option<RouterPrograms>,
     /// Target to weight. What is not named keeps its weight.
     #[serde(deserialize_with = "unique_map")]
-    pub weights: BTreeMap<String, u32>,
+    pub weights: BTreeMap<String, Weight>,
+}
+
+/// A weight: a whole number, or as text what becomes one when a template is filled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "a whole number, or `{{weight}}` or `{{rest}}` in a template")]
+pub enum Weight {
+    /// The number.
+    Number(u32),
+    /// The number as text, or a placeholder.
+    Text(String),
+}
+
+impl Weight {
+    fn number(&self) -> Result<u32, FieldError> {
+        match self {
+            Self::Number(number) => Ok(*number),
+            Self::Text(text) => text.parse().map_err(|_| {
+                let message = format!(
+                    "`{text}` is no weight: expected a whole number; `{{{{weight}}}}` and `{{{{rest}}}}` stand for one in a canary's `shift`, where stages have whole percentages"
+                );
+                FieldError::new("weights", message)
+            }),
+        }
+    }
 }
 
 /// A backend of HAProxy, whose servers are the targets.
@@ -64,11 +88,14 @@ impl Traffic {
             ],
         );
         let router = router.map_err(|error| error.under("traffic"))?;
-        Ok(plan::Traffic { router, weights: self.weights.clone() })
+        let weight = |(target, weight): (&String, &Weight)| Ok((target.clone(), weight.number()?));
+        let weights = self.weights.iter().map(weight).collect::<Result<_, FieldError>>();
+        Ok(plan::Traffic { router, weights: weights.map_err(|error| error.under("traffic"))? })
     }
 
     pub(super) fn from_domain(traffic: &plan::Traffic) -> Self {
-        let weights = traffic.weights.clone();
+        let weight = |(target, weight): (&String, &u32)| (target.clone(), Weight::Number(*weight));
+        let weights = traffic.weights.iter().map(weight).collect();
         match &traffic.router {
             plan::Router::Haproxy { address, backend } => {
                 let haproxy = Haproxy { address: address.clone(), backend: backend.clone() };

@@ -1,8 +1,8 @@
 //! Plans as approvers and readers see them: everything that would run, and nothing left out.
 
 use api::plan::{
-    Alertmanager, Capture, Check, FindingsFile, FullStep, Http, ImplementationPlan, Monitor, Prometheus,
-    RollbackPlan, Run, Status, Step, Undo, UndoKind,
+    Alertmanager, Bake, Capture, Check, FindingsFile, FullHold, FullStep, Hold, Http, ImplementationPlan,
+    Monitor, Prometheus, RollbackPlan, Run, Status, Step, Strategy, Undo, UndoKind,
 };
 use api::request::{ChangeRequest, RateCondition, RollbackConditions};
 
@@ -35,12 +35,26 @@ pub(crate) fn everything_that_runs(lines: &mut Lines, request: &ChangeRequest, p
 }
 
 fn implementation_plan(lines: &mut Lines, plan: &ImplementationPlan, paint: Paint) {
-    let mut about = vec![words(plan.strategy.as_deref().unwrap_or("all_at_once"))];
+    let mut about = vec![words(strategy(plan.strategy.as_ref()))];
     about.extend(plan.estimated_duration.as_ref().map(|time| format!("about {time}")));
     about.extend(plan.soak.as_ref().map(|time| format!("watched for {time} afterwards")));
     about.extend(plan.maintenance_window.then(|| "in a maintenance window".to_owned()));
     lines.heading(paint, &format!("Plan: {}", plain(&about.join(", "))));
+    if !plan.stages.is_empty() {
+        let stages = plan.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>();
+        lines.line(format!("  stages: {}", plain(&stages.join(" → "))));
+    }
     steps(lines, &plan.steps, paint);
+}
+
+fn strategy(strategy: Option<&Strategy>) -> &str {
+    match strategy {
+        None => "all_at_once",
+        Some(Strategy::Word(word)) => word,
+        Some(Strategy::Full(full)) if full.canary.is_some() => "canary",
+        Some(Strategy::Full(full)) if full.rolling.is_some() => "rolling",
+        Some(Strategy::Full(_)) => "blue_green",
+    }
 }
 
 fn rollback_plan(lines: &mut Lines, plan: &RollbackPlan, paint: Paint) {
@@ -52,6 +66,10 @@ fn rollback_plan(lines: &mut Lines, plan: &RollbackPlan, paint: Paint) {
     } else {
         lines.line("  undoes the finished steps in reverse order, then:");
         steps(lines, &plan.steps, paint);
+    }
+    if !plan.quarantine.is_empty() {
+        lines.line("  where quarantine is demanded, as soon as the traffic is led back:");
+        steps(lines, &plan.quarantine, paint);
     }
 }
 
@@ -87,6 +105,18 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     if let Some(shares) = &step.traffic {
         detail(lines, paint, "traffic", &traffic(shares));
     }
+    match &step.hold {
+        Some(Hold::Full(FullHold { instructions, when: Some(when) })) if when == "demanded" => {
+            detail(lines, paint, "hold", &format!("where a policy demands it: {instructions}"));
+        }
+        Some(Hold::Full(FullHold { instructions, .. }) | Hold::Text(instructions)) => {
+            detail(lines, paint, "hold", &format!("a person decides: {instructions}"));
+        }
+        None => {}
+    }
+    if let Some(watch) = &step.bake {
+        detail(lines, paint, "bake", &baked(watch));
+    }
     match &step.undo {
         Some(undo) => detail(lines, paint, "undo", &undone_by(undo)),
         None if step.traffic.is_some() => detail(lines, paint, "undo", SAVED),
@@ -111,6 +141,22 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
         detail(lines, paint, "saves", &captured(capture));
     }
     detail(lines, paint, "limits", &limits(step));
+}
+
+fn baked(bake: &Bake) -> String {
+    let full = match bake {
+        Bake::Time(time) => return format!("watches for {time} and goes on only when all is well"),
+        Bake::Full(full) => full,
+    };
+    let mut text = format!("watches for {}", full.time);
+    if let Some(extend) = &full.extend {
+        text.push_str(&format!(", {extend} longer while it cannot be said whether all is well"));
+    }
+    match full.undecided.as_deref() {
+        Some("ask") => text.push_str(", then a person is asked"),
+        Some(_) | None => text.push_str(", then it has failed"),
+    }
+    text
 }
 
 fn limits(step: &FullStep) -> String {

@@ -224,6 +224,7 @@ fn failed(failure: &TaskFailure) -> String {
         TaskFailure::ExitStatus { status } => format!("it ended with status {status}"),
         TaskFailure::Signal { signal } => format!("it was ended by signal {signal}"),
         TaskFailure::Other { reason } => plain(reason.as_str()).into_owned(),
+        TaskFailure::Undecided { reason } => format!("it could not be decided: {}", plain(reason.as_str())),
         TaskFailure::TimedOut => "its time was over".to_owned(),
         TaskFailure::Cancelled => "it was stopped".to_owned(),
         TaskFailure::GivenUp { .. } => "it was given up".to_owned(),

@@ -210,6 +210,7 @@ impl Content {
         self.plan.as_ref().map_or(Ok(()), Plan::validate)?;
         self.rollback_plan.as_ref().map_or(Ok(()), RollbackPlan::validate)?;
         Monitor::validate_all(&self.monitors)?;
+        self.plan.as_ref().map_or(Ok(()), |plan| plan.validate_watch(&self.monitors))?;
         Ok(self.rollback_conditions.validate()?)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::source::{AlertQuestion, FindingsQuestion, PrometheusQuestion};
-use crate::change::kind::words;
+use super::strategy::{Bake, Hold, HoldWhen, Stage, Strategy};
 use crate::id::StepName;
 use crate::plan::kinds::{Router, Traffic};
 
@@ -24,14 +24,6 @@ pub const STEP_TIMEOUT_SECONDS_DEFAULT: u64 = 600;
 /// Most repetitions of a failing step.
 pub const RETRIES_MAX: u8 = 20;
 
-words!(
-    /// In which order the targets are changed.
-    Strategy, "strategy", {
-        /// Every step once, in order.
-        AllAtOnce = "all_at_once",
-    }
-);
-
 /// How a change is implemented.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +38,9 @@ pub struct Plan {
     pub maintenance_window: bool,
     /// How long the result is watched after the last step, in seconds.
     pub soak_seconds: u64,
+    /// Which steps are reached as one, where the strategy has such parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
 }
 
 /// How a change is taken back after its steps' own undos.
@@ -58,12 +53,16 @@ pub struct RollbackPlan {
     pub steps: Vec<Step>,
     /// Longest time the whole rollback may take, in seconds.
     pub max_duration_seconds: Option<u64>,
+    /// What isolates the changed thing and keeps it for examination, where a breach demands it. It is done before
+    /// anything but the traffic is taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine: Vec<Step>,
 }
 
 impl RollbackPlan {
     /// Whether it runs to its end without a person: it is declared automated and none of its steps waits for one.
     pub fn runs_unattended(&self) -> bool {
-        self.automated && self.steps.iter().all(|step| !step.kind.is_manual())
+        self.automated && self.steps.iter().chain(&self.quarantine).all(|step| !step.kind.is_manual())
     }
 }
 
@@ -115,27 +114,55 @@ pub enum StepKind {
     Traffic(Traffic),
     /// As an undo only: puts back what the step saved before the first step.
     Restore,
+    /// A person looks and decides whether to go on.
+    Hold(Hold),
+    /// Watches for a time, and succeeds only when all is well.
+    Bake(Bake),
 }
 
 impl StepKind {
     /// Whether a person carries it out, so that no program can report it as done.
     pub fn is_manual(&self) -> bool {
-        matches!(self, Self::Manual { .. })
+        matches!(self, Self::Manual { .. } | Self::Hold(_))
     }
 
-    /// Whether it can change anything outside. Waiting and looking cannot, so they may always be repeated and leave
+    /// Whether it is part of a run only where that was demanded when the run began.
+    pub fn holds_on_demand(&self) -> bool {
+        matches!(self, Self::Hold(Hold { when: HoldWhen::Demanded, .. }))
+    }
+
+    /// What a person is told to do, where a person carries it out.
+    pub fn instructions(&self) -> Option<&str> {
+        match self {
+            Self::Manual { instructions } | Self::Hold(Hold { instructions, .. }) => Some(instructions),
+            Self::Run(_)
+            | Self::Http(_)
+            | Self::Wait { .. }
+            | Self::Check(_)
+            | Self::Traffic(_)
+            | Self::Restore
+            | Self::Bake(_) => None,
+        }
+    }
+
+    /// Whether it can change anything outside. Waiting and looking, a person's look included, cannot, so they may always be repeated and leave
     /// nothing to undo.
     pub fn has_effect(&self) -> bool {
         match self {
             Self::Run(_) | Self::Http(_) | Self::Manual { .. } | Self::Traffic(_) | Self::Restore => true,
-            Self::Wait { .. } | Self::Check(_) => false,
+            Self::Wait { .. } | Self::Check(_) | Self::Hold(_) | Self::Bake(_) => false,
         }
     }
 
     /// Whether doing it twice is by its nature the same as doing it once.
     pub fn is_idempotent(&self) -> bool {
         match self {
-            Self::Wait { .. } | Self::Check(_) | Self::Traffic(_) | Self::Restore => true,
+            Self::Wait { .. }
+            | Self::Check(_)
+            | Self::Traffic(_)
+            | Self::Restore
+            | Self::Hold(_)
+            | Self::Bake(_) => true,
             Self::Run(_) | Self::Http(_) | Self::Manual { .. } => false,
         }
     }

@@ -10,6 +10,7 @@ pub mod kinds;
 pub mod observation;
 pub mod run;
 pub mod source;
+pub mod strategy;
 pub mod task;
 pub mod validate;
 pub mod view;
@@ -19,13 +20,14 @@ mod script;
 mod unwind;
 
 pub use definition::{
-    Capture, Check, Command, HttpRequest, Monitor, Plan, Probe, RollbackPlan, Step, StepKind, Strategy,
+    Capture, Check, Command, HttpRequest, Monitor, Plan, Probe, RollbackPlan, Step, StepKind,
 };
 pub use kinds::{Router, Traffic};
 pub use next::Action;
 pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observation};
 pub use run::{IllegalObservation, Observed, Run};
 pub use source::{AlertQuestion, FindingsQuestion, MetricQuery, PrometheusQuestion};
+pub use strategy::{Bake, Hold, HoldWhen, Stage, Strategy, Undecided};
 pub use task::{Decision, Failure, Finding, Outcome, Part, Remedy, Task, TaskState};
 pub use validate::PlanError;
-pub use view::{Phase, Progress, Question, QuestionKind, RunOutcome, StepStatus};
+pub use view::{Phase, Progress, Question, QuestionKind, RunOutcome, StageStatus, StepStatus};

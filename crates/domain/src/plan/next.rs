@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::definition::{Plan, RollbackPlan};
+use super::definition::{Plan, RollbackPlan, StepKind};
 use super::run::{Course, Run, Snapshot};
 use super::script::Script;
 use super::task::{Part, Remedy, Task, TaskState};
@@ -111,10 +111,14 @@ impl Run {
         next.unwrap_or(Action::Finish)
     }
 
-    /// The running attempt's end, then the undos, then the rollback plan up to its first failure, then the snapshot.
+    /// The running attempt's end, then the undos, then the rollback plan up to its first failure, then the snapshot. What
+    /// is to be isolated is isolated as soon as the traffic is led back.
     fn next_backward(&self, script: Script<'_>, unwinding: &Unwinding) -> Action {
         if let Some((task, attempt)) = self.running() {
-            let is_stopped_step = task.part == Part::Step && unwinding.speed == RollbackSpeed::Immediate;
+            // Nothing is gained by the end of a step that only waits or looks.
+            let has_effect = script.kind(&task).is_none_or(StepKind::has_effect);
+            let is_immediate = unwinding.speed == RollbackSpeed::Immediate;
+            let is_stopped_step = task.part == Part::Step && (is_immediate || !has_effect);
             let is_stopped = is_stopped_step || unwinding.is_overdue;
             return if is_stopped { Action::Kill { task, attempt } } else { Action::Await };
         }
@@ -122,12 +126,17 @@ impl Run {
             return Action::ReportRollbackEnded;
         }
         let has_failed = |tracked: &&Tracked| matches!(tracked.state, TaskState::Failed { .. });
-        // A failed undo does not keep the others from restoring what they can.
-        let mut undos = unwinding.undos.iter().filter(|tracked| !has_failed(tracked));
+        // A failed undo does not keep the others from restoring what they can, and neither does a failed quarantine.
+        let (leading_back, other_undos) = unwinding.undos_by_traffic(script);
+        let mut leading_back = leading_back.iter().filter(|tracked| !has_failed(tracked));
+        let mut quarantine = unwinding.quarantine.iter().filter(|tracked| !has_failed(tracked));
+        let mut undos = other_undos.iter().filter(|tracked| !has_failed(tracked));
         // The rollback plan's steps build on each other.
         let mut steps = unwinding.steps.iter().take_while(|tracked| !has_failed(tracked));
-        undos
+        leading_back
             .find_map(|tracked| action_for(script, Part::Undo, tracked))
+            .or_else(|| quarantine.find_map(|tracked| action_for(script, Part::Quarantine, tracked)))
+            .or_else(|| undos.find_map(|tracked| action_for(script, Part::Undo, tracked)))
             .or_else(|| steps.find_map(|tracked| action_for(script, Part::RollbackStep, tracked)))
             .or_else(|| (unwinding.restoration == Restoration::Due).then_some(Action::RestoreSnapshot))
             .unwrap_or(Action::ReportRollbackEnded)

@@ -156,6 +156,11 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether the changed thing is to be isolated and kept for examination.
+    pub fn demands_quarantine(&self) -> bool {
+        matches!(self, Self::Breach { reaction, .. } if reaction.quarantine)
+    }
+
     /// Whether the running step is stopped at once or may end first.
     pub fn speed(&self) -> RollbackSpeed {
         match self {
@@ -286,7 +291,9 @@ impl Observation {
 impl Outcome {
     fn validate(&self) -> Result<(), InvalidObservation> {
         match self.failure() {
-            Some(Failure::Other { reason }) => text("reason", Some(reason), REASON_BYTES_MAX),
+            Some(Failure::Other { reason } | Failure::Undecided { reason }) => {
+                text("reason", Some(reason), REASON_BYTES_MAX)
+            }
             Some(Failure::GivenUp { .. }) => Err(InvalidObservation::GivenUp),
             Some(
                 Failure::ExitStatus { .. } | Failure::Signal { .. } | Failure::TimedOut | Failure::Cancelled,
@@ -344,6 +351,14 @@ impl fmt::Display for Observation {
                 ..
             } => {
                 write!(f, "{task} failed, attempt {attempt}")
+            }
+            Self::Ended {
+                task,
+                attempt,
+                outcome: Outcome::Failed { failure: Failure::Undecided { .. } },
+                ..
+            } => {
+                write!(f, "{task} could not be decided, attempt {attempt}")
             }
             Self::Ended { task, attempt, outcome: Outcome::Failed { failure }, .. } => {
                 write!(f, "{task} {failure}, attempt {attempt}")

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{Plan, RollbackPlan};
+use super::definition::{Plan, RollbackPlan, Step};
 use super::next::Action;
 use super::observation::{Captured, Cause, Observation};
 use super::script::Script;
@@ -82,14 +82,27 @@ impl Run {
     /// The run of `plan` before its first observation. A rollback plan that needs a person is never begun without one,
     /// whatever `auto_rollback` says.
     pub fn start(plan: &Plan, rollback_plan: Option<&RollbackPlan>, auto_rollback: bool) -> Self {
+        Self::start_held(plan, rollback_plan, auto_rollback, false)
+    }
+
+    /// The same, with every hold that holds where it is demanded, if `is_held`. Otherwise those holds are no part of it.
+    pub fn start_held(
+        plan: &Plan,
+        rollback_plan: Option<&RollbackPlan>,
+        auto_rollback: bool,
+        is_held: bool,
+    ) -> Self {
+        let is_part = |step: &&Step| is_held || !step.kind.holds_on_demand();
         let script = Script { plan, rollback_plan };
         let has_captures = script.captures().next().is_some();
-        Self {
+        let run = Self {
             auto_rollback: auto_rollback && rollback_plan.is_none_or(RollbackPlan::runs_unattended),
             snapshot: if has_captures { Snapshot::Due } else { Snapshot::NotNeeded },
-            steps: plan.steps.iter().map(Tracked::pending).collect(),
+            steps: plan.steps.iter().filter(is_part).map(Tracked::pending).collect(),
             course: Course::Forward,
-        }
+        };
+        // Nothing but holds that nobody demanded is nothing to do.
+        run.settled(script)
     }
 
     /// Folds an observation. Observing the same thing again changes nothing, so a runner may repeat a report whose
@@ -152,8 +165,20 @@ impl Run {
         if self.steps.iter().all(|tracked| tracked.state.is_done()) {
             return self.on(Course::Finished);
         }
-        let failed = self.steps.iter().find(|tracked| matches!(tracked.state, TaskState::Failed { .. }));
-        match failed.map(|tracked| tracked.step.clone()) {
+        let failed = self.steps.iter().find_map(|tracked| match &tracked.state {
+            TaskState::Failed { failure, .. } if !script.is_asked_about(&tracked.step, failure) => {
+                Some(tracked.step.clone())
+            }
+            TaskState::Failed { .. }
+            | TaskState::Pending
+            | TaskState::Started { .. }
+            | TaskState::Asked { .. }
+            | TaskState::Succeeded { .. }
+            | TaskState::Retrying { .. }
+            | TaskState::Unknown { .. }
+            | TaskState::Cleared { .. } => None,
+        });
+        match failed {
             Some(step) if self.auto_rollback => self.turned_round(script, &Cause::StepFailed { step }),
             Some(_) | None => self,
         }
@@ -316,14 +341,8 @@ impl Run {
         for tracked in &mut self.steps {
             tracked.state.stop_asking(Failure::Cancelled);
         }
-        let begun: Vec<_> = script
-            .plan
-            .steps
-            .iter()
-            .zip(&self.steps)
-            .filter(|(_, tracked)| tracked.state.is_begun())
-            .map(|(step, _)| step)
-            .collect();
+        let begun = self.steps.iter().filter(|tracked| tracked.state.is_begun());
+        let begun: Vec<_> = begun.filter_map(|tracked| script.step(&tracked.task(Part::Step))).collect();
         let has_snapshot = matches!(self.snapshot, Snapshot::Taken { .. });
         let unwinding = Unwinding::of(script, &begun, has_snapshot, cause);
         self.on(Course::RollingBack(unwinding))
@@ -357,8 +376,9 @@ impl Run {
             (Part::Step, _) => &mut self.steps,
             (Part::Undo, Course::RollingBack(unwinding)) => &mut unwinding.undos,
             (Part::RollbackStep, Course::RollingBack(unwinding)) => &mut unwinding.steps,
+            (Part::Quarantine, Course::RollingBack(unwinding)) => &mut unwinding.quarantine,
             (
-                Part::Undo | Part::RollbackStep,
+                Part::Undo | Part::RollbackStep | Part::Quarantine,
                 Course::Forward
                 | Course::Paused
                 | Course::Finished

@@ -2,7 +2,9 @@
 
 use super::definition::{Plan, RollbackPlan, Step, StepKind};
 use super::observation::CaptureId;
-use super::task::{Part, Task};
+use super::strategy::Undecided;
+use super::task::{Failure, Part, Task};
+use crate::id::StepName;
 
 /// A plan and its rollback plan.
 #[derive(Debug, Clone, Copy)]
@@ -17,11 +19,17 @@ impl<'a> Script<'a> {
         self.rollback_plan.map_or(&[], |plan| &plan.steps)
     }
 
+    /// The steps that isolate the changed thing, if there are any.
+    pub(super) fn quarantine_steps(self) -> &'a [Step] {
+        self.rollback_plan.map_or(&[], |plan| &plan.quarantine)
+    }
+
     /// The step that defines a task.
     pub(super) fn step(self, task: &Task) -> Option<&'a Step> {
         let steps = match task.part {
             Part::Step | Part::Undo => &self.plan.steps,
             Part::RollbackStep => self.rollback_steps(),
+            Part::Quarantine => self.quarantine_steps(),
         };
         steps.iter().find(|step| step.name == task.step)
     }
@@ -30,7 +38,7 @@ impl<'a> Script<'a> {
     pub(super) fn kind(self, task: &Task) -> Option<&'a StepKind> {
         let step = self.step(task)?;
         match task.part {
-            Part::Step | Part::RollbackStep => Some(&step.kind),
+            Part::Step | Part::RollbackStep | Part::Quarantine => Some(&step.kind),
             Part::Undo => step.undo.as_ref(),
         }
     }
@@ -40,6 +48,20 @@ impl<'a> Script<'a> {
     pub(super) fn is_repeatable(self, task: &Task) -> bool {
         let is_marked = self.step(task).is_some_and(|step| step.idempotent);
         task.part == Part::Undo || is_marked || self.kind(task).is_some_and(StepKind::is_idempotent)
+    }
+
+    /// Whether a failure of a step is for a person to answer, also where failures are undone without asking.
+    pub(super) fn is_asked_about(self, step: &StepName, failure: &Failure) -> bool {
+        let is_undecided = matches!(failure, Failure::Undecided { .. });
+        let asks =
+            |step: &Step| matches!(&step.kind, StepKind::Bake(bake) if bake.undecided == Undecided::Ask);
+        is_undecided && self.plan.steps.iter().find(|known| known.name == *step).is_some_and(asks)
+    }
+
+    /// Whether a step of the plan leads traffic: it is of a stage with a weight, and changes something.
+    pub(super) fn leads_traffic(self, step: &StepName) -> bool {
+        let mut stages = self.plan.stages.iter().filter(|stage| stage.weight.is_some());
+        stages.any(|stage| stage.steps.contains(step))
     }
 
     /// Whether a check can tell if a task has taken effect.

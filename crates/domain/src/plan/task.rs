@@ -23,6 +23,8 @@ words!(
         Undo = "undo",
         /// A step of the rollback plan.
         RollbackStep = "rollback_step",
+        /// A step that isolates the changed thing before it is taken back.
+        Quarantine = "quarantine",
     }
 );
 
@@ -85,6 +87,7 @@ impl fmt::Display for Task {
             Part::Step => write!(f, "step `{}`", self.step),
             Part::Undo => write!(f, "undo of step `{}`", self.step),
             Part::RollbackStep => write!(f, "rollback step `{}`", self.step),
+            Part::Quarantine => write!(f, "quarantine step `{}`", self.step),
         }
     }
 }
@@ -121,6 +124,11 @@ pub enum Failure {
         /// What.
         reason: FreeText,
     },
+    /// It watched for as long as it may, and cannot say whether all is well.
+    Undecided {
+        /// What is missing.
+        reason: FreeText,
+    },
     /// It took longer than the step's timeout.
     TimedOut,
     /// It was stopped on purpose, for example by a rollback.
@@ -133,18 +141,21 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether repeating it without being asked makes no sense, because somebody stopped it.
+    /// Whether repeating it without being asked makes no sense, because somebody stopped it or it has waited long enough.
     fn is_deliberate(&self) -> bool {
         match self {
-            Self::Cancelled | Self::GivenUp { .. } => true,
+            Self::Cancelled | Self::GivenUp { .. } | Self::Undecided { .. } => true,
             Self::ExitStatus { .. } | Self::Signal { .. } | Self::Other { .. } | Self::TimedOut => false,
         }
     }
 
     /// Whether both are the same failure. Free text is left out: it may have been erased since.
     fn is_same(&self, other: &Self) -> bool {
-        let both_other = matches!((self, other), (Self::Other { .. }, Self::Other { .. }));
-        both_other || self == other
+        let are_same_words = matches!(
+            (self, other),
+            (Self::Other { .. }, Self::Other { .. }) | (Self::Undecided { .. }, Self::Undecided { .. })
+        );
+        are_same_words || self == other
     }
 }
 
@@ -154,6 +165,7 @@ impl fmt::Display for Failure {
             Self::ExitStatus { status } => write!(f, "ended with status {status}"),
             Self::Signal { signal } => write!(f, "was ended by signal {signal}"),
             Self::Other { reason } => write!(f, "failed: {reason}"),
+            Self::Undecided { reason } => write!(f, "could not be decided: {reason}"),
             Self::TimedOut => f.write_str("timed out"),
             Self::Cancelled => f.write_str("was stopped"),
             Self::GivenUp { by } => write!(f, "was given up by {by}"),

@@ -50,6 +50,9 @@ pub(super) struct Unwinding {
     pub(super) is_overdue: bool,
     /// Undos of the steps that were begun, last step first.
     pub(super) undos: Vec<Tracked>,
+    /// What isolates the changed thing, where that was demanded, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) quarantine: Vec<Tracked>,
     /// The rollback plan's steps, in order.
     pub(super) steps: Vec<Tracked>,
     pub(super) restoration: Restoration,
@@ -61,6 +64,8 @@ impl Unwinding {
     /// The rollback of the `begun` steps. Without any there is nothing to do.
     pub(super) fn of(script: Script<'_>, begun: &[&Step], has_snapshot: bool, cause: &Cause) -> Self {
         let rollback_steps = if begun.is_empty() { &[] } else { script.rollback_steps() };
+        let is_isolated = cause.demands_quarantine() && !begun.is_empty();
+        let quarantine = if is_isolated { script.quarantine_steps() } else { &[] };
         let is_left = |step: &Step| {
             let is_covered = step.undo.is_some() || !step.captures.is_empty() || !rollback_steps.is_empty();
             step.kind.has_effect() && !is_covered
@@ -75,6 +80,7 @@ impl Unwinding {
                 .filter(|step| step.undo.is_some())
                 .map(|step| Tracked::pending(step))
                 .collect(),
+            quarantine: quarantine.iter().map(Tracked::pending).collect(),
             steps: rollback_steps.iter().map(Tracked::pending).collect(),
             restoration: if has_snapshot && !begun.is_empty() {
                 Restoration::Due
@@ -88,7 +94,7 @@ impl Unwinding {
     /// A further request: what had failed is done again, then the snapshot is restored again, because an undo that
     /// runs late may have touched what was restored before it.
     pub(super) fn retried(mut self, cause: &Cause) -> Self {
-        for tracked in self.undos.iter_mut().chain(&mut self.steps) {
+        for tracked in self.undos.iter_mut().chain(&mut self.quarantine).chain(&mut self.steps) {
             tracked.state.clear_failure();
         }
         let restoration = match self.restoration {
@@ -100,7 +106,7 @@ impl Unwinding {
 
     /// Its time is over: nothing further is started, and nobody is waited for.
     pub(super) fn timed_out(mut self) -> Self {
-        for tracked in self.undos.iter_mut().chain(&mut self.steps) {
+        for tracked in self.undos.iter_mut().chain(&mut self.quarantine).chain(&mut self.steps) {
             tracked.state.stop_asking(Failure::TimedOut);
         }
         Self { is_overdue: true, ..self }
@@ -109,7 +115,15 @@ impl Unwinding {
     /// Its tasks in order.
     pub(super) fn tasks(&self) -> impl Iterator<Item = (Part, &Tracked)> {
         let undos = self.undos.iter().map(|tracked| (Part::Undo, tracked));
-        undos.chain(self.steps.iter().map(|tracked| (Part::RollbackStep, tracked)))
+        let quarantine = self.quarantine.iter().map(|tracked| (Part::Quarantine, tracked));
+        undos.chain(quarantine).chain(self.steps.iter().map(|tracked| (Part::RollbackStep, tracked)))
+    }
+
+    /// The undos that lead the traffic back, with all that come before them, and the other undos. Between the two the
+    /// changed thing is isolated: nobody uses it any more, and nothing of it has been destroyed.
+    pub(super) fn undos_by_traffic(&self, script: Script<'_>) -> (&[Tracked], &[Tracked]) {
+        let last = self.undos.iter().rposition(|tracked| script.leads_traffic(&tracked.step));
+        self.undos.split_at_checked(last.map_or(0, |last| last + 1)).unwrap_or((&self.undos, &[]))
     }
 
     /// Whether everything that was begun has been taken back as far as the plan provides for it. A rollback that had no

@@ -11,6 +11,7 @@ use super::definition::{
     CAPTURES_MAX, CAPTURES_TOTAL_MAX, Capture, Check, Command, HttpRequest, MONITORS_MAX, Monitor, Plan,
     Probe, RETRIES_MAX, RollbackPlan, STEP_TIMEOUT_SECONDS_MAX, STEPS_MAX, Step, StepKind,
 };
+use super::strategy::{Hold, Strategy};
 use crate::duration::DURATION_MILLIS_MAX;
 use crate::id::StepName;
 use crate::plan::kinds::TARGETS_MAX;
@@ -105,7 +106,48 @@ impl Plan {
         plan.at("soak_seconds").within(self.soak_seconds, 0..=SOAK_SECONDS_MAX, "seconds")?;
         let captures = self.steps.iter().map(|step| step.captures.len()).sum();
         plan.at("captures").count(captures, 0..=CAPTURES_TOTAL_MAX, "captures in all steps")?;
+        self.validate_stages(&plan.at("stages"))?;
         self.steps.iter().try_for_each(|step| step.validate(&Field::root(Place::Step(step.name.clone()))))
+    }
+}
+
+impl Plan {
+    /// Stages name steps of the plan, each step once and in order, and weights grow: it is shown which weight is next, and
+    /// what leads traffic is taken back first.
+    fn validate_stages(&self, stages: &Field) -> Result<(), PlanError> {
+        stages.count(self.stages.len(), 0..=STEPS_MAX, "stages")?;
+        stages.unique(self.stages.iter().map(|stage| &stage.name))?;
+        let mut rest = self.steps.iter();
+        let mut before = None;
+        for stage in &self.stages {
+            let field = stages.at(stage.name.as_str());
+            for name in &stage.steps {
+                if !rest.any(|step| step.name == *name) {
+                    let expected = "names of the plan's steps, in the plan's order, each in one stage";
+                    return Err(field.at("steps").refuse(format!("a list with `{name}`"), expected));
+                }
+            }
+            if stage.weight.is_some() && stage.weight <= before {
+                return Err(field.at("weight").refuse("not above the one before", "weights that grow"));
+            }
+            before = stage.weight.or(before);
+        }
+        let is_bake = |step: &Step| matches!(step.kind, StepKind::Bake(_));
+        match self.strategy {
+            Strategy::AllAtOnce if !self.stages.is_empty() => {
+                Err(stages.refuse("present", "none with the strategy `all_at_once`"))
+            }
+            Strategy::Canary | Strategy::BlueGreen if !self.steps.iter().any(is_bake) => {
+                let expected = "at least one with a bake: without one nothing is watched before it goes on";
+                Err(stages.refuse("without any bake", expected))
+            }
+            Strategy::AllAtOnce | Strategy::Rolling | Strategy::Canary | Strategy::BlueGreen => Ok(()),
+        }
+    }
+
+    /// Whether any of its steps succeeds only when everything that is watched is well.
+    pub fn bakes(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.kind, StepKind::Bake(_)))
     }
 }
 
@@ -117,15 +159,21 @@ impl RollbackPlan {
     pub fn validate(&self) -> Result<(), PlanError> {
         let plan = Field::root(Place::RollbackPlan);
         plan.at("steps").count(self.steps.len(), 0..=STEPS_MAX, "steps")?;
-        plan.at("steps").unique(self.steps.iter().map(|step| &step.name))?;
+        plan.at("quarantine").count(self.quarantine.len(), 0..=STEPS_MAX, "steps")?;
+        let every_step = || self.quarantine.iter().chain(&self.steps);
+        plan.at("steps").unique(every_step().map(|step| &step.name))?;
         if let Some(seconds) = self.max_duration_seconds {
             plan.at("max_duration_seconds").within(seconds, 1..=ROLLBACK_SECONDS_MAX, "seconds")?;
         }
-        for step in &self.steps {
+        for step in every_step() {
             let field = Field::root(Place::RollbackStep(step.name.clone()));
             step.validate(&field)?;
             if step.undo.is_some() {
                 return Err(field.at("undo").refuse("present", "none: a rollback step is not undone"));
+            }
+            if matches!(step.kind, StepKind::Hold(_) | StepKind::Bake(_)) {
+                let expected = "any other: a rollback neither holds nor bakes";
+                return Err(field.at("kind").refuse("a hold or a bake", expected));
             }
             if !step.captures.is_empty() {
                 let expected = "none: everything is saved before the plan's first step; declare it there";
@@ -153,6 +201,20 @@ impl Monitor {
     }
 }
 
+impl Plan {
+    /// Checks that a bake has something to watch: without monitors it could never succeed.
+    ///
+    /// # Errors
+    /// When the plan bakes and nothing is watched.
+    pub fn validate_watch(&self, monitors: &[Monitor]) -> Result<(), PlanError> {
+        if self.bakes() && monitors.is_empty() {
+            let expected = "at least one: a bake succeeds only when what is watched is well";
+            return Err(Field::root(Place::Monitors).at("monitors").refuse("empty", expected));
+        }
+        Ok(())
+    }
+}
+
 impl Step {
     fn validate(&self, field: &Field) -> Result<(), PlanError> {
         field.at("timeout_seconds").within(self.timeout_seconds, 1..=STEP_TIMEOUT_SECONDS_MAX, "seconds")?;
@@ -163,6 +225,10 @@ impl Step {
         match &self.undo {
             None => {}
             Some(StepKind::Restore) => self.validate_restore(&field.at("undo"))?,
+            Some(StepKind::Hold(_) | StepKind::Bake(_)) => {
+                let expected = "any other: nothing is waited for in an undo";
+                return Err(field.at("undo").refuse("a hold or a bake", expected));
+            }
             Some(undo) => undo.validate(&field.at("undo"), self.timeout_seconds)?,
         }
         if let Some(check) = &self.check {
@@ -191,9 +257,18 @@ impl StepKind {
                 field.at("duration_millis").within(*duration_millis, 1..=millis_max, unit)
             }
             Self::Check(check) => check.validate(field),
-            Self::Manual { instructions } => field.at("instructions").text(instructions, VALUE_BYTES_MAX),
+            Self::Manual { instructions } | Self::Hold(Hold { instructions, .. }) => {
+                field.at("instructions").text(instructions, VALUE_BYTES_MAX)
+            }
             Self::Traffic(traffic) => traffic.validate(field),
             Self::Restore => Err(field.at("kind").refuse("`restore`", "it as the `undo` of a step only")),
+            Self::Bake(bake) => {
+                let millis_max = timeout_seconds.saturating_mul(1_000);
+                let unit = "milliseconds, within the step's timeout";
+                field.at("duration_millis").within(bake.duration_millis, 1..=millis_max, unit)?;
+                let rest_max = millis_max.saturating_sub(bake.duration_millis);
+                field.at("extension_millis").within(bake.extension_millis, 0..=rest_max, unit)
+            }
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Views of a run for people, pages and other parts of the product, computed on demand.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use super::definition::{Plan, StepKind};
 use super::observation::{Captured, Cause, Observation};
 use super::run::{Course, Run, Snapshot};
+use super::strategy::Stage;
 use super::task::{Decision, Part, Remedy, Task, TaskState};
 use super::unwind::{Restoration, Tracked, Unwinding};
 use crate::change::kind::words;
@@ -126,6 +129,26 @@ words!(
         UndoUnknown = "undo_unknown",
         /// Begun, and nothing takes it back.
         LeftInPlace = "left_in_place",
+    }
+);
+
+words!(
+    /// Where a stage of a plan is.
+    StageStatus, "stage status", {
+        /// Not reached.
+        Pending = "pending",
+        /// Its steps are carried out.
+        UnderWay = "under_way",
+        /// Waits for a person.
+        Holding = "holding",
+        /// Is watched.
+        Baking = "baking",
+        /// Done and found well.
+        Passed = "passed",
+        /// Failed, could not be decided, or nobody saw its end.
+        Stuck = "stuck",
+        /// Taken back, or being taken back.
+        TakenBack = "taken_back",
     }
 );
 
@@ -259,6 +282,55 @@ impl Run {
                 None => forward_status(&tracked.state),
             };
             (&tracked.step, status)
+        })
+    }
+
+    /// Every stage of the plan and where it is, in order.
+    pub fn stage_statuses<'a>(&self, plan: &'a Plan) -> Vec<(&'a Stage, StageStatus)> {
+        let statuses: BTreeMap<_, _> = self.step_statuses().collect();
+        let status = |stage: &Stage| {
+            let of_steps = stage.steps.iter().filter_map(|name| Some((name, *statuses.get(name)?)));
+            let of_steps: Vec<_> = of_steps.collect();
+            let any = |wanted: &[StepStatus]| of_steps.iter().any(|(_, status)| wanted.contains(status));
+            let is_bake = |name: &StepName| {
+                let mut steps = plan.steps.iter();
+                steps.any(|step| step.name == *name && matches!(step.kind, StepKind::Bake(_)))
+            };
+            let bakes =
+                |(name, status): &(&StepName, StepStatus)| *status == StepStatus::Started && is_bake(name);
+            let is_back =
+                self.unwinding().is_some() && !of_steps.iter().all(|(_, it)| *it == StepStatus::Pending);
+            if is_back {
+                StageStatus::TakenBack
+            } else if any(&[StepStatus::Failed, StepStatus::Unknown]) {
+                StageStatus::Stuck
+            } else if any(&[StepStatus::Asked]) {
+                StageStatus::Holding
+            } else if of_steps.iter().any(bakes) {
+                StageStatus::Baking
+            } else if of_steps.iter().all(|(_, status)| *status == StepStatus::Succeeded) {
+                StageStatus::Passed
+            } else if of_steps.iter().all(|(_, status)| *status == StepStatus::Pending) {
+                StageStatus::Pending
+            } else {
+                StageStatus::UnderWay
+            }
+        };
+        plan.stages.iter().map(|stage| (stage, status(stage))).collect()
+    }
+
+    /// What became of a demanded quarantine, in a sentence; nothing where none was demanded.
+    pub fn quarantine(&self) -> Option<&'static str> {
+        let unwinding = self.unwinding().filter(|unwinding| unwinding.cause.demands_quarantine())?;
+        let states = || unwinding.quarantine.iter().map(|tracked| &tracked.state);
+        Some(if unwinding.quarantine.is_empty() {
+            "a quarantine was demanded, and the rollback plan has no quarantine steps: nothing was isolated"
+        } else if states().all(TaskState::is_done) {
+            "the changed thing is isolated and kept for examination"
+        } else if states().any(|state| matches!(state, TaskState::Failed { .. })) {
+            "the changed thing could not be isolated"
+        } else {
+            "the changed thing is to be isolated"
         })
     }
 

@@ -196,12 +196,14 @@ pub(crate) fn definition(steps: impl IntoIterator<Item = Step>) -> Definition {
         estimated_duration_seconds: None,
         maintenance_window: false,
         soak_seconds: 0,
+        stages: Vec::new(),
     };
     Definition { plan, rollback_plan: None, monitors: Vec::new(), conditions: RollbackConditions::default() }
 }
 
 pub(crate) fn rollback_plan(steps: impl IntoIterator<Item = Step>) -> RollbackPlan {
-    RollbackPlan { automated: true, steps: steps.into_iter().collect(), max_duration_seconds: None }
+    let steps = steps.into_iter().collect();
+    RollbackPlan { automated: true, steps, max_duration_seconds: None, quarantine: Vec::new() }
 }
 
 /// A monitor that asks a shell line every tenth of a second.

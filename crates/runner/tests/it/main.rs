@@ -6,6 +6,7 @@
     reason = "helpers of tests stop the test that calls them"
 )]
 
+mod bakes;
 mod bench;
 mod disturbances;
 mod leases;

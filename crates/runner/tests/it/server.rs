@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use domain::canonical::Digest;
-use domain::id::ActorId;
+use domain::id::{ActorId, StepName};
 use domain::plan::{Cause, Decision, Monitor, Observation, Observed, Phase, Plan, RollbackPlan, Run};
 use domain::rollback::RollbackConditions;
 use serde_json::Value;
@@ -124,6 +124,11 @@ impl Change {
             rollback_conditions: conditions,
             run: self.run.clone(),
         }
+    }
+
+    /// How many of the plan's steps change something.
+    pub(crate) fn steps_with_effect(&self) -> usize {
+        self.definition.plan.steps.iter().filter(|step| step.kind.has_effect()).count()
     }
 
     fn extended(&self) -> Instant {
@@ -322,6 +327,20 @@ impl Server {
         let step = step.parse().unwrap();
         let answer = change.run.as_ref().and_then(|run| run.answer(&step, decision, &person()));
         change.fold(&answer.expect("a question about the step")).unwrap();
+    }
+
+    /// A person answers every question as soon as it is asked, for as long as this is waited for.
+    pub(crate) async fn answer(&self, decide: impl Fn(&StepName) -> Option<Decision>) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let mut change = self.change();
+            let Some(run) = &change.run else { continue };
+            let Some(step) = run.question().map(|question| question.task.step) else { continue };
+            let answer = decide(&step).and_then(|decision| run.answer(&step, decision, &person()));
+            if let Some(answer) = answer {
+                change.fold(&answer).unwrap();
+            }
+        }
     }
 
     /// A person pauses, resumes or the like.

@@ -22,6 +22,8 @@ impl StepKind {
             | Self::Wait { .. }
             | Self::Check(_)
             | Self::Manual { .. }
+            | Self::Hold(_)
+            | Self::Bake(_)
             | Self::Restore => None,
         }
     }

@@ -61,7 +61,7 @@ fn is_rollback_automated(content: &Content) -> bool {
 }
 
 fn is_validation_automated(content: &Content) -> bool {
-    let is_check = |step: &Step| matches!(step.kind, StepKind::Check(_));
+    let is_check = |step: &Step| matches!(step.kind, StepKind::Check(_) | StepKind::Bake(_));
     !content.monitors.is_empty() || steps(content).iter().any(is_check)
 }
 

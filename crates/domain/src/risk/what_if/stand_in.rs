@@ -51,6 +51,7 @@ pub(super) fn run_implementation(content: &mut Content) {
         estimated_duration_seconds: None,
         maintenance_window: false,
         soak_seconds: 0,
+        stages: Vec::new(),
     });
     plan.steps.iter_mut().for_each(|step| run_what_is_manual(&mut step.kind));
 }
@@ -64,6 +65,7 @@ pub(super) fn run_rollback(content: &mut Content) {
         automated: true,
         steps: Vec::new(),
         max_duration_seconds: None,
+        quarantine: Vec::new(),
     });
     plan.automated = true;
     if plan.steps.is_empty() {

@@ -76,6 +76,7 @@ pub(super) fn content() -> Content {
         estimated_duration_seconds: Some(900),
         maintenance_window: false,
         soak_seconds: 600,
+        stages: Vec::new(),
     };
     Content {
         change_type: ChangeType::Normal,
@@ -95,6 +96,7 @@ pub(super) fn content() -> Content {
             automated: true,
             steps: Vec::new(),
             max_duration_seconds: Some(300),
+            quarantine: Vec::new(),
         }),
         monitors: Vec::new(),
         rollback_conditions: RollbackConditions::default(),

@@ -6,6 +6,7 @@ mod people;
 mod random;
 mod simulation;
 mod stored;
+mod strategies;
 mod table;
 mod unwind;
 mod validate;
@@ -77,12 +78,13 @@ fn plan(steps: Vec<Step>) -> Plan {
         estimated_duration_seconds: None,
         maintenance_window: false,
         soak_seconds: 0,
+        stages: Vec::new(),
     }
 }
 
 fn rollback_plan(steps: Vec<Step>) -> RollbackPlan {
     let steps = steps.into_iter().map(|step| Step { undo: None, ..step }).collect();
-    RollbackPlan { automated: true, steps, max_duration_seconds: Some(300) }
+    RollbackPlan { automated: true, steps, max_duration_seconds: Some(300), quarantine: Vec::new() }
 }
 
 fn do_step(text: &str) -> Task {

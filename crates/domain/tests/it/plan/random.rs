@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use domain::number::Share;
 use domain::plan::{
-    Action, CaptureId, Cause, Decision, Failure, Finding, Observation, Observed, Outcome, Part, Phase, Plan,
-    Remedy, RollbackPlan, Run, Step, StepKind, Task, TaskState,
+    Action, Bake, CaptureId, Cause, Decision, Failure, Finding, Hold, HoldWhen, Observation, Observed,
+    Outcome, Part, Phase, Plan, Remedy, RollbackPlan, Run, Stage, Step, StepKind, Task, TaskState, Undecided,
 };
+use domain::text::FreeText;
 use proptest::prelude::*;
 
 use super::simulation::assert_sound;
@@ -23,6 +25,8 @@ fn any_step(text: &'static str) -> impl Strategy<Value = Step> {
         4 => Just(run(&["./do"])),
         1 => Just(manual()),
         1 => Just(StepKind::Wait { duration_millis: 1 }),
+        1 => any_bake(),
+        1 => any_hold(),
     ];
     let undo = prop_oneof![1 => Just(None), 3 => Just(Some(run(&["./undo"]))), 1 => Just(Some(manual()))];
     let check = prop_oneof![Just(None), Just(Some(check()))];
@@ -39,17 +43,43 @@ fn any_step(text: &'static str) -> impl Strategy<Value = Step> {
     )
 }
 
+fn any_bake() -> impl Strategy<Value = StepKind> {
+    proptest::sample::select(Undecided::ALL)
+        .prop_map(|undecided| StepKind::Bake(Bake { duration_millis: 1, extension_millis: 1, undecided }))
+}
+
+fn any_hold() -> impl Strategy<Value = StepKind> {
+    proptest::sample::select(HoldWhen::ALL)
+        .prop_map(|when| StepKind::Hold(Hold { instructions: "look".to_owned(), when }))
+}
+
+/// The steps as a canary would have them, with some of them in stages.
+fn staged(plan: Plan, weighted: &[bool]) -> Plan {
+    let stages = plan.steps.iter().zip(weighted).zip(1_i64..);
+    let stages = stages.map(|((step, has_weight), number)| Stage {
+        name: step.name.clone(),
+        weight: has_weight.then(|| Share::new(number).unwrap()),
+        steps: vec![step.name.clone()],
+    });
+    Plan { stages: stages.collect(), ..plan }
+}
+
 fn any_definitions() -> impl Strategy<Value = (Plan, Option<RollbackPlan>, bool)> {
     let steps = NAMES.map(any_step);
     let rollback = NAMES.map(any_step);
     let without_captures = |steps: Vec<Step>| {
         rollback_plan(steps.into_iter().map(|step| Step { captures: vec![], ..step }).collect())
     };
-    (steps, 1..=NAMES.len(), rollback, 0..=2_usize, any::<bool>(), any::<bool>()).prop_map(
-        move |(steps, length, rollback, rollback_length, has_rollback_plan, auto)| {
+    let shape = (1..=NAMES.len(), 0..=2_usize, any::<bool>(), any::<bool>(), any::<[bool; 4]>());
+    (steps, rollback, ["q", "r"].map(any_step), shape).prop_map(
+        move |(steps, rollback, quarantine, shape)| {
+            let (length, rollback_length, has_rollback_plan, auto, weighted) = shape;
             let first = |steps: [Step; 4], length| steps.into_iter().take(length).collect::<Vec<_>>();
-            let rollback = has_rollback_plan.then(|| without_captures(first(rollback, rollback_length)));
-            (plan(first(steps, length)), rollback, auto)
+            let rollback = has_rollback_plan.then(|| RollbackPlan {
+                quarantine: without_captures(quarantine.to_vec()).steps,
+                ..without_captures(first(rollback, rollback_length))
+            });
+            (staged(plan(first(steps, length)), &weighted), rollback, auto)
         },
     )
 }
@@ -59,6 +89,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         4 => Just(Outcome::Succeeded),
         2 => Just(Outcome::Failed { failure: Failure::ExitStatus { status: 1 } }),
         1 => Just(Outcome::Failed { failure: Failure::TimedOut }),
+        1 => Just(Outcome::Failed { failure: Failure::Undecided { reason: FreeText::new("no data").unwrap() } }),
         1 => Just(Outcome::Failed { failure: Failure::Cancelled }),
     ]
 }
@@ -74,7 +105,13 @@ fn any_cause() -> impl Strategy<Value = Cause> {
         explanation: domain::text::FreeText::new("6 of 10 answers failed").unwrap(),
         reaction: "gradual_rollback".parse().unwrap(),
     };
-    prop_oneof![Just(asked_back()), Just(Cause::RunnerLost), Just(gradual)]
+    let quarantine = Cause::Breach {
+        condition: domain::rollback::ConditionName::Security,
+        monitor: name("scan"),
+        explanation: domain::text::FreeText::new("the scan found 1 vulnerability").unwrap(),
+        reaction: "immediate_rollback + quarantine".parse().unwrap(),
+    };
+    prop_oneof![Just(asked_back()), Just(Cause::RunnerLost), Just(gradual), Just(quarantine)]
 }
 
 /// What is offered to a run: what an honest runner or person would say now, or anything.
@@ -206,6 +243,24 @@ fn play(
     (accepted, run)
 }
 
+/// Nothing is isolated while an undo that leads traffic back is still to come, unless a person asks for what had failed
+/// again.
+fn isolated_in_time(plan: &Plan, accepted: &[Observation]) {
+    let leads_traffic = |task: &Task| {
+        let mut weighted = plan.stages.iter().filter(|stage| stage.weight.is_some());
+        task.part == Part::Undo && weighted.any(|stage| stage.steps.contains(&task.step))
+    };
+    let begun: Vec<&Task> = accepted
+        .iter()
+        .filter_map(|observation| match observation {
+            Observation::Started { task, attempt: 1 } => Some(task),
+            _ => None,
+        })
+        .collect();
+    let Some(isolated) = begun.iter().position(|task| task.part == Part::Quarantine) else { return };
+    assert!(!begun[isolated..].iter().any(|task| leads_traffic(task)), "isolated under traffic: {begun:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
@@ -238,6 +293,7 @@ proptest! {
         let is_failed = matches!(run.phase(), Phase::RollbackFailed { .. });
         prop_assert!(!is_failed || !run.not_undone().is_empty(), "nothing is named: {:?}", run);
         prop_assert!(run.phase() != Phase::RolledBack || run.not_undone().is_empty(), "{:?}", run);
+        isolated_in_time(&plan, &accepted);
     }
 
     /// Whatever has happened, an honest runner with patient people comes to an end.

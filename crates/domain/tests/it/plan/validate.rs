@@ -237,7 +237,12 @@ fn refused_requests() {
 
 #[test]
 fn refused_rollback_plans() {
-    let with = |step: Step| RollbackPlan { automated: true, steps: vec![step], max_duration_seconds: None };
+    let with = |step: Step| RollbackPlan {
+        automated: true,
+        steps: vec![step],
+        max_duration_seconds: None,
+        quarantine: Vec::new(),
+    };
     let without_undo = || Step { undo: None, ..step("r") };
     insta::assert_snapshot!(refusals([
         RollbackPlan { max_duration_seconds: Some(0), ..rollback_plan(vec![]) }.validate(),

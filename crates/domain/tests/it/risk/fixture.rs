@@ -98,11 +98,12 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         estimated_duration_seconds: Some(900),
         maintenance_window: false,
         soak_seconds: 60,
+        stages: Vec::new(),
     }
 }
 
 pub(crate) fn rollback_plan(automated: bool, steps: Vec<Step>) -> RollbackPlan {
-    RollbackPlan { automated, steps, max_duration_seconds: Some(300) }
+    RollbackPlan { automated, steps, max_duration_seconds: Some(300), quarantine: Vec::new() }
 }
 
 pub(crate) fn step(name: &str, kind: StepKind, undo: Option<StepKind>) -> Step {

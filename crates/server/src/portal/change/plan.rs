@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use domain::change::{Change, ChangeEvent};
 use domain::plan::source::Labels;
 use domain::plan::{
-    self, MetricQuery, Observation, Part, Probe, PrometheusQuestion, StepKind, StepStatus, Task,
+    self, Hold, HoldWhen, MetricQuery, Observation, Part, Probe, PrometheusQuestion, StepKind, StepStatus,
+    Task,
 };
 use maud::{Markup, html};
 
@@ -134,6 +135,17 @@ fn does(kind: &StepKind) -> String {
         StepKind::Manual { instructions } => format!("A person does this: {instructions}"),
         StepKind::Traffic(traffic) => format!("Sets the traffic weights of {traffic}"),
         StepKind::Restore => "Puts back what was saved before the first step".to_owned(),
+        StepKind::Hold(Hold { instructions, when: HoldWhen::Always }) => {
+            format!("A person decides: {instructions}")
+        }
+        StepKind::Hold(Hold { instructions, when: HoldWhen::Demanded }) => {
+            format!("Where a policy demands it, a person decides: {instructions}")
+        }
+        StepKind::Bake(bake) => format!(
+            "Watches for {}, at most {} longer, and goes on only when all is well",
+            format::took(bake.duration_millis),
+            format::took(bake.extension_millis)
+        ),
     }
 }
 

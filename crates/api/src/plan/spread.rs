@@ -1,0 +1,250 @@
+//! A strategy in full becomes steps: templates are filled here, the order of things is the domain's.
+
+use domain::number::Share;
+use domain::plan::strategy::{self, Batch, Filling, Spread, Undecided, Unspreadable};
+use domain::plan::{self, Strategy as Word};
+use domain::rollback::Percent;
+
+use super::convert::{exactly_one, millis, steps};
+use super::{Bake, BlueGreen, Canary, FullBake, FullStep, Number, Rolling, Stage, Step, Strategies};
+use crate::field::{FieldError, parse, parse_optional};
+
+impl From<Unspreadable> for FieldError {
+    fn from(error: Unspreadable) -> Self {
+        Self::new("", error)
+    }
+}
+
+impl Strategies {
+    /// The strategy's word, and all that it comes to with the `rest` of the steps after it.
+    ///
+    /// # Errors
+    /// When a field does not have the accepted form.
+    pub(super) fn spread(&self, rest: &[Step]) -> Result<(Word, Spread), FieldError> {
+        let Self { canary, rolling, blue_green } = self;
+        let rest = steps(rest)?;
+        let canary = canary.as_ref().map(|it| {
+            let spread = it.spread(rest.clone()).map_err(|error| error.under("strategy.canary"))?;
+            Ok((Word::Canary, spread))
+        });
+        let rolling = rolling.as_ref().map(|it| {
+            let spread = it.spread(rest.clone()).map_err(|error| error.under("strategy.rolling"))?;
+            Ok((Word::Rolling, spread))
+        });
+        let blue_green = blue_green.as_ref().map(|it| {
+            let spread = it.spread(rest.clone()).map_err(|error| error.under("strategy.blue_green"))?;
+            Ok((Word::BlueGreen, spread))
+        });
+        exactly_one("canary, rolling and blue_green", vec![canary, rolling, blue_green])
+    }
+}
+
+impl Canary {
+    fn spread(&self, promote: Vec<plan::Step>) -> Result<Spread, FieldError> {
+        let stage = |(at, stage): (usize, &super::CanaryStage)| {
+            let under = |error: FieldError| error.under(&format!("stages[{at}]"));
+            let bake = stage.bake.as_ref().map(Bake::to_domain).transpose().map_err(under)?;
+            Ok(strategy::CanaryStage {
+                weight: share("weight", &stage.weight).map_err(under)?,
+                bake,
+                hold: is_held(stage.hold.as_deref()).map_err(under)?,
+            })
+        };
+        let canary = strategy::Canary {
+            prepare: steps(&self.prepare).map_err(|error| error.under("prepare"))?,
+            stages: self.stages.iter().enumerate().map(stage).collect::<Result<_, FieldError>>()?,
+            promote,
+        };
+        canary.spread(|filling| filled(&self.shift, filling).map_err(|error| error.under("shift")))
+    }
+}
+
+impl Rolling {
+    fn spread(&self, finish: Vec<plan::Step>) -> Result<Spread, FieldError> {
+        let rolling = strategy::Rolling {
+            prepare: steps(&self.prepare).map_err(|error| error.under("prepare"))?,
+            targets: self.targets.clone(),
+            batch: match &self.batch {
+                None => Batch::Count(1),
+                Some(Number::Count(count)) => Batch::Count(*count),
+                Some(Number::Share(text)) => Batch::Share(share("batch", text)?),
+            },
+            bake: self.bake.as_ref().map(Bake::to_domain).transpose()?,
+            finish,
+        };
+        if self.steps.is_empty() {
+            return Err(FieldError::new("steps", "expected at least one step for each target, found none"));
+        }
+        rolling.spread(|filling| {
+            let filled = |(at, template)| {
+                filled(template, filling).map_err(|error: FieldError| error.under(&format!("steps[{at}]")))
+            };
+            self.steps.iter().enumerate().map(filled).collect()
+        })
+    }
+}
+
+impl BlueGreen {
+    fn spread(&self, retire: Vec<plan::Step>) -> Result<Spread, FieldError> {
+        let blue_green = strategy::BlueGreen {
+            prepare: steps(&self.prepare).map_err(|error| error.under("prepare"))?,
+            hold: is_held(self.hold.as_deref())?,
+            switch: self.switch.to_domain().map_err(|error| error.under("switch"))?,
+            keep_warm: self.keep_warm.to_domain()?,
+            retire,
+        };
+        Ok(blue_green.spread()?)
+    }
+}
+
+impl Bake {
+    pub(super) fn to_domain(&self) -> Result<plan::Bake, FieldError> {
+        let full = match self {
+            Self::Time(time) => &FullBake { time: time.clone(), ..FullBake::default() },
+            Self::Full(full) => full,
+        };
+        let duration_millis = millis("bake.time", Some(&full.time), 0)?;
+        Ok(plan::Bake {
+            duration_millis,
+            extension_millis: millis("bake.extend", full.extend.as_deref(), duration_millis)?,
+            undecided: parse_optional("bake.undecided", full.undecided.as_deref())?
+                .unwrap_or(Undecided::RollBack),
+        })
+    }
+
+    pub(super) fn from_domain(bake: &plan::Bake) -> Self {
+        let text = domain::duration::format_duration_millis;
+        Self::Full(FullBake {
+            time: text(bake.duration_millis),
+            extend: Some(text(bake.extension_millis)),
+            undecided: Some(bake.undecided.to_string()),
+        })
+    }
+}
+
+impl Stage {
+    pub(super) fn to_domain(&self) -> Result<plan::Stage, FieldError> {
+        let steps = self.steps.iter().enumerate();
+        Ok(plan::Stage {
+            name: parse("name", &self.name)?,
+            weight: self.weight.as_deref().map(|text| share("weight", text)).transpose()?,
+            steps: steps.map(|(at, name)| parse(&format!("steps[{at}]"), name)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(super) fn from_domain(stage: &plan::Stage) -> Self {
+        Self {
+            name: stage.name.to_string(),
+            weight: stage.weight.map(|weight| Percent(weight).to_string()),
+            steps: stage.steps.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn share(field: &str, text: &str) -> Result<Share, FieldError> {
+    parse::<Percent>(field, text).map(|percent| percent.0)
+}
+
+fn is_held(hold: Option<&str>) -> Result<bool, FieldError> {
+    match hold {
+        None => Ok(false),
+        Some("person") => Ok(true),
+        Some(_) => Err(FieldError::new("hold", "expected `person`, or nothing")),
+    }
+}
+
+/// A template with its placeholders filled, wherever it has a text. A placeholder of another strategy stays as it is.
+fn filled(template: &FullStep, filling: &Filling<'_>) -> Result<plan::Step, FieldError> {
+    let unreadable = |error: serde_json::Error| FieldError::new("", error);
+    let mut written = serde_json::to_value(template).map_err(unreadable)?;
+    fill(&mut written, filling);
+    let step: FullStep = serde_json::from_value(written).map_err(unreadable)?;
+    step.to_domain()
+}
+
+fn fill(value: &mut serde_json::Value, filling: &Filling<'_>) {
+    match value {
+        serde_json::Value::String(text) => *text = filling.fill(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| fill(item, filling)),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|field| fill(field, filling)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::ImplementationPlan;
+
+    const CANARY: &str = r#"
+strategy:
+  canary:
+    prepare: [{name: start, run: ./start.sh new, undo: ./stop.sh new}]
+    shift:
+      name: shift
+      traffic:
+        haproxy: {address: /run/haproxy.sock, backend: shop}
+        weights: {new: "{{weight}}", old: "{{rest}}"}
+    stages:
+      - {weight: 5%, bake: 10m}
+      - {weight: 100%, hold: person, bake: {time: 10m, extend: 30m, undecided: ask}}
+steps: [{name: retire, run: ./stop.sh old, undo: ./start.sh old}]
+"#;
+
+    fn plan(yaml: &str) -> ImplementationPlan {
+        crate::read::yaml(yaml.as_bytes()).unwrap()
+    }
+
+    fn refused(yaml: &str) -> String {
+        plan(yaml).to_domain().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_spread_out_reads_back_as_the_same_plan() {
+        let rolling = "
+strategy:
+  rolling:
+    targets: [web-1, web-2, web-3]
+    batch: 50%
+    bake: 1m
+    steps: [{name: 'update {{target}}', run: [./update, '{{target}}'], undo: './update {{target}} --back'}]
+";
+        let blue_green = "
+strategy:
+  blue_green:
+    hold: person
+    switch: {name: switch, run: ./switch.sh green, undo: ./switch.sh blue}
+    keep_warm: 15m
+";
+        for yaml in [CANARY, rolling, blue_green] {
+            let spread = plan(yaml).to_domain().unwrap();
+            spread.validate().unwrap();
+            let written = serde_json::to_string(&ImplementationPlan::from_domain(&spread)).unwrap();
+            let again: ImplementationPlan = crate::read::json(written.as_bytes(), 1 << 20).unwrap();
+            assert_eq!(again.to_domain().unwrap(), spread, "{written}");
+        }
+        let names = plan(CANARY).to_domain().unwrap().steps;
+        let names: Vec<_> = names.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["start", "shift 5%", "bake at 5%", "hold before 100%", "shift 100%", "bake at 100%", "retire"]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let check = |yaml: &str, expected: &str| {
+            let error = refused(yaml);
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&CANARY.replace("weight: 5%", "weight: 5"), "strategy.canary.stages[0].weight");
+        check(&CANARY.replace("weight: 5%", "weight: 0.5%"), "`0.5` is no weight: expected a whole number");
+        check(&CANARY.replace("hold: person", "hold: robot"), "expected `person`, or nothing");
+        check(&CANARY.replace("undecided: ask", "undecided: pass"), "bake.undecided");
+        check(&CANARY.replace("weight: 100%", "weight: 5%"), "expected weights that grow");
+        check(&format!("{CANARY}stages: [{{name: a, steps: [retire]}}]"), "it says the stages itself");
+        check("strategy: {}\nsteps: []", "expected one of canary, rolling and blue_green");
+        check("strategy: sometimes\nsteps: []", "sometimes");
+        let error = crate::read::yaml::<ImplementationPlan>(b"strategy: {canary: {stage: []}}").unwrap_err();
+        assert!(error.to_string().contains("stage"), "{error}");
+    }
+}

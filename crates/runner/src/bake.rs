@@ -1,0 +1,184 @@
+//! Bakes: what is watched must be well for a time before the plan goes on.
+//!
+//! The monitors ask throughout; from the moment a bake begins their answers are also counted here, on their own, so that
+//! nothing from before it counts for or against it. Only *well* lets the plan go on: every monitor has answered often
+//! enough, freshly and as it should, and every condition is judged and kept. A failure that no condition tolerates ends
+//! the bake at once. What cannot be said yet is waited for, up to the bake's extension.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use adapters::execute::{Execution, Performed};
+use domain::id::StepName;
+use domain::plan::observation::REASON_BYTES_MAX;
+use domain::plan::{Bake, Failure, Outcome};
+use domain::rollback::{Health, Judge, RollbackConditions, Sample};
+use domain::text::FreeText;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::baseline::Baselines;
+use crate::clock;
+use crate::session::Session;
+use crate::tally::Tally;
+
+/// Longest time between two looks at what the answers say: an answer may be missing.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where the answers of the bake under way are counted, if one is.
+#[derive(Debug, Default)]
+pub(crate) struct Oven {
+    baselines: Mutex<Baselines>,
+    counted: Mutex<Option<Counted>>,
+    news: Notify,
+}
+
+/// The answers since a bake began.
+#[derive(Debug)]
+struct Counted {
+    judge: Judge,
+    tallies: BTreeMap<StepName, Tally>,
+    tolerates_failures: bool,
+    breach: Option<String>,
+}
+
+/// What the answers say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    /// All is well.
+    Well(String),
+    /// Something is not, and no later answer changes that.
+    Failed(String),
+    /// The newest answers are not as they should be, which may pass.
+    Unwell(String),
+    /// It cannot be said.
+    Unknown(String),
+}
+
+impl Oven {
+    /// Keeps what the monitors' answers took before the change.
+    pub(crate) fn know(&self, baselines: &Baselines) {
+        lock(&self.baselines).clone_from(baselines);
+    }
+
+    /// Counts an answer, where a bake is under way.
+    pub(crate) fn take(&self, sample: &Sample, detail: &str) {
+        if let Some(counted) = lock(&self.counted).as_mut() {
+            counted.add(sample, detail);
+            self.news.notify_one();
+        }
+    }
+
+    fn begin(&self, session: &Session) {
+        let script = &session.script;
+        let judge = Judge::new(script.conditions.clone(), &script.monitors, &lock(&self.baselines));
+        let tallies = script.monitors.iter().map(|monitor| (monitor.name.clone(), Tally::default()));
+        *lock(&self.counted) = Some(Counted {
+            judge,
+            tallies: tallies.collect(),
+            tolerates_failures: tolerates_failures(&script.conditions),
+            breach: None,
+        });
+    }
+
+    fn end(&self) {
+        *lock(&self.counted) = None;
+    }
+
+    fn standing(&self) -> Standing {
+        let nothing = || Standing::Unknown("nothing is watched".to_owned());
+        lock(&self.counted).as_ref().map_or_else(nothing, Counted::standing)
+    }
+}
+
+impl Counted {
+    fn add(&mut self, sample: &Sample, detail: &str) {
+        if let Some(tally) = self.tallies.get_mut(&sample.monitor) {
+            tally.add(sample, detail);
+        }
+        if let Some(breach) = self.judge.observe(sample) {
+            self.breach.get_or_insert_with(|| breach.to_string());
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        if let Some(breach) = &self.breach {
+            return Standing::Failed(breach.clone());
+        }
+        let figures =
+            |(monitor, tally): (&StepName, &Tally)| format!("monitor `{monitor}`: {}", tally.detail());
+        let has_failed = |(_, tally): &(&StepName, &Tally)| tally.has_failed() && !self.tolerates_failures;
+        if let Some(failed) = self.tallies.iter().find(has_failed) {
+            return Standing::Failed(figures(failed));
+        }
+        if let Some(scarce) = self.tallies.iter().find(|(_, tally)| !tally.is_enough()) {
+            return Standing::Unknown(figures(scarce));
+        }
+        match self.judge.health(clock::now()) {
+            Health::Healthy => {
+                Standing::Well(self.tallies.iter().map(figures).collect::<Vec<_>>().join("\n"))
+            }
+            Health::Unhealthy { why } => Standing::Unwell(why),
+            Health::Unknown { why } => Standing::Unknown(why),
+        }
+    }
+}
+
+/// Where no share or row of failures was agreed on, none is tolerated.
+fn tolerates_failures(conditions: &RollbackConditions) -> bool {
+    conditions.error_rate.is_some() || conditions.health_check.is_some()
+}
+
+/// Watches until it can be said whether all is well, or for as long as the bake may take.
+pub(crate) async fn execute(
+    session: &Session,
+    bake: &Bake,
+    time_limit: Duration,
+    cancel: &CancellationToken,
+) -> Execution {
+    let began = Instant::now();
+    session.oven.begin(session);
+    let (outcome, log) = tokio::select! {
+        biased;
+        () = cancel.cancelled() => (Outcome::Failed { failure: Failure::Cancelled }, String::new()),
+        () = sleep_until(began + time_limit) => (Outcome::Failed { failure: Failure::TimedOut }, String::new()),
+        ended = watched(session, bake, began) => ended,
+    };
+    session.oven.end();
+    Execution { result: Performed::Ended(outcome), duration: began.elapsed(), log }
+}
+
+async fn watched(session: &Session, bake: &Bake, began: Instant) -> (Outcome, String) {
+    let until = began + Duration::from_millis(bake.duration_millis);
+    let at_latest = until + Duration::from_millis(bake.extension_millis);
+    loop {
+        let now = Instant::now();
+        let standing = session.oven.standing();
+        match standing {
+            Standing::Failed(why) => return failed(&why),
+            Standing::Well(figures) if now >= until => return (Outcome::Succeeded, figures),
+            Standing::Unwell(why) if now >= at_latest => return failed(&why),
+            Standing::Unknown(why) if now >= at_latest => {
+                let reason = FreeText::excerpt(&why, REASON_BYTES_MAX);
+                return (Outcome::Failed { failure: Failure::Undecided { reason } }, String::new());
+            }
+            Standing::Well(_) | Standing::Unwell(_) | Standing::Unknown(_) => {}
+        }
+        let next = if now < until { until } else { at_latest };
+        tokio::select! {
+            () = session.oven.news.notified() => {}
+            () = sleep_until(next.min(now + LOOK_PAUSE)) => {}
+        }
+    }
+}
+
+fn failed(why: &str) -> (Outcome, String) {
+    let reason = FreeText::excerpt(why, REASON_BYTES_MAX);
+    (Outcome::Failed { failure: Failure::Other { reason } }, String::new())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
