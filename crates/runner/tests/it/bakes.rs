@@ -62,7 +62,8 @@ fn renamed(spread: Spread) -> Spread {
     let steps = spread.steps.into_iter().map(|step| match &step.kind {
         StepKind::Run(command) => {
             let file = step.name.as_str().replace([' ', '%'], "-");
-            let mark = command.argv[2].split(" >> state").next().unwrap().rsplit("echo ").next().unwrap();
+            let line = command.argv.last().unwrap();
+            let mark = line.split(" >> state").next().unwrap().rsplit("echo ").next().unwrap();
             let marked = marking(&file, mark);
             Step { name: step.name, ..marked }
         }
@@ -238,15 +239,16 @@ async fn play(definition: &Definition, at: usize, fault: Fault) {
             hold.when = HoldWhen::Always;
         }
     }
-    let faulty = definition.plan.steps[at].clone();
-    let place = format!("{} with {fault:?} at `{}`", definition.plan.strategy, faulty.name);
+    let strategy = definition.plan.strategy;
+    let step = definition.plan.steps.get_mut(at).unwrap();
+    let faulty = step.clone();
+    let place = format!("{strategy} with {fault:?} at `{}`", faulty.name);
     let (is_bake, is_hold) = (matches!(faulty.kind, StepKind::Bake(_)), faulty.kind.is_manual());
     if fault == Fault::Timeout {
-        definition.plan.steps[at].timeout_seconds = 1;
+        step.timeout_seconds = 1;
         if is_bake {
             // Its time is over before it can say anything.
-            definition.plan.steps[at].kind =
-                StepKind::Bake(Bake { duration_millis: 5_000, ..bake(Undecided::RollBack) });
+            step.kind = StepKind::Bake(Bake { duration_millis: 5_000, ..bake(Undecided::RollBack) });
         }
     }
     let bench = Bench::with_lease(definition.clone(), LEASE_SECONDS).await;

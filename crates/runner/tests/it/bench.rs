@@ -71,7 +71,7 @@ impl Bench {
     }
 
     pub(crate) async fn implement(&self, options: &Options) -> Result<Ended, RunnerError> {
-        self.runner().implement(change(), options).await
+        Box::pin(self.runner().implement(change(), options)).await
     }
 
     /// Runs the plan while `meanwhile` happens.
