@@ -45,45 +45,45 @@ pub struct AssessmentFacts<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assessment {
-    /// The score, 0 to 100.
-    pub score: RiskScore,
-    /// The score before it was rounded and held between 0 and 100, in thousandths; it still orders what is above 100.
-    pub raw_thousandths: i32,
-    /// The factors of the formula.
-    pub factors: Factors,
-    /// The formula step by step; the steps add up to `raw_thousandths`.
-    pub waterfall: Vec<WaterfallStep>,
-    /// The level: the highest of band, matrix and floors.
-    pub level: Level,
     /// The level by the score's band.
     pub band_level: Level,
-    /// The level by blast radius and probability.
-    pub matrix_level: Level,
-    /// Rules that keep the level from being lower.
-    pub floors: Vec<LevelFloor>,
-    /// As which type the change is routed; `standard` only when a standard change model covers it.
-    pub routed_as: ChangeType,
     /// How far a failure would reach.
     pub blast_radius: BlastRadius,
-    /// Rule books that what is changed or reached falls under.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub compliance: BTreeSet<ComplianceScope>,
-    /// How probable a failure is.
-    pub failure: FailureProbability,
-    /// Past changes like it, the most alike first; at most [`SIMILAR_MAX`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub similar: Vec<SimilarChange>,
     /// What was wrong around the change when it was assessed.
     #[serde(default, skip_serializing_if = "Circumstances::is_none")]
     pub circumstances: Circumstances,
-    /// Facts that are missing, and the cautious values that took their places.
-    pub missing: Vec<MissingFact>,
-    /// The tests that must have passed.
-    pub testing: TestingRequirement,
-    /// Whether there must be a way back.
-    pub rollback: RollbackRequirement,
+    /// Rule books that what is changed or reached falls under.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub compliance: BTreeSet<ComplianceScope>,
+    /// The factors of the formula.
+    pub factors: Factors,
+    /// How probable a failure is.
+    pub failure: FailureProbability,
     /// What the request falls short of.
     pub findings: Vec<Finding>,
+    /// Rules that keep the level from being lower.
+    pub floors: Vec<LevelFloor>,
+    /// The level: the highest of band, matrix and floors.
+    pub level: Level,
+    /// The level by blast radius and probability.
+    pub matrix_level: Level,
+    /// Facts that are missing, and the cautious values that took their places.
+    pub missing: Vec<MissingFact>,
+    /// The score before it was rounded and held between 0 and 100, in thousandths; it still orders what is above 100.
+    pub raw_thousandths: i32,
+    /// Whether there must be a way back.
+    pub rollback: RollbackRequirement,
+    /// As which type the change is routed; `standard` only when a standard change model covers it.
+    pub routed_as: ChangeType,
+    /// The score, 0 to 100.
+    pub score: RiskScore,
+    /// Past changes like it, the most alike first; at most [`SIMILAR_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<SimilarChange>,
+    /// The tests that must have passed.
+    pub testing: TestingRequirement,
+    /// The formula step by step; the steps add up to `raw_thousandths`.
+    pub waterfall: Vec<WaterfallStep>,
 }
 
 impl Assessment {

@@ -51,20 +51,20 @@ words!(
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reached {
+    /// The changed item from which it is reached.
+    pub from: CiName,
+    /// How many relations lie between a changed item and this one.
+    pub hops: u32,
     /// The item.
     pub item: CiName,
-    /// What kind of thing it is.
-    #[serde(rename = "type")]
-    pub ci_type: CiType,
+    /// A shortest path from there: what fails with what, one after the other; the first [`PATH_LISTED_MAX`].
+    pub path: Vec<Hop>,
     /// How critical it is, when a source says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<SourcedTier>,
-    /// How many relations lie between a changed item and this one.
-    pub hops: u32,
-    /// The changed item from which it is reached.
-    pub from: CiName,
-    /// A shortest path from there: what fails with what, one after the other; the first [`PATH_LISTED_MAX`].
-    pub path: Vec<Hop>,
+    /// What kind of thing it is.
+    #[serde(rename = "type")]
+    pub ci_type: CiType,
 }
 
 /// One step of a path: an item that fails with the one before it.
@@ -83,24 +83,24 @@ pub struct Hop {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlastRadius {
-    /// In the matrix's words.
-    pub class: BlastClass,
-    /// Why.
-    pub sentence: String,
     /// How many services and other configuration items are changed.
     pub changed_count: u32,
-    /// How many further items fail with them.
-    pub dependents_count: u32,
+    /// In the matrix's words.
+    pub class: BlastClass,
     /// How many of those are services.
     pub dependent_services_count: u32,
-    /// Whether these are all, or the search ended at its limit.
-    pub is_complete: bool,
-    /// Described services that are changed or fail with changed items, as a share of all services.
-    pub share: Share,
+    /// How many further items fail with them.
+    pub dependents_count: u32,
     /// The most critical tier among changed items and dependents.
     pub highest_tier: Tier,
+    /// Whether these are all, or the search ended at its limit.
+    pub is_complete: bool,
     /// The dependents, and why each is reached; the first [`REACHED_LISTED_MAX`].
     pub reached: Vec<Reached>,
+    /// Why.
+    pub sentence: String,
+    /// Described services that are changed or fail with changed items, as a share of all services.
+    pub share: Share,
 }
 
 impl BlastRadius {

@@ -13,12 +13,12 @@ use crate::number::RiskScore;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WaterfallStep {
+    /// The step in a sentence.
+    pub sentence: String,
     /// The factor that moves the score.
     pub source: String,
     /// By how much, in thousandths.
     pub thousandths: i32,
-    /// The step in a sentence.
-    pub sentence: String,
 }
 
 impl WaterfallStep {

@@ -11,12 +11,12 @@ use crate::id::CiName;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceFact {
+    /// When it was said.
+    pub at: Timestamp,
     /// The item that it is about.
     pub item: CiName,
     /// Who says so.
     pub source: SourceName,
-    /// When it was said.
-    pub at: Timestamp,
 }
 
 impl SourceFact {
@@ -29,12 +29,12 @@ impl SourceFact {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourcedTier {
-    /// How critical the item is.
-    pub tier: Tier,
-    /// Who says so.
-    pub source: SourceName,
     /// When it was said.
     pub at: Timestamp,
+    /// Who says so.
+    pub source: SourceName,
+    /// How critical the item is.
+    pub tier: Tier,
 }
 
 impl SourcedTier {

@@ -31,15 +31,15 @@ use crate::number::Factor;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contribution {
+    /// The record of the CMDB that it rests on, when it rests on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<SourceFact>,
+    /// Why.
+    pub sentence: String,
     /// What contributes, for example `declared_impact`.
     pub source: String,
     /// How much, in tenths; may be negative.
     pub tenths: i16,
-    /// Why.
-    pub sentence: String,
-    /// The record of the CMDB that it rests on, when it rests on one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fact: Option<SourceFact>,
 }
 
 impl Contribution {
@@ -56,10 +56,10 @@ impl Contribution {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FactorValue {
-    /// The factor.
-    pub value: Factor,
     /// What it is made of.
     pub contributions: Vec<Contribution>,
+    /// The factor.
+    pub value: Factor,
 }
 
 impl FactorValue {
