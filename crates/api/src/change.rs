@@ -36,6 +36,9 @@ pub struct ChangeSummary {
     pub updated_at: String,
     /// The next deadline, where there is one.
     pub deadline: Option<String>,
+    /// Labels of the runner that is to carry it out by itself; none where a pipeline or a person starts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs_on: Vec<String>,
     /// Number of events.
     pub version: u64,
 }

@@ -41,6 +41,26 @@ pub struct ImplementationPlan {
     /// How long the result is watched after the last step, for example `5m`; not at all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<String>,
+    /// The labels that a runner must have to carry it out by itself: one, or a list; absent where a pipeline or a person
+    /// starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_on: Option<Labels>,
+}
+
+/// Labels of a runner.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Labels {
+    /// One label.
+    One(String),
+    /// Several labels, all of which it must have.
+    Several(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text_or_list(deserializer, "a label, or a list of labels", Self::One, Self::Several)
+    }
 }
 
 /// How a change is taken back.

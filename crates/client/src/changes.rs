@@ -37,6 +37,8 @@ pub struct ChangeFilter {
     pub created_after: Option<String>,
     /// Created before this instant.
     pub created_before: Option<String>,
+    /// Labels of a runner, separated by commas: only what such a runner is to carry out by itself.
+    pub runner: Option<String>,
     /// The order.
     pub sort: Option<String>,
     /// Where the page begins: `next_cursor` of the page before.
@@ -66,7 +68,8 @@ impl Client {
     pub async fn list_changes(&self, filter: &ChangeFilter) -> Result<Page<ChangeSummary>, ClientError> {
         let ChangeFilter { state, change_type, category, level, requester, service, environment, .. } =
             filter;
-        let ChangeFilter { ci, text, created_after, created_before, sort, cursor, limit, .. } = filter;
+        let ChangeFilter { ci, text, created_after, created_before, runner, sort, cursor, limit, .. } =
+            filter;
         self.get(&["changes"])
             .query("state", state.as_deref())
             .query("type", change_type.as_deref())
@@ -79,6 +82,7 @@ impl Client {
             .query("q", text.as_deref())
             .query("created_after", created_after.as_deref())
             .query("created_before", created_before.as_deref())
+            .query("runner", runner.as_deref())
             .query("sort", sort.as_deref())
             .query("cursor", cursor.as_deref())
             .query("limit", limit.map(|limit| limit.to_string()))

@@ -245,6 +245,13 @@ name!(
     "The identifier of a delegation of authority."
 );
 name!(
+    RunnerLabel,
+    "runner label",
+    is_plain_name,
+    "1 to 128 letters, digits or any of . _ - / : @, beginning with a letter or digit",
+    "What a runner is fit for, for example `eu` or `docker`: a plan names the labels that it needs."
+);
+name!(
     TeamName,
     "team name",
     is_plain_name,

@@ -12,6 +12,7 @@ mod bake;
 mod baseline;
 mod breach;
 mod clock;
+mod daemon;
 mod drive;
 mod error;
 mod holder;
@@ -28,6 +29,7 @@ mod stop;
 mod tally;
 mod watch;
 
+pub use daemon::{CONCURRENCY_MAX, Carried, Daemon, DaemonSettings, News};
 pub use error::{Ended, RunnerError};
 pub use progress::{PROGRESS_WAITING_MAX, Progress, Reporter, Response};
 pub use run::Runner;

@@ -44,6 +44,7 @@ pub fn change(change: &Change) -> ProjectionRow {
         updated_at: change.updated_at,
         deadline: deadline(change),
         version: change.version,
+        runs_on: change.content.plan.iter().flat_map(|plan| plan.runs_on.iter().cloned()).collect(),
         ending: ending(change),
     }))
 }

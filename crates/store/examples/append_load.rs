@@ -107,6 +107,7 @@ fn append(id: ChangeId, stream: &StreamName, expected_version: u64) -> anyhow::R
         updated_at: at,
         deadline: None,
         version,
+        runs_on: Vec::new(),
         ending: None,
     };
     let answer = NewIdempotency {

@@ -127,6 +127,7 @@ CREATE TABLE change_row (
     updated_at BIGINT NOT NULL,
     deadline BIGINT,
     version BIGINT NOT NULL,
+    runs_on TEXT,
     outcome TEXT,
     closed_at BIGINT
 );

@@ -170,6 +170,7 @@ pub(crate) const CHANGE_ROW: Table = Table {
         ("updated_at", Int),
         ("deadline", Int),
         ("version", Int),
+        ("runs_on", Text),
         ("outcome", Text),
         ("closed_at", Int),
     ],

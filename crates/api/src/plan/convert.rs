@@ -1,15 +1,17 @@
 //! Plans between the form that users write and the domain's.
 
+use std::collections::BTreeSet;
+
 use domain::duration::{format_duration_millis, parse_duration_millis};
-use domain::id::StepName;
+use domain::id::{RunnerLabel, StepName};
 use domain::plan::definition::STEP_TIMEOUT_SECONDS_DEFAULT;
 use domain::plan::strategy::Spread;
 use domain::plan::{self, HoldWhen};
 
 use super::{
     Alertmanager, Bake, Capture, Check, FindingsFile, FullHold, FullStep, Hold, Http, HttpRequest,
-    ImplementationPlan, Monitor, Prometheus, RollbackPlan, Run, Stage, Status, Step, Strategy, Traffic, Undo,
-    UndoKind,
+    ImplementationPlan, Labels, Monitor, Prometheus, RollbackPlan, Run, Stage, Status, Step, Strategy,
+    Traffic, Undo, UndoKind,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -49,6 +51,7 @@ impl ImplementationPlan {
             maintenance_window: self.maintenance_window,
             soak_seconds: seconds("soak", self.soak.as_deref(), 0)?,
             stages: spread.stages,
+            runs_on: self.runs_on.as_ref().map_or(Ok(BTreeSet::new()), Labels::to_domain)?,
         })
     }
 
@@ -79,6 +82,27 @@ impl ImplementationPlan {
             estimated_duration: plan.estimated_duration_seconds.map(format_seconds),
             maintenance_window: plan.maintenance_window,
             soak: (plan.soak_seconds > 0).then(|| format_seconds(plan.soak_seconds)),
+            runs_on: Labels::from_domain(&plan.runs_on),
+        }
+    }
+}
+
+impl Labels {
+    fn to_domain(&self) -> Result<BTreeSet<RunnerLabel>, FieldError> {
+        let labels = match self {
+            Self::One(label) => std::slice::from_ref(label),
+            Self::Several(labels) => labels.as_slice(),
+        };
+        if labels.is_empty() {
+            return Err(FieldError::new("runs_on", "expected at least one label, or leave it out"));
+        }
+        labels.iter().map(|label| parse("runs_on", label)).collect()
+    }
+
+    fn from_domain(labels: &BTreeSet<RunnerLabel>) -> Option<Self> {
+        match labels.iter().map(ToString::to_string).collect::<Vec<_>>() {
+            none if none.is_empty() => None,
+            labels => Some(Self::Several(labels)),
         }
     }
 }

@@ -108,6 +108,7 @@ impl From<Args> for Plan {
             sort: args.sort,
             cursor: args.cursor,
             limit: Some(if args.all { PAGE_ITEMS_MAX } else { args.limit }),
+            runner: None,
         };
         Self { filter, every_page: args.all }
     }

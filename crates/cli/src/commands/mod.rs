@@ -39,6 +39,7 @@ mod resume;
 mod review;
 mod risk;
 mod rollback;
+mod runner;
 mod satisfy;
 mod serve;
 mod show;
@@ -119,6 +120,8 @@ pub(crate) enum Command {
     Decide(decide::Args),
     /// Take a change back
     Rollback(rollback::Args),
+    /// Look for approved changes and carry them out, as a daemon
+    Runner(runner::Args),
     /// Add a review to a change
     Review(review::Args),
 
@@ -202,6 +205,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Resume(args) => shell.block_on(resume::run(args, shell)),
         Command::Decide(args) => shell.block_on(decide::run(args, shell)),
         Command::Rollback(args) => rollback::run(args, shell),
+        Command::Runner(args) => runner::run(args, shell),
         Command::Review(args) => shell.block_on(review::run(args, shell)),
         Command::Calendar(args) => shell.block_on(calendar::run(args, shell)),
         Command::Freeze(args) => shell.block_on(calendar::run_freeze(args, shell)),

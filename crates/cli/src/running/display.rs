@@ -130,7 +130,7 @@ fn painted(verdict: Verdict, paint: Paint) -> String {
 }
 
 /// What to say about an update; nothing where the bars say enough and a log would only grow.
-fn lines(update: &Progress, paint: Paint) -> Vec<String> {
+pub(crate) fn lines(update: &Progress, paint: Paint) -> Vec<String> {
     let one = |line: String| vec![line];
     match update {
         Progress::LeaseTaken { holder, .. } => {

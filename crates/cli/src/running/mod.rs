@@ -1,7 +1,7 @@
 //! Carrying a change out on this machine: what the commands that run plans have in common.
 
 mod checkout;
-mod display;
+pub(crate) mod display;
 mod stop;
 
 use std::path::PathBuf;
@@ -11,7 +11,6 @@ use adapters::outgoing::{Outgoing, OutgoingPolicy};
 use api::change::Change;
 use client::Client;
 use runner::{Ended, OnStop, Options, Reporter, Runner, RunnerError, Settings};
-use tokio_util::sync::CancellationToken;
 
 use crate::STEP_GUARDIAN;
 use crate::commands::Outcome;
@@ -22,7 +21,7 @@ use crate::render;
 use crate::shell::{Shell, plain};
 use checkout::Checkout;
 use display::Display;
-use stop::stop_on_signals;
+pub(crate) use stop::stop_on_signals;
 
 /// Below our folder for state: snapshots, by which a later run on this machine puts things back.
 const RUNS_FOLDER: &str = "runs";
@@ -54,6 +53,23 @@ pub(crate) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
+    /// The runner itself.
+    pub(crate) fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// The options with which a run begins now. What is checked out may be another commit than a moment ago.
+    pub(crate) fn options(&self, how: How) -> Options {
+        let checkout = Checkout::find(self.shell.environment.working_folder()).ok().flatten();
+        Options {
+            commit: checkout.as_ref().and_then(Checkout::unmodified_commit),
+            auto_rollback: how.auto_rollback,
+            monitor: how.monitor,
+            on_stop: self.on_stop,
+            ..Options::default()
+        }
+    }
+
     /// Sets the machine up. Steps run in the root of the git checkout, or in the working folder where there is none.
     pub(crate) fn new(client: Client, args: &MachineArgs, shell: &'a Shell) -> Result<Self, Failure> {
         let checkout = Checkout::find(shell.environment.working_folder())?;
@@ -87,15 +103,7 @@ impl<'a> Machine<'a> {
         work: impl AsyncFnOnce(&Runner, &Options) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let (reporter, updates) = Reporter::channel();
-        let options = Options {
-            commit: self.checkout.as_ref().and_then(Checkout::unmodified_commit),
-            auto_rollback: how.auto_rollback,
-            monitor: how.monitor,
-            on_stop: self.on_stop,
-            stop: CancellationToken::new(),
-            reporter,
-            ..Options::default()
-        };
+        let options = Options { reporter, ..self.options(how) };
         let display = Display::new(self.shell);
         std::thread::scope(|scope| {
             scope.spawn(move || display.follow(updates));

@@ -8,7 +8,7 @@ use crate::shell::Shell;
 
 /// Waits for SIGINT or SIGTERM. The first one stops the run through `stop`, which then ends in order; only the second
 /// one ends this function, and with it everything that runs. Without signals to wait for, a run cannot be stopped.
-pub(super) async fn stop_on_signals(stop: &CancellationToken, shell: &Shell) -> Failure {
+pub(crate) async fn stop_on_signals(stop: &CancellationToken, shell: &Shell) -> Failure {
     let Ok(mut signals) = signals() else { return std::future::pending().await };
     next(&mut signals).await;
     shell.warn("stopping; a second signal ends it at once, with the running step unknown");

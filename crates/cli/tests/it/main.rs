@@ -12,6 +12,7 @@ mod approve;
 mod boards;
 mod cmdb;
 mod create;
+mod daemon;
 mod demo;
 mod evaluate;
 mod failures;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{AlertQuestion, FindingsQuestion, PrometheusQuestion};
 use super::strategy::{Bake, Hold, HoldWhen, Stage, Strategy};
-use crate::id::StepName;
+use crate::id::{RunnerLabel, StepName};
 use crate::plan::kinds::{Router, Traffic};
 
 /// Most steps of a plan, and of a rollback plan.
@@ -17,6 +17,8 @@ pub const MONITORS_MAX: usize = 50;
 pub const CAPTURES_MAX: usize = 50;
 /// Most captures of a plan.
 pub const CAPTURES_TOTAL_MAX: usize = 500;
+/// Most labels that a plan may ask of its runner.
+pub const LABELS_MAX: usize = 16;
 /// Longest time one step attempt may take, in seconds: one day.
 pub const STEP_TIMEOUT_SECONDS_MAX: u64 = 86_400;
 /// Time one step attempt may take when the plan does not say, in seconds.
@@ -41,6 +43,9 @@ pub struct Plan {
     /// Which steps are reached as one, where the strategy has such parts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Stage>,
+    /// The labels of the runner that is to carry it out by itself; none where a pipeline or a person starts it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub runs_on: BTreeSet<RunnerLabel>,
 }
 
 /// How a change is taken back after its steps' own undos.

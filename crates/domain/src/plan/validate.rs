@@ -8,8 +8,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::definition::{
-    CAPTURES_MAX, CAPTURES_TOTAL_MAX, Capture, Check, Command, HttpRequest, MONITORS_MAX, Monitor, Plan,
-    Probe, RETRIES_MAX, RollbackPlan, STEP_TIMEOUT_SECONDS_MAX, STEPS_MAX, Step, StepKind,
+    CAPTURES_MAX, CAPTURES_TOTAL_MAX, Capture, Check, Command, HttpRequest, LABELS_MAX, MONITORS_MAX,
+    Monitor, Plan, Probe, RETRIES_MAX, RollbackPlan, STEP_TIMEOUT_SECONDS_MAX, STEPS_MAX, Step, StepKind,
 };
 use super::strategy::{Hold, Strategy};
 use crate::duration::DURATION_MILLIS_MAX;
@@ -104,6 +104,7 @@ impl Plan {
             plan.at("estimated_duration_seconds").within(seconds, 1..=seconds_max, "seconds")?;
         }
         plan.at("soak_seconds").within(self.soak_seconds, 0..=SOAK_SECONDS_MAX, "seconds")?;
+        plan.at("runs_on").count(self.runs_on.len(), 0..=LABELS_MAX, "labels")?;
         let captures = self.steps.iter().map(|step| step.captures.len()).sum();
         plan.at("captures").count(captures, 0..=CAPTURES_TOTAL_MAX, "captures in all steps")?;
         self.validate_stages(&plan.at("stages"))?;

@@ -9,9 +9,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Timestamp;
+use domain::id::RunnerLabel;
 use policy::{Action, Resource};
 use serde::Deserialize;
-use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort};
+use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, ChangeSort};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -90,6 +91,9 @@ pub(super) struct ListQuery {
     pub ci: Option<String>,
     /// Where it is changed.
     pub environment: Option<String>,
+    /// Labels of a runner, separated by commas: only what such a runner is to carry out by itself. A page may then be
+    /// short although more follow.
+    pub runner: Option<String>,
     /// Text in the title.
     pub q: Option<String>,
     /// Created at this instant or later.
@@ -131,6 +135,7 @@ impl ListQuery {
                 service: one("service", self.service.as_deref())?,
                 ci: one("ci", self.ci.as_deref())?,
                 environment: one("environment", self.environment.as_deref())?,
+                for_runners: self.runner.is_some(),
                 title_contains: self.q.clone().filter(|text| !text.is_empty()),
                 created_from: self.created_after,
                 created_before: self.created_before,
@@ -171,9 +176,12 @@ async fn list_changes(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<ChangeSummary>>, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let labels: Vec<RunnerLabel> = words("runner", query.runner.as_deref())?;
     let page = app.store.list_changes(query.to_store(&app)?).await?;
     let known = app.known();
-    let items = page.rows.iter().map(|row| view::summary(&known, row)).collect();
+    let is_fit = |row: &&ChangeRow| row.runs_on.iter().all(|label| labels.contains(label));
+    let rows = page.rows.iter().filter(|row| query.runner.is_none() || is_fit(row));
+    let items = rows.map(|row| view::summary(&known, row)).collect();
     Ok(Json(Page { items, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn summary(known: &Known, row: &ChangeRow) -> wire::ChangeSummary {
         created_at: time(row.created_at),
         updated_at: time(row.updated_at),
         deadline: row.deadline.map(time),
+        runs_on: texts(&row.runs_on),
         version: row.version,
     }
 }

@@ -5,7 +5,7 @@ mod ci;
 
 use domain::Timestamp;
 use domain::change::{Category, ChangeType, Outcome, StateName};
-use domain::id::{ActorId, ChangeId, CiName, EnvironmentName, IncidentId, ServiceName};
+use domain::id::{ActorId, ChangeId, CiName, EnvironmentName, IncidentId, RunnerLabel, ServiceName};
 use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
 use domain::priority::Priority;
@@ -69,6 +69,8 @@ pub struct ChangeRow {
     pub deadline: Option<Timestamp>,
     /// Version of its stream.
     pub version: u64,
+    /// Labels of the runner that is to carry it out by itself; none where somebody starts it.
+    pub runs_on: Vec<RunnerLabel>,
     /// How and when it was closed; none while it is not.
     pub ending: Option<EndingRow>,
 }
@@ -218,7 +220,7 @@ pub(crate) fn parse_list<T: DeserializeOwned>(text: &str, column: &str) -> Resul
 
 impl ChangeRow {
     /// The cells of [`CHANGE_ROW`](crate::table::CHANGE_ROW).
-    pub(crate) fn cells(&self) -> [Value<'_>; 21] {
+    pub(crate) fn cells(&self) -> [Value<'_>; 22] {
         [
             change_key(self.change_id).into(),
             self.state.as_str().into(),
@@ -239,6 +241,9 @@ impl ChangeRow {
             micros(self.updated_at).into(),
             self.deadline.map(micros).into(),
             count(self.version).into(),
+            (!self.runs_on.is_empty())
+                .then(|| list_text(self.runs_on.iter().map(RunnerLabel::as_str)))
+                .into(),
             self.ending.map(|ending| ending.outcome.as_str()).into(),
             self.ending.map(|ending| micros(ending.closed_at)).into(),
         ]
@@ -264,13 +269,17 @@ pub(crate) fn change_row(row: &Row<'_>) -> Result<ChangeRow, StoreError> {
         updated_at: row.time(16)?,
         deadline: row.opt_time(17)?,
         version: row.count(18)?,
+        runs_on: match row.opt_text(19)? {
+            Some(list) => parse_list(&list, "change_row.runs_on")?,
+            None => Vec::new(),
+        },
         ending: ending_row(row)?,
     })
 }
 
 fn ending_row(row: &Row<'_>) -> Result<Option<EndingRow>, StoreError> {
-    let outcome = row.opt_parsed(19, "change_row.outcome")?;
-    Ok(outcome.zip(row.opt_time(20)?).map(|(outcome, closed_at)| EndingRow { outcome, closed_at }))
+    let outcome = row.opt_parsed(20, "change_row.outcome")?;
+    Ok(outcome.zip(row.opt_time(21)?).map(|(outcome, closed_at)| EndingRow { outcome, closed_at }))
 }
 
 fn risk_row(row: &Row<'_>) -> Result<Option<RiskRow>, StoreError> {

@@ -57,6 +57,8 @@ pub struct ChangeFilter {
     pub ci: Option<CiName>,
     /// Where it takes effect.
     pub environment: Option<EnvironmentName>,
+    /// Only those that a runner is to carry out by itself.
+    pub for_runners: bool,
     /// A part of the title, upper and lower case alike.
     pub title_contains: Option<String>,
     /// Created at this time or later.
@@ -199,6 +201,9 @@ fn add_filter(select: &mut Select<'_>, filter: &ChangeFilter) -> Result<(), Stor
     if let Some(environment) = &filter.environment {
         let environment = select.param(environment.as_str().to_owned());
         select.condition(format!("environment = {environment}"));
+    }
+    if filter.for_runners {
+        select.condition("runs_on IS NOT NULL");
     }
     if let Some(part) = &filter.title_contains {
         if part.len() > TITLE_PART_BYTES_MAX {

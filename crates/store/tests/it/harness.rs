@@ -209,6 +209,7 @@ pub(crate) fn change_row(number: u32) -> ChangeRow {
         updated_at: at(seconds),
         deadline: Some(at(seconds + 3600)),
         version: 1,
+        runs_on: vec![],
         ending: None,
     }
 }

@@ -111,7 +111,11 @@ async fn every_filter_finds_exactly_its_rows(database: TestDatabase) {
         ChangeRow { state: StateName::Closed, requester: actor(2), ..change_row(2) },
         ChangeRow { change_type: ChangeType::Emergency, on_behalf_of: Some(actor(2)), ..change_row(3) },
         ChangeRow { category: Category::Patch, services: vec!["login".parse().unwrap()], ..change_row(4) },
-        ChangeRow { environment: Some("staging".parse().unwrap()), ..change_row(5) },
+        ChangeRow {
+            environment: Some("staging".parse().unwrap()),
+            runs_on: vec!["eu".parse().unwrap()],
+            ..change_row(5)
+        },
         ChangeRow { risk: None, environment: None, services: vec![], ..change_row(6) },
         ChangeRow {
             risk: Some(RiskRow { score: RiskScore::new(90).unwrap(), raw: 900, level: Level::Critical }),
@@ -131,6 +135,7 @@ async fn every_filter_finds_exactly_its_rows(database: TestDatabase) {
         (ChangeFilter { service: Some("login".parse().unwrap()), ..all() }, vec![4]),
         (ChangeFilter { service: Some("cart".parse().unwrap()), ..all() }, vec![1, 2, 3, 5, 7]),
         (ChangeFilter { environment: Some("staging".parse().unwrap()), ..all() }, vec![5]),
+        (ChangeFilter { for_runners: true, ..all() }, vec![5]),
         (ChangeFilter { created_from: Some(at(3)), created_before: Some(at(5)), ..all() }, vec![3, 4]),
         (ChangeFilter { updated_from: Some(at(7)), ..all() }, vec![7]),
         (ChangeFilter { updated_before: Some(at(2)), ..all() }, vec![1]),

@@ -1,6 +1,6 @@
 //! Programs that stand in for what a person does, so that a request with them can be assessed. They are never run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Content;
 use crate::id::StepName;
@@ -52,6 +52,7 @@ pub(super) fn run_implementation(content: &mut Content) {
         maintenance_window: false,
         soak_seconds: 0,
         stages: Vec::new(),
+        runs_on: BTreeSet::new(),
     });
     plan.steps.iter_mut().for_each(|step| run_what_is_manual(&mut step.kind));
 }

@@ -64,6 +64,7 @@ fn everything_that_runs_and_what_it_runs_on_changes_the_digest() {
         with(|it| plan(it).steps[0].captures.clear()),
         with(|it| drop(plan(it).steps.pop())),
         with(|it| plan(it).soak_seconds += 1),
+        with(|it| plan(it).runs_on.extend(["eu".parse().unwrap()])),
         with(|it| plan(it).maintenance_window ^= true),
         with(|it| it.rollback_plan = None),
         with(|it| {

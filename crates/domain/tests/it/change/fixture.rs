@@ -77,6 +77,7 @@ pub(super) fn content() -> Content {
         maintenance_window: false,
         soak_seconds: 600,
         stages: Vec::new(),
+        runs_on: std::collections::BTreeSet::new(),
     };
     Content {
         change_type: ChangeType::Normal,

@@ -79,6 +79,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         maintenance_window: false,
         soak_seconds: 0,
         stages: Vec::new(),
+        runs_on: std::collections::BTreeSet::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::change::{Change, ChangeEvent};
+use domain::id::RunnerLabel;
 use domain::plan::source::Labels;
 use domain::plan::{
     self, Hold, HoldWhen, MetricQuery, Observation, Part, Probe, PrometheusQuestion, StepKind, StepStatus,
@@ -117,6 +118,10 @@ fn facts(plan: &plan::Plan, change: &Change) -> Vec<String> {
             "watched for {} afterwards",
             format::took(plan.soak_seconds.saturating_mul(1_000))
         ));
+    }
+    if !plan.runs_on.is_empty() {
+        let labels: Vec<&str> = plan.runs_on.iter().map(RunnerLabel::as_str).collect();
+        facts.push(format!("carried out by a runner with {}", labels.join(", ")));
     }
     if let Some(execution) = change.execution() {
         let rollback = if execution.run.auto_rollback() { "automatic" } else { "only when asked for" };

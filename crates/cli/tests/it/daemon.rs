@@ -1,0 +1,166 @@
+//! `runner`: carries out what its labels fit, to the end or back, leaves the rest alone, and ends in order.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// Longest wait for a change to get somewhere.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A daemon as a process of its own; killed when this value is dropped.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // One that has ended already needs no end.
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+impl Daemon {
+    fn start(world: &World, token: &str, labels: &[&str]) -> Result<Self> {
+        let log = std::fs::File::create(world.folder().join("runner.jsonl"))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cortex-change"));
+        command.args(["runner", "--poll", "1s", "--concurrency", "2", "--output", "json", "--drain", "60s"]);
+        command.args(labels.iter().flat_map(|label| ["--label", label]));
+        command.current_dir(world.folder()).env("HOME", world.folder());
+        command.env("CORTEX_CHANGE_URL", world.url()).env("CORTEX_CHANGE_TOKEN", token);
+        Ok(Self(command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).spawn()?))
+    }
+
+    /// Asks it to stop and waits for its end.
+    fn drained(mut self) -> Result<i32> {
+        let kill = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        ensure!(kill.success(), "it could not be asked to stop");
+        self.0.wait()?.code().context("ended by a signal")
+    }
+}
+
+/// A small, tested change of a service that nothing depends on: approved by policy.
+fn ask_for(world: &World, token: &str, name: &str, runs_on: &Value, run: &str) -> Result<String> {
+    let folder = world.folder();
+    let request = json!({
+        "type": "normal", "category": "deployment", "title": format!("Deploy {name}"),
+        "description": "A small change", "impact": "low", "urgency": "low",
+        "affected_services": [name], "environment": "staging",
+        "implementation_plan": {
+            "runs_on": runs_on, "soak": "1s", "estimated_duration": "1m",
+            "steps": [{
+                "name": "deploy", "run": format!("echo new > {name} && {run}"), "undo": format!("rm -f {name}"),
+                "idempotent": true,
+            }],
+        },
+        "rollback_plan": { "automated": true, "steps": [], "max_duration": "1m" },
+        "monitors": [{ "name": "there", "run": "test -d .", "interval": "200ms" }],
+        "rollback_conditions": { "health_check": { "failed_checks": 3, "action": "immediate_rollback" } },
+        "evidence": {
+            "churn": { "lines": 4, "files": 1, "directories": 1 }, "coverage_percent": 95.0,
+            "coverage_basis": "changed_lines", "tests": { "passed": 12, "failed": 0, "skipped": 0 },
+            "configuration_change": false, "schema_change": false,
+            "author": { "commits": 230, "commits_to_these_files": 17 },
+        },
+    });
+    let file = folder.join(format!("{name}.json"));
+    std::fs::write(&file, request.to_string())?;
+    let ran = world.run_as(token, &["create", "--file", &file.display().to_string()])?;
+    ensure!(ran.status == 0, "{}", ran.stderr);
+    Ok(ran.stdout.trim().to_owned())
+}
+
+fn wait_for(world: &World, id: &str, state: &str) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let change = world.show(id)?;
+        if change.state == state {
+            return Ok(());
+        }
+        ensure!(
+            began.elapsed() < PATIENCE,
+            "{id} is {} and not {state}:\n{}",
+            change.state,
+            std::fs::read_to_string(world.folder().join("runner.jsonl"))?
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// What the daemon told of a change, one word for each piece of news.
+fn told(log: &Path, id: &str) -> Result<Vec<String>> {
+    let lines = std::fs::read_to_string(log)?;
+    let news: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let of_change = news.iter().filter(|news| news["change_id"] == id);
+    Ok(of_change
+        .filter_map(|news| news["end"].as_str().or(news["news"].as_str()).map(str::to_owned))
+        .collect())
+}
+
+#[test]
+fn a_daemon_carries_out_what_its_labels_fit_and_leaves_the_rest() -> Result<()> {
+    let world = World::start(None)?;
+    world.declare(&[("good", 3), ("bad", 3), ("elsewhere", 3), ("by-hand", 3)])?;
+    let token = world.token("pipeline")?;
+    let good = ask_for(&world, &token, "good", &json!(["eu", "docker"]), "true")?;
+    let bad = ask_for(&world, &token, "bad", &json!("eu"), "false")?;
+    let elsewhere = ask_for(&world, &token, "elsewhere", &json!(["eu", "windows"]), "true")?;
+    let by_hand = ask_for(&world, &token, "by-hand", &Value::Null, "true")?;
+
+    let daemon = Daemon::start(&world, &token, &["eu", "docker", "us"])?;
+    wait_for(&world, &good, "closed")?;
+    wait_for(&world, &bad, "rolled_back")?;
+    ensure!(world.show(&good)?.outcome.as_deref() == Some("successful"));
+    ensure!(world.folder().join("good").exists() && !world.folder().join("bad").exists());
+    for left in [&elsewhere, &by_hand] {
+        ensure!(world.show(left)?.state == "approved", "{left} was not to be touched");
+    }
+
+    // What is under way when it is asked to stop is brought to its end, and nothing else is begun.
+    let slow = ask_for(&world, &token, "good", &json!("eu"), "sleep 8")?;
+    wait_for(&world, &slow, "implementing")?;
+    let log = world.folder().join("runner.jsonl");
+    let next = ask_for(&world, &token, "good", &json!("eu"), "true")?;
+    while told(&log, &next)? != ["taken", "waits"] {
+        // One change of a service at a time.
+        ensure!(world.show(&slow)?.state == "implementing", "{:?}", told(&log, &next)?);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    ensure!(daemon.drained()? == 0, "it ended in order");
+    ensure!(world.show(&next)?.state == "approved", "{}", world.show(&next)?.state);
+    ensure!(world.show(&slow)?.state == "closed", "{}", world.show(&slow)?.state);
+    ensure!(told(&log, &good)? == ["taken", "closed"], "{:?}", told(&log, &good)?);
+    ensure!(told(&log, &bad)? == ["taken", "rolled_back"], "{:?}", told(&log, &bad)?);
+    ensure!(told(&log, &elsewhere)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn what_a_killed_daemon_leaves_another_one_goes_on_with() -> Result<()> {
+    let world = World::start(None)?;
+    world.declare(&[("good", 3)])?;
+    let token = world.token("pipeline")?;
+    let id = ask_for(&world, &token, "good", &json!("eu"), "sleep 3")?;
+    let first = Daemon::start(&world, &token, &["eu"])?;
+    wait_for(&world, &id, "implementing")?;
+    drop(first);
+    let _second = Daemon::start(&world, &token, &["eu"])?;
+    wait_for(&world, &id, "closed")?;
+    Ok(())
+}
+
+#[test]
+fn what_a_daemon_is_told_wrongly_is_said() -> Result<()> {
+    let world = World::start(None)?;
+    for (arguments, said) in [
+        (["runner", "--concurrency", "0"], "expected 1 to 64"),
+        (["runner", "--label", "a b"], "runner label"),
+        (["runner", "--poll", "soon"], "soon"),
+    ] {
+        let ran = world.run_as_admin(&arguments)?;
+        ensure!(ran.status == 2 && ran.stderr.contains(said), "{}: {}", ran.status, ran.stderr);
+    }
+    Ok(())
+}

@@ -1,0 +1,360 @@
+//! A runner that goes on by itself: it looks for what a runner with its labels is to carry out, and carries it out to
+//! the end: start, watch, soak, validate, close, or back.
+//!
+//! Which change may start when is the server's to say; a change that is refused is asked for again, ever more seldom.
+//! Everything is on the server: a daemon that is killed leaves nothing behind that another one cannot go on with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use api::change::{ChangeSummary, CloseRequest, ValidateRequest};
+use client::{ChangeFilter, Client, ClientError};
+use domain::change::{Outcome, StateName};
+use domain::id::{ChangeId, RunnerLabel};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Ended, RunnerError};
+use crate::run::Runner;
+use crate::settings::Options;
+
+/// Most changes that one daemon carries out at a time.
+pub const CONCURRENCY_MAX: usize = 64;
+/// Most changes that a look for work returns; what is more is found by a later look.
+const LOOK_ITEMS: u32 = 200;
+/// Pause before a change that was refused is asked for again; doubled each time.
+const RETRY_PAUSE_MIN: Duration = Duration::from_secs(2);
+/// Longest such pause.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The states in which there is something for a runner to do, the most urgent first.
+const STATES: [StateName; 4] =
+    [StateName::RollingBack, StateName::Interrupted, StateName::Validating, StateName::Approved];
+/// Why a change is taken back after its validation.
+const VALIDATION_FAILED: &str = "the validation failed";
+/// Why a rollback that another runner has left is gone on with. The server knows the reason already.
+const ROLLBACK_CONTINUES: &str = "the rollback goes on";
+
+/// What a daemon is told.
+#[derive(Debug, Clone)]
+pub struct DaemonSettings {
+    /// What it is fit for: it carries out plans that need these labels or some of them, and no others.
+    pub labels: BTreeSet<RunnerLabel>,
+    /// Most changes at a time, 1 to [`CONCURRENCY_MAX`].
+    pub concurrency: usize,
+    /// Pause between two looks for work.
+    pub look_pause: Duration,
+    /// How long what is under way may take to end once the daemon is asked to stop; then it is left to other runners.
+    pub drain: Duration,
+}
+
+/// What a daemon has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A change was taken on.
+    Taken {
+        /// The change.
+        change: ChangeId,
+        /// What it is.
+        title: String,
+    },
+    /// A change cannot be carried out now; it is asked for again.
+    Waits {
+        /// The change.
+        change: ChangeId,
+        /// Why.
+        reason: String,
+    },
+    /// The work on a change is over.
+    Done {
+        /// The change.
+        change: ChangeId,
+        /// What came of it.
+        carried: Carried,
+    },
+    /// The server does not answer; it is asked again.
+    Unreachable {
+        /// Why.
+        reason: String,
+    },
+    /// The daemon was asked to stop and takes nothing on any more.
+    Draining {
+        /// How many changes are under way.
+        running: usize,
+    },
+}
+
+/// What came of the work on a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// Done, validated and closed as successful.
+    Closed,
+    /// Taken back.
+    RolledBack,
+    /// Not everything could be taken back: a person must look at it.
+    RollbackFailed,
+    /// Left for another runner, because this one was stopped.
+    Released,
+    /// Done, but its validation did not pass and nothing is taken back without a person.
+    Undecided,
+}
+
+impl Carried {
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::RolledBack => "rolled_back",
+            Self::RollbackFailed => "rollback_failed",
+            Self::Released => "released",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "done, validated and closed",
+            Self::RolledBack => "taken back",
+            Self::RollbackFailed => "could not be taken back: a person must look at it",
+            Self::Released => "left for another runner",
+            Self::Undecided => "done, but its validation did not pass: a person must decide",
+        })
+    }
+}
+
+/// A runner that looks for work.
+#[derive(Debug)]
+pub struct Daemon {
+    client: Client,
+    runner: Runner,
+    settings: DaemonSettings,
+}
+
+/// A change that was refused.
+#[derive(Debug, Clone)]
+struct Refused {
+    reason: String,
+    again_at: Instant,
+    pause: Duration,
+}
+
+type Job = (ChangeId, Result<Carried, RunnerError>);
+
+/// What goes on at one moment.
+#[derive(Debug, Default)]
+struct Shift {
+    jobs: JoinSet<Job>,
+    /// Who works on what.
+    taken: BTreeMap<ChangeId, Id>,
+    refused: BTreeMap<ChangeId, Refused>,
+}
+
+impl Daemon {
+    /// A daemon that works with `runner` for the server of `client`.
+    pub fn new(client: Client, runner: Runner, settings: DaemonSettings) -> Self {
+        let concurrency = settings.concurrency.clamp(1, CONCURRENCY_MAX);
+        Self { client, runner, settings: DaemonSettings { concurrency, ..settings } }
+    }
+
+    /// Works until `stop` is cancelled and what was under way has ended or was left to others. `tell` hears what happens,
+    /// `options` says how a change is run that is taken on now; when it stops is the daemon's own affair.
+    pub async fn run(
+        &self,
+        stop: &CancellationToken,
+        tell: impl Fn(News),
+        options: impl Fn(ChangeId) -> Options,
+    ) {
+        let mut shift = Shift::default();
+        let release = CancellationToken::new();
+        let mut look_at = Instant::now();
+        let mut is_reachable = true;
+        loop {
+            let has_room = shift.jobs.len() < self.settings.concurrency;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(job) = shift.jobs.join_next(), if !shift.jobs.is_empty() => {
+                    shift.end(job, &tell);
+                    // Whoever waited for this one may have its turn now.
+                    look_at = Instant::now();
+                }
+                () = sleep_until(look_at), if has_room => {
+                    match self.look().await {
+                        Ok(found) => {
+                            is_reachable = true;
+                            self.take(&mut shift, found, &release, &tell, &options);
+                        }
+                        Err(error) if is_reachable => {
+                            is_reachable = false;
+                            tell(News::Unreachable { reason: error.to_string() });
+                        }
+                        Err(_) => {}
+                    }
+                    look_at = Instant::now() + self.settings.look_pause;
+                }
+            }
+        }
+        self.drain(shift, &release, &tell).await;
+    }
+
+    /// What a runner with these labels is to carry out, the most urgent first.
+    async fn look(&self) -> Result<Vec<(ChangeId, StateName, ChangeSummary)>, ClientError> {
+        let labels: Vec<&str> = self.settings.labels.iter().map(RunnerLabel::as_str).collect();
+        let filter = ChangeFilter {
+            state: Some(STATES.map(StateName::as_str).join(",")),
+            runner: Some(labels.join(",")),
+            sort: Some("deadline".to_owned()),
+            limit: Some(LOOK_ITEMS),
+            ..ChangeFilter::default()
+        };
+        let found = self.client.list_changes(&filter).await?.items;
+        let known =
+            |item: ChangeSummary| Some((item.change_id.parse().ok()?, item.state.parse().ok()?, item));
+        let mut found: Vec<(ChangeId, StateName, ChangeSummary)> =
+            found.into_iter().filter_map(known).collect();
+        // The sort keeps the order of deadlines among equals.
+        found.sort_by_key(|(_, state, _)| STATES.iter().position(|urgent| urgent == state));
+        Ok(found)
+    }
+
+    fn take(
+        &self,
+        shift: &mut Shift,
+        found: Vec<(ChangeId, StateName, ChangeSummary)>,
+        release: &CancellationToken,
+        tell: impl Fn(News),
+        options: impl Fn(ChangeId) -> Options,
+    ) {
+        shift.refused.retain(|change, _| found.iter().any(|(id, ..)| id == change));
+        for (change, state, summary) in found {
+            if shift.jobs.len() >= self.settings.concurrency {
+                return;
+            }
+            let is_due = shift.refused.get(&change).is_none_or(|refused| refused.again_at <= Instant::now());
+            if !is_due || shift.taken.contains_key(&change) {
+                continue;
+            }
+            if !shift.refused.contains_key(&change) {
+                tell(News::Taken { change, title: summary.title });
+            }
+            let options = Options { stop: release.child_token(), ..options(change) };
+            let (client, runner) = (self.client.clone(), self.runner.clone());
+            let job = async move { (change, carry_out(&client, &runner, change, state, &options).await) };
+            shift.taken.insert(change, shift.jobs.spawn(job).id());
+        }
+    }
+
+    /// Waits for what is under way, and leaves what takes too long to other runners.
+    async fn drain(&self, mut shift: Shift, release: &CancellationToken, tell: impl Fn(News)) {
+        tell(News::Draining { running: shift.jobs.len() });
+        let patience = sleep(self.settings.drain);
+        tokio::pin!(patience);
+        while !shift.jobs.is_empty() {
+            tokio::select! {
+                Some(job) = shift.jobs.join_next() => shift.end(job, &tell),
+                () = &mut patience, if !release.is_cancelled() => release.cancel(),
+            }
+        }
+    }
+}
+
+impl Shift {
+    /// Takes note of the end of a job. The lease of one that panicked ends by itself, and a later look finds the change
+    /// interrupted.
+    fn end(&mut self, job: Result<Job, tokio::task::JoinError>, tell: impl Fn(News)) {
+        let (change, done) = match job {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::error!(%error, "the work on a change broke off");
+                self.taken.retain(|_, id| *id != error.id());
+                return;
+            }
+        };
+        self.taken.remove(&change);
+        match done {
+            Ok(carried) => {
+                self.refused.remove(&change);
+                tell(News::Done { change, carried });
+            }
+            Err(error) => self.refuse(change, reason(&error), tell),
+        }
+    }
+
+    fn refuse(&mut self, change: ChangeId, reason: String, tell: impl Fn(News)) {
+        let before = self.refused.get(&change);
+        let pause = before.map_or(RETRY_PAUSE_MIN, |before| (before.pause * 2).min(RETRY_PAUSE_MAX));
+        if before.is_none_or(|before| before.reason != reason) {
+            tell(News::Waits { change, reason: reason.clone() });
+        }
+        self.refused.insert(change, Refused { reason, again_at: Instant::now() + pause, pause });
+    }
+}
+
+/// The whole of an error in a line: what it says and why.
+fn reason(error: &RunnerError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Carries a change out from where it is to its end.
+async fn carry_out(
+    client: &Client,
+    runner: &Runner,
+    change: ChangeId,
+    state: StateName,
+    options: &Options,
+) -> Result<Carried, RunnerError> {
+    let ended = match state {
+        StateName::Validating => Ended::Implemented,
+        StateName::RollingBack => runner.roll_back(change, ROLLBACK_CONTINUES, options).await?,
+        _ => runner.implement(change, options).await?,
+    };
+    match ended {
+        Ended::Implemented => validate(client, runner, change, options).await,
+        taken_back => Ok(end_of(&taken_back)),
+    }
+}
+
+fn end_of(ended: &Ended) -> Carried {
+    match ended {
+        Ended::Implemented => Carried::Undecided,
+        Ended::RolledBack { .. } => Carried::RolledBack,
+        Ended::RollbackFailed { .. } => Carried::RollbackFailed,
+        Ended::Released => Carried::Released,
+    }
+}
+
+/// Watches the result for its soak time, hands the checks in, and closes the change or takes it back.
+async fn validate(
+    client: &Client,
+    runner: &Runner,
+    change: ChangeId,
+    options: &Options,
+) -> Result<Carried, RunnerError> {
+    let id = change.to_string();
+    let assignment = client.assignment(&id).await?;
+    let checks = runner.soak_and_check(change, &assignment, None, options).await;
+    if options.stop.is_cancelled() {
+        return Ok(Carried::Released);
+    }
+    let validated = client.validate(&id, &ValidateRequest { checks }).await?;
+    match validated.state.parse() {
+        Ok(StateName::Implemented) => {
+            let status = Outcome::Successful.as_str().to_owned();
+            client.close(&id, &CloseRequest { status, follow_up: None, comment: None }).await?;
+            Ok(Carried::Closed)
+        }
+        Ok(StateName::RollingBack) => {
+            runner.roll_back(change, VALIDATION_FAILED, options).await.map(|ended| end_of(&ended))
+        }
+        _ => Ok(Carried::Undecided),
+    }
+}
