@@ -9,7 +9,8 @@ use super::wander::Beliefs;
 
 /// Fewest blocks with traffic before anything is armed.
 pub const BLOCKS_MIN: usize = 30;
-/// The largest wandering with which automatic rollback is armed: a standard deviation of the logarithmic odds ratio.
+/// The largest wandering of errors with which automatic rollback is armed: a standard deviation of the logarithmic odds
+/// ratio. Other metrics have their share of it.
 pub const WANDER_MAX: f64 = 0.6;
 /// Confidence of the interval of the rate of false alarms: 95 %.
 const RATE_ALPHA: f64 = 0.05;
@@ -94,7 +95,7 @@ impl Calibration {
         let mut beliefs = Vec::new();
         for channel in judge.channels() {
             let blocks = channel.blocks();
-            let learned = Beliefs::before().after(&blocks, None);
+            let learned = Beliefs::before(channel.metric().wander_share()).after(&blocks, None);
             let (wander, correlation, wander_upper) = learned.summary();
             let blocks = blocks.iter().flatten().count();
             estimates.push(Estimate { metric: channel.metric(), blocks, wander, wander_upper, correlation });
@@ -125,7 +126,10 @@ impl Calibration {
     pub fn arming(&self) -> Arming {
         let Trials { rollouts, false_alarms, rate: (_, upper) } = self.trials;
         let short = self.estimates.iter().find(|estimate| estimate.blocks < BLOCKS_MIN);
-        let wild = self.estimates.iter().find(|estimate| estimate.wander_upper > WANDER_MAX);
+        let wild = self
+            .estimates
+            .iter()
+            .find(|estimate| estimate.wander_upper > WANDER_MAX * estimate.metric.wander_share());
         let reason = if let Some(Estimate { metric, blocks, .. }) = short {
             let word = metric.word();
             format!("{blocks} blocks of `{word}` are recorded: at least {BLOCKS_MIN} are needed")

@@ -27,7 +27,7 @@ const LEARNED_BLOCKS: usize = 20;
 /// after enough was learned.
 const CHANCE_EARLY_RESTART: f64 = 1e-4;
 const CHANCE_LEARNING: f64 = 4e-6;
-const CHANCE_LEARNED: f64 = 1.6e-5;
+const CHANCE_LEARNED: f64 = 2.2e-5;
 /// The budget for which the chances hold.
 const CHANCES_FOR_BUDGET: f64 = 0.01;
 /// How many standard deviations above equality the second block has to be, when the first two are judged together.
@@ -44,12 +44,14 @@ struct Look {
     events: f64,
 }
 
-const LOOKS: [Look; 3] = [
+const LOOKS: [Look; 5] = [
     Look { from: 0.0, until: 0.15, chance: 0.004, events: 25.0 },
     Look { from: 0.4, until: 0.467, chance: 0.0085, events: 42.0 },
-    Look { from: 1.067, until: 1.334, chance: 0.016, events: 80.0 },
+    Look { from: 1.067, until: 1.334, chance: 0.014_5, events: 80.0 },
+    Look { from: 3.2, until: 3.5, chance: 0.001_4, events: 250.0 },
+    Look { from: 9.6, until: 10.0, chance: 0.000_6, events: 700.0 },
 ];
-/// What is granted between the looks.
+/// What is granted between the looks of the early blocks.
 const CHANCE_BETWEEN: f64 = 0.0003;
 
 /// What is measured.
@@ -83,6 +85,17 @@ impl Metric {
             Self::LatencyShift => "slower requests of each pair",
             Self::LatencyP95 => "requests beyond the baseline's 95th percentile",
             Self::LatencyP99 => "requests beyond the baseline's 99th percentile",
+        }
+    }
+
+    /// How far equal arms are feared to wander in this metric, as a share of what is feared of errors. Where every request
+    /// counts, and not only the rare ones, a little more load changes the odds less.
+    pub(super) fn wander_share(self) -> f64 {
+        match self {
+            Self::Errors => 1.0,
+            Self::LatencyShift => 0.3,
+            Self::LatencyP95 => 0.6,
+            Self::LatencyP99 => 0.7,
         }
     }
 
@@ -276,7 +289,7 @@ impl Channel {
     }
 
     fn beliefs_before(&self) -> Beliefs {
-        self.history.clone().unwrap_or_else(Beliefs::before)
+        self.history.clone().unwrap_or_else(|| Beliefs::before(self.metric.wander_share()))
     }
 
     fn restart(&mut self) {
@@ -335,7 +348,7 @@ impl Channel {
 
     fn beliefs(&mut self, place: usize, is_early: bool) -> Beliefs {
         match &self.history {
-            None if is_early => return Beliefs::exactly(FEARED),
+            None if is_early => return Beliefs::exactly(FEARED * self.metric.wander_share()),
             Some(history) if is_early => return history.clone(),
             None | Some(_) => {}
         }
@@ -364,21 +377,22 @@ impl Channel {
     fn granted(&self, first: u64, events: f64) -> f64 {
         let share = self.weight * self.budget / CHANCES_FOR_BUDGET;
         let is_early = self.block < EARLY_BLOCKS as u64;
-        let chance = match (first, is_early) {
-            (0, true) => self.granted_early(events),
+        let look = if first == 0 { self.open_look(events) } else { None };
+        let otherwise = match (first, is_early) {
+            (0, true) => CHANCE_BETWEEN,
             (_, true) => CHANCE_EARLY_RESTART,
             (_, false) if self.history.is_some() || self.block >= LEARNED_BLOCKS as u64 => CHANCE_LEARNED,
             (_, false) => CHANCE_LEARNING,
         };
-        share * chance
+        share * look.unwrap_or(otherwise)
     }
 
-    fn granted_early(&self, events: f64) -> f64 {
+    fn open_look(&self, events: f64) -> Option<f64> {
         let in_blocks = |millis: u64| millis as f64 / self.block_millis as f64;
         let (now, last) = (in_blocks(self.at_millis), in_blocks(self.last_millis));
         // A sample that comes rarely is the look whose time it steps over.
         let open = LOOKS.iter().find(|look| now >= look.from && last < look.until);
-        open.map_or(CHANCE_BETWEEN, |look| look.chance * (look.events / events.max(1.0)).min(1.0))
+        open.map(|look| look.chance * (look.events / events.max(1.0)).min(1.0))
     }
 
     /// The state in words.

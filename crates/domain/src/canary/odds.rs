@@ -17,7 +17,7 @@ const RATIOS: usize = 8;
 /// How the stake of a bet is spread over its odds ratios.
 const SPREAD: [f64; RATIOS] = [0.10, 0.12, 0.18, 0.18, 0.16, 0.14, 0.07, 0.05];
 /// Share of the stake on the bet that begins at the beginning. Most bad versions are bad at once.
-const FIRST_STAKE: f64 = 0.31;
+const FIRST_STAKE: f64 = 0.4;
 /// Share of the rest that is set aside for restarts after the expected end.
 const LATER_STAKE: f64 = 0.1;
 

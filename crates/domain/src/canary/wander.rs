@@ -56,11 +56,11 @@ struct Belief {
 pub(super) struct Beliefs(Vec<Belief>);
 
 impl Beliefs {
-    /// What is believed before anything is seen.
-    pub(super) fn before() -> Self {
+    /// What is believed before anything is seen of a metric whose arms wander by a share of what errors do.
+    pub(super) fn before(share: f64) -> Self {
         let grid = SIGMAS.into_iter().flat_map(|(sigma, of_sigma)| {
             RHOS.into_iter().map(move |(rho, of_rho)| Belief {
-                sigma,
+                sigma: share * sigma,
                 rho,
                 ln_weight: (of_sigma * of_rho).ln(),
             })
@@ -181,7 +181,7 @@ mod tests {
         let wild: Vec<_> = (0..30).map(|i| block(if i % 2 == 0 { 0.6 } else { -0.5 })).collect();
         let stepped: Vec<_> =
             calm.iter().enumerate().map(|(i, it)| if i < 15 { *it } else { block(1.4) }).collect();
-        let learned = |blocks: &[_], step| Beliefs::before().after(blocks, step).summary().0;
+        let learned = |blocks: &[_], step| Beliefs::before(1.0).after(blocks, step).summary().0;
         assert!(learned(&calm, None) < 0.12);
         assert!(learned(&wild, None) > 0.4);
         assert!(learned(&stepped, Some(15)) < 0.12);

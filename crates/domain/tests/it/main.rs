@@ -9,6 +9,8 @@ mod actor;
 mod approval;
 mod board;
 mod calendar;
+mod canary;
+mod canary_ranks;
 mod change;
 mod cmdb;
 mod conflicts;
