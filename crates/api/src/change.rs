@@ -149,6 +149,12 @@ pub struct Risk {
     pub testing_requirement: String,
     /// Whether a rollback plan is optional, required or mandatory.
     pub rollback_requirement: String,
+    /// reversible, compensatable or irreversible: the worst of the plan's steps; absent where there is no plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversibility: Option<String>,
+    /// Steps that say of themselves that nothing takes them back: they need the authority above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub irreversible_steps: Vec<String>,
 }
 
 /// One factor of the formula.

@@ -1,8 +1,10 @@
 //! Plans as users write them, in JSON or YAML. How they become domain values is in its own file.
 
 mod convert;
+mod flag;
 mod source;
 mod spread;
+mod sql;
 mod strategy;
 mod traffic;
 
@@ -11,7 +13,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+pub use flag::{Flag, FlagService};
 pub use source::{Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
+pub use sql::Sql;
 pub use strategy::{BlueGreen, Canary, CanaryStage, Number, Rolling, Strategies, Strategy};
 pub use traffic::{Haproxy, RouterPrograms, Traffic, Weight};
 
@@ -107,12 +111,12 @@ pub enum Step {
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual, \
-                         traffic, hold, bake";
+                         traffic, flag, sql, hold, bake";
         text_or_object(deserializer, expecting, Self::Text, |step| Self::Full(Box::new(step)))
     }
 }
 
-/// A step in full: exactly one of `run`, `http`, `wait`, `check`, `manual`, `traffic`, `hold` and `bake`.
+/// A step in full: exactly one of `run`, `http`, `wait`, `check`, `manual`, `traffic`, `flag`, `sql`, `hold` and `bake`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullStep {
@@ -142,7 +146,13 @@ pub struct FullStep {
     /// For how long the monitors are watched before it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake: Option<Bake>,
-    /// What takes the step back; for `traffic`, when absent, what was before.
+    /// Switches a feature flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<Flag>,
+    /// Migrates a PostgreSQL database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<Sql>,
+    /// What takes the step back; for `traffic` and a `flag` in a file, when absent, what was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
     /// Tells whether the step has taken effect, for a step whose end nobody saw.
@@ -172,6 +182,9 @@ pub struct FullStep {
     /// What to save before the first step and to restore on rollback.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capture: Vec<Capture>,
+    /// reversible, compensatable or irreversible; when absent it follows from the kind, the undo and what is captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversibility: Option<String>,
 }
 
 /// A person's look: a text, or an object.
@@ -233,7 +246,7 @@ pub struct FullBake {
     pub undecided: Option<String>,
 }
 
-/// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `restore`.
+/// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `flag`, `sql`, `restore`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Undo {
@@ -245,7 +258,8 @@ pub enum Undo {
 
 impl<'de> Deserialize<'de> for Undo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expecting = "an undo: a shell line, or an object with one of run, http, manual, traffic, restore";
+        let expecting =
+            "an undo: a shell line, or an object with one of run, http, manual, traffic, flag, sql, restore";
         text_or_object(deserializer, expecting, Self::Line, |undo| Self::Full(Box::new(undo)))
     }
 }
@@ -266,6 +280,12 @@ pub struct UndoKind {
     /// Shares of the traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
+    /// A feature flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<Flag>,
+    /// A migration of a PostgreSQL database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<Sql>,
     /// `true` puts back what the step captures, before what was begun earlier is undone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restore: bool,

@@ -170,7 +170,7 @@ impl ExecutionContext {
         Ok(environment)
     }
 
-    /// A secret that the runner's environment holds under this name.
+    /// What the runner's environment holds under this name, a secret for example.
     pub(crate) fn variable(&self, name: &str) -> Result<String, UnfitCommand> {
         fit_name(name)?;
         let value = self.environment.get(name).and_then(|value| value.to_str());

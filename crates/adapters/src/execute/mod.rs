@@ -6,12 +6,14 @@
 mod check;
 mod context;
 mod excerpt;
+pub(crate) mod flag;
 mod group;
 mod guardian;
 mod http;
 mod manual;
 mod process;
 mod run;
+mod sql;
 pub(crate) mod traffic;
 mod wait;
 
@@ -115,6 +117,8 @@ pub async fn execute(
             manual::execute(instructions)
         }
         StepKind::Traffic(traffic) => traffic::execute(traffic, time_limit, context, cancel).await,
+        StepKind::Flag(flag) => flag::execute(flag, time_limit, context, cancel).await,
+        StepKind::Sql(sql) => sql::execute(sql, time_limit, context, cancel).await,
         StepKind::Restore => Attempt::failed(other_failure(RESTORE_ELSEWHERE), String::new()),
         // Whoever runs the plan has the monitors, and watches.
         StepKind::Bake(_) => Attempt::failed(other_failure("a bake is watched, not executed"), String::new()),

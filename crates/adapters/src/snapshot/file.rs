@@ -171,8 +171,34 @@ pub(super) fn remove(path: &Path) -> Result<bool, SnapshotError> {
     }
 }
 
+/// A file that cannot be rewritten.
+#[derive(Debug)]
+pub(crate) enum FileProblem {
+    /// It cannot be read or written.
+    File(SnapshotError),
+    /// What it holds is not as it must be; with the reason.
+    Content(String),
+}
+
+/// Replaces a file's bytes in one step: mode and owner stay, and nobody ever sees half of it. Nothing is done when the
+/// bytes stay the same.
+pub(crate) fn rewrite(
+    path: &Path,
+    edit: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+) -> Result<(), FileProblem> {
+    let path = resolve(path).map_err(FileProblem::File)?;
+    let found = read(&path).map_err(FileProblem::File)?;
+    let (state, before) = found.ok_or_else(|| FileProblem::Content("there is no such file".to_owned()))?;
+    let after = edit(&before).map_err(FileProblem::Content)?;
+    let bytes = u64::try_from(after.len()).unwrap_or(u64::MAX);
+    let wanted = FileState { digest: Digest::of_bytes(&after), bytes, ..state };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = format!(".{name}.cortex-change-{}", std::process::id());
+    put_back(&path, &wanted, &after, &temporary).map(|_done| ()).map_err(FileProblem::File)
+}
+
 /// Creates a file that only its owner can read.
-pub(super) fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 

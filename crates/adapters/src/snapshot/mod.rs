@@ -7,7 +7,7 @@
 
 mod disk;
 mod file;
-mod weights;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,13 +19,14 @@ use std::time::Duration;
 use domain::canonical::{Digest, NotCanonical};
 use domain::id::ChangeId;
 use domain::plan::definition::CAPTURES_TOTAL_MAX;
-use domain::plan::{Capture, Command, Router};
+use domain::plan::{Capture, Command, ReadBack, Router};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::execute::{Conclusion, ExecutionContext, run_to_end, signal_name};
 use file::create_private_folder;
 pub use file::{FILE_BYTES_MAX, FileState};
+pub(crate) use file::{FileProblem, create_private, rewrite};
 
 /// Most bytes of files in one snapshot.
 pub const SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -102,6 +103,15 @@ pub enum Item {
         /// Target to weight.
         weights: BTreeMap<String, u32>,
         /// Of the weights.
+        digest: Digest,
+    },
+    /// A value that a service answers.
+    Answer {
+        /// Where it stands.
+        read: ReadBack,
+        /// What it was.
+        output: Output,
+        /// Of the value.
         digest: Digest,
     },
 }
@@ -254,9 +264,9 @@ pub enum SnapshotError {
         /// What went wrong.
         reason: String,
     },
-    /// Weights that cannot be read or set.
+    /// A service that does not say or take what is needed.
     #[error("{reason}")]
-    Router {
+    Service {
         /// What went wrong; secrets masked.
         reason: String,
     },
@@ -301,14 +311,16 @@ impl Item {
         match self {
             Self::File { state, .. } => Some(state.digest),
             Self::AbsentFile { .. } => None,
-            Self::Output { digest, .. } | Self::Weights { digest, .. } => Some(*digest),
+            Self::Output { digest, .. } | Self::Weights { digest, .. } | Self::Answer { digest, .. } => {
+                Some(*digest)
+            }
         }
     }
 
     fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::File { path, .. } | Self::AbsentFile { path, .. } => Some(path),
-            Self::Output { .. } | Self::Weights { .. } => None,
+            Self::Output { .. } | Self::Weights { .. } | Self::Answer { .. } => None,
         }
     }
 
@@ -316,14 +328,14 @@ impl Item {
     pub fn can_be_put_back(&self) -> bool {
         match self {
             Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } => true,
-            Self::Output { .. } => false,
+            Self::Output { .. } | Self::Answer { .. } => false,
         }
     }
 
     fn command(&self) -> Option<&Command> {
         match self {
             Self::Output { command, .. } => Some(command),
-            Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } => None,
+            Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } | Self::Answer { .. } => None,
         }
     }
 
@@ -332,6 +344,7 @@ impl Item {
             Self::File { named, .. } | Self::AbsentFile { named, .. } => context.mask(named),
             Self::Output { command, .. } => command_line(command, context),
             Self::Weights { router, .. } => context.mask(&router.to_string()),
+            Self::Answer { read, .. } => context.mask(&read.request.url),
         }
     }
 }
@@ -446,8 +459,9 @@ impl SnapshotStore {
                 Ok(if same { Restored::SameOutput } else { Restored::OtherOutput { before, after } })
             }
             Item::Weights { router, weights, .. } => {
-                weights::put_back(router, weights, context, cancel).await
+                remote::set_again(router, weights, context, cancel).await
             }
+            Item::Answer { read, output, .. } => remote::compared(read, output, context, cancel).await,
         }
     }
 
@@ -465,20 +479,20 @@ async fn take_into(
 ) -> Result<Snapshot, SnapshotError> {
     let mut files = Vec::new();
     let mut commands = Vec::new();
-    let mut routers = Vec::new();
+    let mut services = Vec::new();
     for (position, capture) in captures.iter().enumerate() {
         match capture {
             Capture::File { path } => files.push((position, path.clone(), context.path(path))),
             Capture::Command { command, timeout_millis } => {
                 commands.push((position, command, *timeout_millis))
             }
-            Capture::Weights { router, targets } => routers.push((position, router, targets)),
+            Capture::Weights { .. } | Capture::Answer { .. } => services.push((position, capture)),
         }
     }
     let files_folder = folder.to_owned();
     let mut items = blocking(move || disk::save_files(files, &files_folder)).await?;
-    for (position, router, targets) in routers {
-        items.push((position, weights::take(router, targets, context, cancel).await?));
+    for (position, capture) in services {
+        items.extend(remote::take(capture, context, cancel).await?.map(|item| (position, item)));
     }
     for (position, command, timeout_millis) in commands {
         let taken = items.iter().map(|(_, item)| item).find(|item| item.command() == Some(command));

@@ -1,11 +1,14 @@
 //! What holds for every kind of step: it can be cancelled, ends in time, can be repeated and undone, also twice.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::net::TcpListener;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use adapters::execute::{Performed, execute};
-use domain::plan::{Check, Probe, StepKind};
+use adapters::execute::{ExecutionContext, Performed, execute};
+use adapters::snapshot::{Restored, SnapshotId, SnapshotStore};
+use domain::plan::{Check, Command, Flag, Probe, ReadBack, Router, Script, Sql, StepKind, Traffic};
+use testkit::PrivatePostgres;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute_workbench::{
@@ -15,6 +18,8 @@ use crate::outgoing_listener::{Listener, Reply};
 
 /// Long enough that a step which waits for it has not been stopped.
 const LONG: Duration = Duration::from_secs(300);
+/// Takes connections and never says anything.
+static MUTE: LazyLock<TcpListener> = LazyLock::new(|| TcpListener::bind("127.0.0.1:0").unwrap());
 /// Time limit of the steps that must reach it.
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -29,6 +34,37 @@ fn http(method: &str, url: &str) -> StepKind {
     StepKind::Http(request)
 }
 
+/// Sets the weight of `new`, in a file that stands for a router.
+fn traffic(weight: u32) -> StepKind {
+    let router = Router::Programs {
+        set: shell("echo $TRAFFIC_WEIGHTS > weights"),
+        read: shell("cat weights"),
+        timeout_millis: 60_000,
+    };
+    StepKind::Traffic(Traffic { router, weights: [("new".to_owned(), weight)].into() })
+}
+
+fn flag(variant: &str) -> StepKind {
+    let (path, flag) = ("flags.json".to_owned(), "checkout".to_owned());
+    StepKind::Flag(Flag::File { path, flag, enabled: None, variant: Some(variant.to_owned()) })
+}
+
+fn sql(statements: &str) -> StepKind {
+    let script = Script::Inline { statements: statements.to_owned() };
+    StepKind::Sql(Sql { script, database: "DATABASE_URL".to_owned(), tried_undo: None })
+}
+
+/// A folder with what the steps here work on, and the address of a database.
+fn furnished(database: &str) -> (Workbench, ExecutionContext) {
+    let bench = Workbench::new();
+    bench.write("weights", "new=0\n");
+    let flags = r#"{"flags": {"checkout": {"variants": {"on": 1, "off": 0}, "defaultVariant": "off"}}}"#;
+    bench.write("flags.json", flags);
+    let address = PrivatePostgres::shared().unwrap().database(database).unwrap();
+    let context = bench.context_with(&[("DATABASE_URL", &address)]);
+    (bench, context)
+}
+
 /// A step of every kind that would take very long. `manual` takes no time of ours: see its own test.
 fn endless_steps(listener: &Listener) -> Vec<(&'static str, StepKind)> {
     vec![
@@ -37,15 +73,43 @@ fn endless_steps(listener: &Listener) -> Vec<(&'static str, StepKind)> {
         ("wait", StepKind::Wait { duration_millis: 300_000 }),
         ("check that fails", check("false", 1)),
         ("check that hangs", check("sleep 300", 1)),
+        (
+            "traffic of programs",
+            slow_router(Router::Programs {
+                set: shell("true"),
+                read: shell("sleep 300"),
+                timeout_millis: 600_000,
+            }),
+        ),
+        (
+            "traffic of HAProxy",
+            slow_router(Router::Haproxy {
+                address: MUTE.local_addr().unwrap().to_string(),
+                backend: "shop".to_owned(),
+            }),
+        ),
+        (
+            "flag of a service",
+            StepKind::Flag(Flag::Service {
+                set: get(&listener.url("/")),
+                read: ReadBack { request: get(&listener.url("/")), pointer: String::new() },
+                expected: String::new(),
+            }),
+        ),
+        ("sql", sql("select pg_sleep(300)")),
     ]
+}
+
+fn slow_router(router: Router) -> StepKind {
+    StepKind::Traffic(Traffic { router, weights: [("new".to_owned(), 1)].into() })
 }
 
 #[tokio::test]
 async fn every_kind_ends_when_its_time_is_over() {
-    let bench = Workbench::new();
+    let (_bench, context) = furnished("contract_time");
     let listener = Listener::start(|_| Reply::Silence);
     for (name, step) in endless_steps(&listener) {
-        let execution = perform(&step, SHORT, &bench.context()).await;
+        let execution = perform(&step, SHORT, &context).await;
         assert_eq!(execution.result, TIMED_OUT, "{name}: {execution:?}");
         assert!(execution.duration >= SHORT && execution.duration < PATIENCE, "{name}: {execution:?}");
     }
@@ -53,11 +117,10 @@ async fn every_kind_ends_when_its_time_is_over() {
 
 #[tokio::test]
 async fn every_kind_can_be_cancelled_while_it_runs() {
-    let bench = Workbench::new();
+    let (_bench, context) = furnished("contract_cancel");
     let listener = Listener::start(|_| Reply::Silence);
     for (name, step) in endless_steps(&listener) {
         let cancel = CancellationToken::new();
-        let context = bench.context();
         let (execution, ()) = tokio::join!(execute(&step, LONG, &context, &cancel), async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             cancel.cancel();
@@ -69,12 +132,13 @@ async fn every_kind_can_be_cancelled_while_it_runs() {
 
 #[tokio::test]
 async fn a_step_that_was_cancelled_beforehand_is_not_carried_out() {
-    let bench = Workbench::new();
+    let (bench, context) = furnished("contract_beforehand");
     let listener = Listener::answering(200, "");
     let cancelled = CancellationToken::new();
     cancelled.cancel();
-    let context = bench.context();
-    for (name, step) in endless_steps(&listener) {
+    let instant = [("traffic", traffic(7)), ("flag", flag("on")), ("sql", sql("create table made ()"))];
+    let before = (bench.read("weights"), bench.read("flags.json"));
+    for (name, step) in endless_steps(&listener).into_iter().chain(instant) {
         let execution = execute(&step, LONG, &context, &cancelled).await;
         assert_eq!(execution.result, CANCELLED, "{name}");
         assert!(execution.duration < PATIENCE, "{name}");
@@ -82,6 +146,9 @@ async fn a_step_that_was_cancelled_beforehand_is_not_carried_out() {
     let touch = StepKind::Run(shell("touch ran"));
     assert_eq!(execute(&touch, LONG, &context, &cancelled).await.result, CANCELLED);
     assert_eq!(bench.read("ran"), None);
+    assert_eq!((bench.read("weights"), bench.read("flags.json")), before);
+    let made = perform(&sql("select * from made"), AMPLE, &context).await;
+    assert!(reason(&made).contains("does not exist"), "{made:?}");
     assert!(listener.requests().is_empty());
 }
 
@@ -116,7 +183,7 @@ fn name_store() -> Listener {
 
 #[tokio::test]
 async fn every_kind_can_be_repeated_and_undone_also_twice() {
-    let bench = Workbench::new();
+    let (_bench, context) = furnished("contract_repeat");
     let store = name_store();
     let url = store.url("/flag");
     let cases = [
@@ -127,8 +194,15 @@ async fn every_kind_can_be_repeated_and_undone_also_twice() {
             check("test -e flag", 1),
         ),
         ("http", http("PUT", &url), http("DELETE", &url), http("GET", &url)),
+        ("traffic", traffic(100), traffic(0), check("grep -qx new=100 weights", 1)),
+        ("flag", flag("on"), flag("off"), check(r#"grep -q '"defaultVariant": "on"' flags.json"#, 1)),
+        (
+            "sql",
+            sql("create table if not exists made ()"),
+            sql("drop table if exists made"),
+            asked_of_database("psql --no-psqlrc \"$DATABASE_URL\" --command 'table made'"),
+        ),
     ];
-    let context = bench.context();
     for (name, step, undo, is_done) in cases {
         for (action, times, done) in
             [(&step, 2, true), (&undo, 2, false), (&step, 1, true), (&undo, 1, false)]
@@ -145,6 +219,40 @@ async fn every_kind_can_be_repeated_and_undone_also_twice() {
     for step in [StepKind::Wait { duration_millis: 1 }, check("true", 2)] {
         for _ in 0..3 {
             assert_eq!(perform(&step, AMPLE, &context).await.result, SUCCEEDED);
+        }
+    }
+}
+
+fn asked_of_database(line: &str) -> StepKind {
+    let command = Command { pass_environment: vec!["DATABASE_URL".to_owned()], ..shell(line) };
+    let probe = Probe::Command { command, timeout_millis: 10_000 };
+    StepKind::Check(Check { probe, interval_millis: 100, successes: 1 })
+}
+
+/// Kinds that know what they touch: what was before is put back without an undo of their own, also twice, and also where
+/// the step was repeated in between.
+#[tokio::test]
+async fn every_kind_that_knows_what_it_touches_is_put_back_by_itself() {
+    let (bench, context) = furnished("contract_restore");
+    let store = SnapshotStore::open(bench.path("snapshots")).unwrap();
+    let never = CancellationToken::new();
+    for (run, (name, step, touched)) in
+        (1..).zip([("traffic", traffic(100), "weights"), ("flag", flag("on"), "flags.json")])
+    {
+        let id = SnapshotId { change: "CHG-2026-000123".parse().unwrap(), run };
+        let before = bench.read(touched);
+        let snapshot = store.take(id, &[step.touches().unwrap()], &context, &never).await.unwrap();
+        for times in [0, 1, 2] {
+            for _ in 0..times {
+                assert_eq!(perform(&step, AMPLE, &context).await.result, SUCCEEDED, "{name}");
+                assert_ne!(bench.read(touched), before, "{name}");
+            }
+            let first = if times == 0 { Restored::Unchanged } else { Restored::PutBack };
+            for expected in [first, Restored::Unchanged] {
+                let report = store.restore(&snapshot, &context, &never).await;
+                assert_eq!(report.items[0].result, expected, "{name} {times}");
+                assert_eq!(bench.read(touched), before, "{name} {times}");
+            }
         }
     }
 }

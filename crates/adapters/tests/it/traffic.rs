@@ -163,6 +163,7 @@ fn a_traffic_step_is_safeguarded_by_itself() {
         retry_delay_millis: 0,
         idempotent: false,
         captures: Vec::new(),
+        reversibility: None,
     };
     let guarded = step.clone().safeguarded();
     assert_eq!(guarded.undo, Some(StepKind::Restore));

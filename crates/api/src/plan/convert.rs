@@ -9,8 +9,8 @@ use domain::plan::strategy::Spread;
 use domain::plan::{self, HoldWhen};
 
 use super::{
-    Alertmanager, Bake, Capture, Check, FindingsFile, FullHold, FullStep, Hold, Http, HttpRequest,
-    ImplementationPlan, Labels, Monitor, Prometheus, RollbackPlan, Run, Stage, Status, Step, Strategy,
+    Alertmanager, Bake, Capture, Check, FindingsFile, Flag, FullHold, FullStep, Hold, Http, HttpRequest,
+    ImplementationPlan, Labels, Monitor, Prometheus, RollbackPlan, Run, Sql, Stage, Status, Step, Strategy,
     Traffic, Undo, UndoKind,
 };
 use crate::field::{FieldError, parse, parse_optional};
@@ -172,6 +172,7 @@ impl Step {
                 retry_delay_millis: 0,
                 idempotent: false,
                 captures: Vec::new(),
+                reversibility: None,
             }),
             Self::Full(step) => step.to_domain(),
         }
@@ -192,6 +193,7 @@ impl Step {
             retry_delay: (step.retries > 0).then(|| format_duration_millis(step.retry_delay_millis)),
             idempotent: step.idempotent,
             capture: captures.filter_map(Capture::from_domain).collect(),
+            reversibility: step.reversibility.map(|class| class.to_string()),
             ..FullStep::default()
         };
         match &step.kind {
@@ -211,6 +213,8 @@ impl Step {
                     full.surroundings_of(set);
                 }
             }
+            plan::StepKind::Flag(flag) => full.flag = Some(Flag::from_domain(flag)),
+            plan::StepKind::Sql(sql) => full.sql = Some(Sql::from_domain(sql, step.undo.as_ref())),
             // Never a step by itself: see its validation.
             plan::StepKind::Restore => {}
             plan::StepKind::Hold(hold) => full.hold = Some(Hold::from_domain(hold)),
@@ -223,7 +227,7 @@ impl Step {
 impl FullStep {
     pub(super) fn to_domain(&self) -> Result<plan::Step, FieldError> {
         let kind = exactly_one(
-            "run, http, wait, check, manual, traffic, hold and bake",
+            "run, http, wait, check, manual, traffic, flag, sql, hold and bake",
             vec![
                 self.run.as_ref().map(|run| Ok(plan::StepKind::Run(self.command(run)))),
                 self.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
@@ -236,6 +240,8 @@ impl FullStep {
                 self.traffic.as_ref().map(|traffic| traffic.to_domain(self).map(plan::StepKind::Traffic)),
                 self.hold.as_ref().map(|hold| hold.to_domain().map(plan::StepKind::Hold)),
                 self.bake.as_ref().map(|bake| bake.to_domain().map(plan::StepKind::Bake)),
+                self.flag.as_ref().map(|flag| flag.to_domain().map(plan::StepKind::Flag)),
+                self.sql.as_ref().map(|sql| sql.to_domain(self).map(plan::StepKind::Sql)),
             ],
         )?;
         let capture = |(at, capture): (usize, &Capture)| {
@@ -255,6 +261,7 @@ impl FullStep {
             idempotent: self.idempotent,
             captures: self.capture.iter().enumerate().map(capture).collect::<Result<_, _>>()?,
             kind,
+            reversibility: parse_optional("reversibility", self.reversibility.as_deref())?,
         })
     }
 
@@ -286,6 +293,8 @@ fn timeout_seconds_default(kind: &plan::StepKind) -> u64 {
         | plan::StepKind::Check(_)
         | plan::StepKind::Manual { .. }
         | plan::StepKind::Traffic(_)
+        | plan::StepKind::Flag(_)
+        | plan::StepKind::Sql(_)
         | plan::StepKind::Restore => STEP_TIMEOUT_SECONDS_DEFAULT,
     }
 }
@@ -311,12 +320,14 @@ impl Undo {
         match self {
             Self::Line(line) => Ok(plan::StepKind::Run(step.command(&Run::Shell(line.clone())))),
             Self::Full(kind) => exactly_one(
-                "run, http, manual, traffic and restore",
+                "run, http, manual, traffic, flag, sql and restore",
                 vec![
                     kind.run.as_ref().map(|run| Ok(plan::StepKind::Run(step.command(run)))),
                     kind.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
                     kind.manual.clone().map(|instructions| Ok(plan::StepKind::Manual { instructions })),
                     kind.traffic.as_ref().map(|traffic| traffic.to_domain(step).map(plan::StepKind::Traffic)),
+                    kind.flag.as_ref().map(|flag| flag.to_domain().map(plan::StepKind::Flag)),
+                    kind.sql.as_ref().map(|sql| sql.to_undo(step).map(plan::StepKind::Sql)),
                     kind.restore.then_some(Ok(plan::StepKind::Restore)),
                 ],
             )
@@ -331,6 +342,8 @@ impl Undo {
             plan::StepKind::Http(request) => undo.http = Some(Http::from_domain(request)),
             plan::StepKind::Manual { instructions } => undo.manual = Some(instructions.clone()),
             plan::StepKind::Traffic(traffic) => undo.traffic = Some(Traffic::from_domain(traffic)),
+            plan::StepKind::Flag(flag) => undo.flag = Some(Flag::from_domain(flag)),
+            plan::StepKind::Sql(sql) => undo.sql = Some(Sql::from_domain(sql, None)),
             plan::StepKind::Restore => undo.restore = true,
             plan::StepKind::Wait { .. }
             | plan::StepKind::Check(_)
@@ -362,7 +375,7 @@ impl Run {
 }
 
 impl Http {
-    fn to_domain(&self) -> Result<plan::HttpRequest, FieldError> {
+    pub(super) fn to_domain(&self) -> Result<plan::HttpRequest, FieldError> {
         let request = match self {
             Self::Url(url) => &HttpRequest { url: url.clone(), ..HttpRequest::default() },
             Self::Full(request) => request,
@@ -386,7 +399,7 @@ impl Http {
         })
     }
 
-    fn from_domain(request: &plan::HttpRequest) -> Self {
+    pub(super) fn from_domain(request: &plan::HttpRequest) -> Self {
         let (first, last) = request.expected_status;
         Self::Full(HttpRequest {
             url: request.url.clone(),
@@ -549,7 +562,7 @@ impl Capture {
                 timeout: Some(format_duration_millis(*timeout_millis)),
                 ..Self::default()
             }),
-            plan::Capture::Weights { .. } => None,
+            plan::Capture::Weights { .. } | plan::Capture::Answer { .. } => None,
         }
     }
 }

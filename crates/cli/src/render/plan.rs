@@ -6,7 +6,7 @@ use api::plan::{
 };
 use api::request::{ChangeRequest, RateCondition, RollbackConditions};
 
-use super::step_kinds::traffic;
+use super::step_kinds::{flag, sql, traffic};
 use super::{Lines, words};
 use crate::shell::{Paint, plain};
 
@@ -117,10 +117,18 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     if let Some(watch) = &step.bake {
         detail(lines, paint, "bake", &baked(watch));
     }
+    if let Some(switched) = &step.flag {
+        detail(lines, paint, "flag", &flag(switched));
+    }
+    if let Some(migration) = &step.sql {
+        detail(lines, paint, "sql", &sql(migration));
+    }
     match &step.undo {
         Some(undo) => detail(lines, paint, "undo", &undone_by(undo)),
-        None if step.traffic.is_some() => detail(lines, paint, "undo", SAVED),
-        None if step.run.is_some() || step.http.is_some() => {
+        None if step.traffic.is_some() || step.flag.as_ref().is_some_and(|flag| flag.file.is_some()) => {
+            detail(lines, paint, "undo", SAVED)
+        }
+        None if step.run.is_some() || step.http.is_some() || step.flag.is_some() || step.sql.is_some() => {
             detail(lines, paint, "undo", "none: stays in place")
         }
         None => {}
@@ -139,6 +147,9 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     }
     for capture in &step.capture {
         detail(lines, paint, "saves", &captured(capture));
+    }
+    if let Some(class) = &step.reversibility {
+        detail(lines, paint, "taken back", &format!("it says of itself: {class}"));
     }
     detail(lines, paint, "limits", &limits(step));
 }
@@ -224,7 +235,7 @@ pub(super) fn command(run: &Run) -> String {
     }
 }
 
-fn request(http: &Http) -> String {
+pub(super) fn request(http: &Http) -> String {
     match http {
         Http::Url(url) => format!("GET {url}"),
         Http::Full(request) => {
@@ -282,12 +293,20 @@ fn undone_by(undo: &Undo) -> String {
     match undo {
         Undo::Line(line) => line.clone(),
         Undo::Full(undo) => {
-            let UndoKind { run, http, manual, traffic: shares, restore } = undo.as_ref();
+            let UndoKind { run, http, manual, traffic: shares, flag: switched, sql: migration, restore } =
+                undo.as_ref();
             let by_person = manual.as_ref().map(|instructions| format!("by a person: {instructions}"));
             let by_shares = || shares.as_ref().map(|shares| format!("traffic: {}", traffic(shares)));
+            let by_flag = || switched.as_ref().map(|switched| format!("flag: {}", flag(switched)));
+            let by_sql = || migration.as_ref().map(|migration| format!("sql: {}", sql(migration)));
             let by_itself = || restore.then(|| SAVED.to_owned());
             let by_program = || question(http.as_ref(), run.as_ref());
-            by_person.or_else(by_shares).or_else(by_itself).unwrap_or_else(by_program)
+            by_person
+                .or_else(by_shares)
+                .or_else(by_flag)
+                .or_else(by_sql)
+                .or_else(by_itself)
+                .unwrap_or_else(by_program)
         }
     }
 }

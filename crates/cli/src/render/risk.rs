@@ -35,6 +35,7 @@ pub(crate) fn summary(lines: &mut Lines, risk: &Risk, paint: Paint) {
     }
     lines.field(paint, "tests", Some(&words(&risk.testing_requirement)));
     lines.field(paint, "rollback", Some(&words(&risk.rollback_requirement)));
+    lines.field(paint, "taken back", taken_back(risk).as_deref());
     for missing in &risk.missing {
         lines.line(format!("  {} {}", paint.caution("unknown:"), plain(missing)));
     }
@@ -53,6 +54,18 @@ pub(crate) fn summary(lines: &mut Lines, risk: &Risk, paint: Paint) {
             plain(&finding.rule)
         ));
     }
+}
+
+/// How completely the plan can be taken back.
+fn taken_back(risk: &Risk) -> Option<String> {
+    let class = risk.reversibility.as_deref()?;
+    let by = match class {
+        "reversible" => "everything is put back as it was",
+        "compensatable" => "undos or the rollback plan make up for it",
+        _ if risk.irreversible_steps.is_empty() => "nothing takes some of its steps back",
+        _ => return Some(format!("irreversible: {}", risk.irreversible_steps.join(", "))),
+    };
+    Some(format!("{class}: {by}"))
 }
 
 /// The whole assessment, with every term.

@@ -1,8 +1,8 @@
 //! Kinds of steps that know what they touch, in words.
 
-use api::plan::{Traffic, Weight};
+use api::plan::{Flag, Sql, Traffic, Weight};
 
-use super::plan::command;
+use super::plan::{command, request};
 
 /// What a `traffic` step sets, and where.
 pub(super) fn traffic(traffic: &Traffic) -> String {
@@ -20,4 +20,31 @@ pub(super) fn traffic(traffic: &Traffic) -> String {
         text.push_str(&format!("\nread by {}, each within {timeout}", command(&programs.read)));
     }
     text
+}
+
+/// What a `flag` step switches, and where.
+pub(super) fn flag(flag: &Flag) -> String {
+    if let Some(service) = &flag.service {
+        let at = service.at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
+        let (set, read) = (request(&service.set), request(&service.read));
+        return format!("{set}\nthen {read}\nsays {}{at}", service.expected);
+    }
+    let name = flag.name.as_deref().unwrap_or_default();
+    let mut text = format!("{name} in {}", flag.file.as_deref().unwrap_or_default());
+    if let Some(enabled) = flag.enabled {
+        text.push_str(if enabled { ", enabled" } else { ", disabled" });
+    }
+    if let Some(variant) = &flag.variant {
+        text.push_str(&format!(", {variant} by default"));
+    }
+    text
+}
+
+/// What a `sql` step runs, and where.
+pub(super) fn sql(sql: &Sql) -> String {
+    let script = sql.file.as_deref().or(sql.statements.as_deref()).unwrap_or_default().trim();
+    let database =
+        sql.database.as_deref().map(|name| format!("\non the database in {name}")).unwrap_or_default();
+    let untried = if sql.try_undo == Some(false) { "\nits undo is not tried first" } else { "" };
+    format!("{script}{database}{untried}")
 }

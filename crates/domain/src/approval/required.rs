@@ -25,6 +25,8 @@ pub struct Case {
     pub clear: bool,
     /// Whether it reaches protected health information.
     pub health_information: bool,
+    /// Whether a step says of itself that nothing takes it back.
+    pub irreversible: bool,
     /// Whether policy permits approval without a person.
     pub pre_approval_permitted: bool,
 }
@@ -37,13 +39,14 @@ impl Case {
             level: assessment.level,
             clear: assessment.findings.is_empty(),
             health_information: assessment.compliance.iter().any(ComplianceScope::is_health_information),
+            irreversible: assessment.way_back.as_ref().is_some_and(|back| !back.irreversible.is_empty()),
             pre_approval_permitted,
         }
     }
 
     /// Whether nothing but the level stands between this change and an approval without a person.
     pub(super) fn may_be_automated(self) -> bool {
-        self.clear && self.pre_approval_permitted && !self.health_information
+        self.clear && self.pre_approval_permitted && !self.health_information && !self.irreversible
     }
 }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::source::{AlertQuestion, FindingsQuestion, PrometheusQuestion};
 use super::strategy::{Bake, Hold, HoldWhen, Stage, Strategy};
 use crate::id::{RunnerLabel, StepName};
-use crate::plan::kinds::{Router, Traffic};
+use crate::plan::kinds::{Flag, ReadBack, Router, Sql, Traffic};
+use crate::plan::reversibility::Reversibility;
 
 /// Most steps of a plan, and of a rollback plan.
 pub const STEPS_MAX: usize = 200;
@@ -93,6 +94,9 @@ pub struct Step {
     pub idempotent: bool,
     /// What to save before the first step and to restore on rollback.
     pub captures: Vec<Capture>,
+    /// What the step says of itself; absent where it follows from its kind and its undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversibility: Option<Reversibility>,
 }
 
 /// What a step does.
@@ -117,6 +121,10 @@ pub enum StepKind {
     },
     /// Gives targets their shares of the traffic.
     Traffic(Traffic),
+    /// Switches a feature flag.
+    Flag(Flag),
+    /// Migrates a database.
+    Sql(Sql),
     /// As an undo only: puts back what the step saved before the first step.
     Restore,
     /// A person looks and decides whether to go on.
@@ -145,6 +153,8 @@ impl StepKind {
             | Self::Wait { .. }
             | Self::Check(_)
             | Self::Traffic(_)
+            | Self::Flag(_)
+            | Self::Sql(_)
             | Self::Restore
             | Self::Bake(_) => None,
         }
@@ -154,7 +164,13 @@ impl StepKind {
     /// nothing to undo.
     pub fn has_effect(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Http(_) | Self::Manual { .. } | Self::Traffic(_) | Self::Restore => true,
+            Self::Run(_)
+            | Self::Http(_)
+            | Self::Manual { .. }
+            | Self::Traffic(_)
+            | Self::Flag(_)
+            | Self::Sql(_)
+            | Self::Restore => true,
             Self::Wait { .. } | Self::Check(_) | Self::Hold(_) | Self::Bake(_) => false,
         }
     }
@@ -168,7 +184,8 @@ impl StepKind {
             | Self::Restore
             | Self::Hold(_)
             | Self::Bake(_) => true,
-            Self::Run(_) | Self::Http(_) | Self::Manual { .. } => false,
+            Self::Flag(flag) => matches!(flag, Flag::File { .. }),
+            Self::Run(_) | Self::Http(_) | Self::Manual { .. } | Self::Sql(_) => false,
         }
     }
 }
@@ -276,6 +293,11 @@ pub enum Capture {
         /// The targets.
         targets: BTreeSet<String>,
     },
+    /// A value that a service answers, to compare after a rollback.
+    Answer {
+        /// Where it stands.
+        read: ReadBack,
+    },
 }
 
 impl Capture {
@@ -283,7 +305,7 @@ impl Capture {
     pub fn can_be_put_back(&self) -> bool {
         match self {
             Self::File { .. } | Self::Weights { .. } => true,
-            Self::Command { .. } => false,
+            Self::Command { .. } | Self::Answer { .. } => false,
         }
     }
 }

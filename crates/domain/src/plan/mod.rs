@@ -8,6 +8,7 @@
 pub mod definition;
 pub mod kinds;
 pub mod observation;
+pub mod reversibility;
 pub mod run;
 pub mod source;
 pub mod strategy;
@@ -22,9 +23,10 @@ mod unwind;
 pub use definition::{
     Capture, Check, Command, HttpRequest, Monitor, Plan, Probe, RollbackPlan, Step, StepKind,
 };
-pub use kinds::{Router, Traffic};
+pub use kinds::{Flag, ReadBack, Router, Script, Sql, Traffic};
 pub use next::Action;
 pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observation};
+pub use reversibility::{Reversibility, WayBack};
 pub use run::{IllegalObservation, Observed, Run};
 pub use source::{AlertQuestion, FindingsQuestion, MetricQuery, PrometheusQuestion};
 pub use strategy::{Bake, Hold, HoldWhen, Stage, Strategy, Undecided};

@@ -435,6 +435,7 @@ fn own(name: &str, kind: StepKind, timeout_seconds: u64) -> Result<Step, Unsprea
         retry_delay_millis: RETRY_DELAY_MILLIS,
         idempotent: false,
         captures: Vec::new(),
+        reversibility: None,
     })
 }
 

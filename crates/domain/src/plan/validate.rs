@@ -15,6 +15,7 @@ use super::strategy::{Hold, Strategy};
 use crate::duration::DURATION_MILLIS_MAX;
 use crate::id::StepName;
 use crate::plan::kinds::TARGETS_MAX;
+use crate::plan::reversibility::Reversibility;
 
 /// Longest time the result is watched after the last step, in seconds: seven days.
 pub const SOAK_SECONDS_MAX: u64 = 7 * 86_400;
@@ -235,8 +236,33 @@ impl Step {
         if let Some(check) = &self.check {
             check.validate(&field.at("check"))?;
         }
+        self.validate_reversibility(&field.at("reversibility"))?;
         field.at("captures").count(self.captures.len(), 0..=CAPTURES_MAX, "captures")?;
         self.captures.iter().try_for_each(|capture| capture.validate(&field.at("captures")))
+    }
+
+    /// A step may not say that it can be taken back where nothing does.
+    fn validate_reversibility(&self, field: &Field) -> Result<(), PlanError> {
+        let is_taken_back = self.undo.is_some() || !self.captures.is_empty() || !self.kind.has_effect();
+        match self.reversibility {
+            Some(Reversibility::Reversible) if !is_taken_back => {
+                let expected = "an `undo` or a `capture` beside it: nothing takes the step back";
+                Err(field.refuse("`reversible`", expected))
+            }
+            None | Some(Reversibility::Compensatable)
+                if matches!(self.kind, StepKind::Sql(_)) && self.undo.is_none() =>
+            {
+                let given = if self.reversibility.is_none() { "absent" } else { "`compensatable`" };
+                let expected =
+                    "an `undo` beside it, or `irreversible`: a migration says how it is taken back";
+                Err(field.refuse(given, expected))
+            }
+            Some(Reversibility::Irreversible) if !self.kind.has_effect() => {
+                Err(field.refuse("`irreversible`", "none: the step changes nothing"))
+            }
+            Some(Reversibility::Reversible | Reversibility::Compensatable | Reversibility::Irreversible)
+            | None => Ok(()),
+        }
     }
 
     fn validate_restore(&self, field: &Field) -> Result<(), PlanError> {
@@ -262,6 +288,8 @@ impl StepKind {
                 field.at("instructions").text(instructions, VALUE_BYTES_MAX)
             }
             Self::Traffic(traffic) => traffic.validate(field),
+            Self::Flag(flag) => flag.validate(field),
+            Self::Sql(sql) => sql.validate(field),
             Self::Restore => Err(field.at("kind").refuse("`restore`", "it as the `undo` of a step only")),
             Self::Bake(bake) => {
                 let millis_max = timeout_seconds.saturating_mul(1_000);
@@ -326,7 +354,7 @@ impl Command {
 }
 
 impl HttpRequest {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
         if !METHODS.contains(&self.method.as_str()) {
             return Err(field
                 .at("method")
@@ -370,6 +398,7 @@ impl Capture {
                 targets.iter().try_for_each(|target| field.at("targets").target(target))?;
                 router.validate(&field.at("router"))
             }
+            Self::Answer { read } => read.validate(field),
         }
     }
 }
@@ -444,7 +473,7 @@ impl Field {
     }
 
     /// An argument or a variable's value: no operating system accepts a zero byte in one.
-    fn value(&self, text: &str) -> Result<(), PlanError> {
+    pub(super) fn value(&self, text: &str) -> Result<(), PlanError> {
         if text.contains('\0') {
             return Err(self.refuse("with a zero byte", "text without zero bytes"));
         }
@@ -480,7 +509,7 @@ impl Field {
         self.bytes(path, PATH_BYTES_MAX)
     }
 
-    fn relative_path(&self, path: &str) -> Result<(), PlanError> {
+    pub(super) fn relative_path(&self, path: &str) -> Result<(), PlanError> {
         self.path(path)?;
         if path.starts_with('/') || path.split('/').any(|part| part == "..") {
             let expected = "a folder below the runner's working folder, without `..`";

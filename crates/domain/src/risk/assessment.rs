@@ -21,6 +21,7 @@ use crate::catalog::Tier;
 use crate::change::{ChangeType, Content, Evidence, FindingSeverity};
 use crate::cmdb::{Cmdb, ComplianceScope};
 use crate::number::RiskScore;
+use crate::plan::WayBack;
 
 /// Everything an assessment looks at. Time is in `history`, whose counts are by age.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +85,9 @@ pub struct Assessment {
     pub testing: TestingRequirement,
     /// The formula step by step; the steps add up to `raw_thousandths`.
     pub waterfall: Vec<WaterfallStep>,
+    /// How completely the plan can be taken back; nothing where there is no plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<WayBack>,
 }
 
 impl Assessment {
@@ -138,6 +142,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
         missing,
         testing,
         rollback,
+        way_back: content.plan.as_ref().map(|plan| plan.way_back(content.rollback_plan.as_ref())),
         findings: findings(content, routed_as, level, facts.circumstances),
     }
 }

@@ -13,7 +13,7 @@ use domain::risk::Level;
 use proptest::prelude::*;
 
 fn case(routed_as: ChangeType, level: Level, clear: bool, pre_approval_permitted: bool) -> Case {
-    Case { routed_as, level, clear, health_information: false, pre_approval_permitted }
+    Case { routed_as, level, clear, health_information: false, irreversible: false, pre_approval_permitted }
 }
 
 fn all_cases() -> impl Iterator<Item = Case> {
@@ -70,6 +70,15 @@ fn health_information_brings_the_hipaa_authority_in_but_for_emergencies() {
         assert_eq!(gates.count(), expected, "{without:?}");
         assert!(!with.automated, "{without:?}");
     }
+}
+
+#[test]
+fn what_nothing_takes_back_needs_the_authority_above_but_for_emergencies() {
+    let lines = all_cases().filter(|case| case.clear && case.pre_approval_permitted).map(|case| {
+        let required = requirements(&ApprovalSettings::default(), Case { irreversible: true, ..case });
+        format!("{:<9} {:<8} {}", case.routed_as.as_str(), case.level.as_str(), describe(&required))
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

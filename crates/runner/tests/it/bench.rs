@@ -180,6 +180,7 @@ pub(crate) fn step(name: &str, line: &str) -> Step {
         retry_delay_millis: 0,
         idempotent: false,
         captures: Vec::new(),
+        reversibility: None,
     }
 }
 

@@ -207,8 +207,15 @@ fn instead(settings: &ApprovalSettings, change: &Change, overriding: Overriding)
             let assessed = change.assessment().map(|assessment| Case::of(assessment, false));
             let routed_as = assessed.map_or(ChangeType::Normal, |case| case.routed_as);
             let health_information = assessed.is_some_and(|case| case.health_information);
-            let case =
-                Case { routed_as, level, clear: false, health_information, pre_approval_permitted: false };
+            let irreversible = assessed.is_some_and(|case| case.irreversible);
+            let case = Case {
+                routed_as,
+                level,
+                clear: false,
+                health_information,
+                irreversible,
+                pre_approval_permitted: false,
+            };
             Override::Level { level, requirements: requirements(settings, case) }
         }
     }

@@ -48,6 +48,13 @@ pub(crate) fn risk(assessment: &Assessment) -> wire::Risk {
         conflicts: assessment.circumstances.conflicts.iter().map(conflict_in_words).collect(),
         testing_requirement: assessment.testing.to_string(),
         rollback_requirement: assessment.rollback.to_string(),
+        reversibility: assessment.way_back.as_ref().map(|back| back.class.to_string()),
+        irreversible_steps: assessment
+            .way_back
+            .iter()
+            .flat_map(|back| &back.irreversible)
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 

@@ -8,6 +8,7 @@ mod critical;
 mod emergency;
 mod health_information;
 mod high;
+mod irreversible;
 mod low;
 mod medium;
 mod standard;
@@ -26,6 +27,11 @@ use crate::risk::Level;
 /// Who must approve a change: the rule that its type and level select, with its parameters.
 pub fn requirements(settings: &ApprovalSettings, case: Case) -> Requirements {
     let by_level = by_level(settings, case);
+    let by_level = if case.irreversible && case.routed_as != ChangeType::Emergency {
+        irreversible::with_authority_above(by_level)
+    } else {
+        by_level
+    };
     if case.health_information && case.routed_as != ChangeType::Emergency {
         health_information::with_authority(by_level)
     } else {

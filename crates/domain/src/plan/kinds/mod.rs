@@ -3,8 +3,12 @@
 //! To add one: its type and `validate` here, its variant in `StepKind`, what it touches in [`StepKind::touches`], its
 //! form in `api/src/plan`, and one file in `adapters/src/execute`.
 
+mod flag;
+mod sql;
 mod traffic;
 
+pub use flag::{Flag, ReadBack};
+pub use sql::{Script, Sql};
 pub use traffic::{Router, TARGETS_MAX, Traffic, WEIGHT_MAX};
 
 use super::definition::{Capture, Step, StepKind};
@@ -17,7 +21,9 @@ impl StepKind {
                 router: traffic.router.clone(),
                 targets: traffic.weights.keys().cloned().collect(),
             }),
+            Self::Flag(flag) => Some(flag.touches()),
             Self::Run(_)
+            | Self::Sql(_)
             | Self::Http(_)
             | Self::Wait { .. }
             | Self::Check(_)
@@ -34,10 +40,12 @@ impl Step {
     #[must_use]
     pub fn safeguarded(mut self) -> Self {
         let Some(touched) = self.kind.touches() else { return self };
+        if touched.can_be_put_back() {
+            self.undo = self.undo.or(Some(StepKind::Restore));
+        }
         if !self.captures.contains(&touched) {
             self.captures.push(touched);
         }
-        self.undo = self.undo.or(Some(StepKind::Restore));
         self
     }
 }

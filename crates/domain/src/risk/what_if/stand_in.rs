@@ -34,6 +34,7 @@ fn step() -> Step {
         retry_delay_millis: 0,
         idempotent: false,
         captures: Vec::new(),
+        reversibility: None,
     }
 }
 

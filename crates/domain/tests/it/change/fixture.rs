@@ -61,6 +61,7 @@ fn step(words: &str) -> Step {
         retry_delay_millis: 0,
         idempotent: false,
         captures: Vec::new(),
+        reversibility: None,
     }
 }
 
@@ -199,6 +200,7 @@ pub(super) fn level(level: Level) -> Override {
         level,
         clear: false,
         health_information: false,
+        irreversible: false,
         pre_approval_permitted: false,
     };
     Override::Level { level, requirements: requirements(&ApprovalSettings::default(), case) }

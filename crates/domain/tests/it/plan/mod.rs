@@ -4,6 +4,7 @@
 mod interrupted;
 mod people;
 mod random;
+mod reversibility;
 mod simulation;
 mod stored;
 mod strategies;
@@ -64,6 +65,7 @@ fn step(text: &str) -> Step {
         retry_delay_millis: 2_000,
         idempotent: false,
         captures: Vec::new(),
+        reversibility: None,
     }
 }
 

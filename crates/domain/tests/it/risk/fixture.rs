@@ -118,6 +118,7 @@ pub(crate) fn step(name: &str, kind: StepKind, undo: Option<StepKind>) -> Step {
         retry_delay_millis: 0,
         idempotent: false,
         captures: Vec::new(),
+        reversibility: None,
     }
 }
 

@@ -139,6 +139,8 @@ fn does(kind: &StepKind) -> String {
         StepKind::Check(check) => format!("Repeats until it passes: {}", probe(&check.probe)),
         StepKind::Manual { instructions } => format!("A person does this: {instructions}"),
         StepKind::Traffic(traffic) => format!("Sets the traffic weights of {traffic}"),
+        StepKind::Flag(flag) => format!("Switches the flag {flag}"),
+        StepKind::Sql(sql) => format!("Migrates: {sql}"),
         StepKind::Restore => "Puts back what was saved before the first step".to_owned(),
         StepKind::Hold(Hold { instructions, when: HoldWhen::Always }) => {
             format!("A person decides: {instructions}")

@@ -182,6 +182,15 @@ fn facts(told: &wire::Risk) -> Markup {
                 "Tests: " (format::words(&told.testing_requirement).to_lowercase()) ". Rollback plan: "
                 (format::words(&told.rollback_requirement).to_lowercase()) "."
             }
+            @if let Some(class) = &told.reversibility {
+                dt { "Taken back" }
+                dd {
+                    (format::words(class))
+                    @if !told.irreversible_steps.is_empty() {
+                        ": nothing takes back " (told.irreversible_steps.join(", ")) ", so the authority above decides too"
+                    }
+                }
+            }
             @if !told.compliance.is_empty() {
                 dt { "Falls under" }
                 dd { (told.compliance.join(", ")) }
