@@ -48,6 +48,7 @@ mod submit;
 mod token;
 mod validate;
 mod wait;
+mod watch;
 mod whoami;
 mod withdraw;
 
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     List(list::Args),
     /// Show a change in full: state, risk, approvals, plan, audit trail
     Show(show::Args),
+    /// Follow a change while it is carried out
+    Watch(watch::Args),
     /// Show what led to a change: tasks, changes and incidents before it
     Chain(chain::Args),
     /// Show how a change's risk adds up
@@ -182,6 +185,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
     match command {
         Command::Create(args) => shell.block_on(create::run(*args, shell)),
         Command::Wait(args) => shell.block_on(wait::run(args, shell)),
+        Command::Watch(args) => shell.block_on(watch::run(args, shell)),
         Command::Implement(args) => implement::run(args, shell),
         Command::Validate(args) => validate::run(args, shell),
         Command::Close(args) => shell.block_on(close::run(args, shell)),

@@ -113,7 +113,7 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
 }
 
 /// Reads the change, also past moments in which the server cannot be reached.
-async fn read_again(client: &Client, id: &str, deadline: Instant) -> Result<Change, ClientError> {
+pub(super) async fn read_again(client: &Client, id: &str, deadline: Instant) -> Result<Change, ClientError> {
     loop {
         match client.change(id).await {
             Err(error) if error.is_transient() && Instant::now() < deadline => {
@@ -143,21 +143,21 @@ fn conclude(change: &Change, status: ExitStatus, limit: Duration, shell: &Shell)
 type Events = Pin<Box<dyn Stream<Item = Result<Event, ClientError>> + Send>>;
 
 /// Tells when it is time to read the change again.
-struct News {
+pub(super) struct News {
     /// Nothing once the stream has ended.
     events: Option<Events>,
 }
 
 impl News {
     /// Events of the change after those that it shows.
-    fn of(client: &Client, change: &Change) -> Self {
+    pub(super) fn of(client: &Client, change: &Change) -> Self {
         let after = change.audit_trail.iter().map(|entry| entry.log_index).max();
         let filter = EventFilter { stream: Some(format!("change/{}", change.change_id)), after };
         Self { events: Some(Box::pin(client.events(filter))) }
     }
 
     /// Waits for the next event or the next time to ask without one.
-    async fn wait(&mut self, deadline: Instant) {
+    pub(super) async fn wait(&mut self, deadline: Instant) {
         let pause = if self.events.is_some() { POLL_BESIDE_EVENTS } else { POLL_ALONE };
         let pause = pin!(sleep_until((Instant::now() + pause).min(deadline)));
         let Some(events) = &mut self.events else { return pause.await };

@@ -1,5 +1,6 @@
 //! Changes: one in full, or a list of them.
 
+use api::audit::TrailEntry;
 use api::change::{
     ApprovalView, Blocker, Change, ChangeSummary, Condition, Gate, Implementation, OverriddenDecision, Stage,
 };
@@ -32,18 +33,22 @@ pub(crate) fn in_full(change: &Change, paint: Paint) -> String {
     aftermath(&mut lines, change, paint);
     lines.heading(paint, "Audit trail");
     for entry in &change.audit_trail {
-        let pad = |text: &str, columns| {
-            console::pad_str(text, columns, console::Alignment::Left, None).into_owned()
-        };
-        lines.line(format!(
-            "  {}  {} {} {}",
-            paint.dim(instant(&entry.timestamp)),
-            pad(&words(&entry.action), ACTION_COLUMNS),
-            pad(&plain(&entry.actor), ACTOR_COLUMNS),
-            cell(&entry.details)
-        ));
+        lines.line(format!("  {}", trail_entry(entry, paint)));
     }
     lines.into_text()
+}
+
+/// An entry of the trail in a line.
+pub(crate) fn trail_entry(entry: &TrailEntry, paint: Paint) -> String {
+    let pad =
+        |text: &str, columns| console::pad_str(text, columns, console::Alignment::Left, None).into_owned();
+    format!(
+        "{}  {} {} {}",
+        paint.dim(instant(&entry.timestamp)),
+        pad(&words(&entry.action), ACTION_COLUMNS),
+        pad(&plain(&entry.actor), ACTOR_COLUMNS),
+        cell(&entry.details)
+    )
 }
 
 /// What stands before a decision: who asks for what, why, how risky it is, and how far approval has come.

@@ -28,4 +28,5 @@ mod running;
 mod stops;
 mod usage;
 mod wait;
+mod watch;
 mod world;

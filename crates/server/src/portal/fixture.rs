@@ -9,5 +9,5 @@ pub(super) use crate::view::fixture::*;
 pub(super) fn frame(address: &str) -> Frame {
     let known = known();
     let viewer = known.directory.get(&lead()).map(Viewed::of);
-    Frame { theme: Theme::System, address: address.to_owned(), viewer, log: None }
+    Frame { theme: Theme::System, address: address.to_owned(), viewer, log: None, is_live: false }
 }

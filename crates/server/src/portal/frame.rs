@@ -12,6 +12,8 @@ use crate::view;
 
 /// The product's name, as in titles.
 const PRODUCT: &str = "Cortex Change";
+/// Seconds after which a page that is live asks for itself again.
+pub(super) const LIVE_SECONDS: u8 = 3;
 
 /// What a page shows around its content.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,8 @@ pub(super) struct Frame {
     pub(super) viewer: Option<Viewed>,
     /// How far the log is signed, where anything is.
     pub(super) log: Option<SignedLog>,
+    /// Whether the page asks for itself again, because what it shows goes on.
+    pub(super) is_live: bool,
 }
 
 /// Who is signed in.
@@ -76,7 +80,7 @@ pub(super) fn document(frame: &Frame, title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-theme=[frame.theme.attribute()] {
-            (head(title))
+            (head(title, frame.is_live))
             body {
                 (icon::sprite())
                 a.skip href="#main" { "Skip to content" }
@@ -107,7 +111,7 @@ pub(super) fn plain_document(frame: &Frame, title: &str, content: &Markup) -> Ma
     html! {
         (DOCTYPE)
         html lang="en" data-theme=[frame.theme.attribute()] {
-            (head(title))
+            (head(title, false))
             body {
                 (icon::sprite())
                 a.skip href="#main" { "Skip to content" }
@@ -118,12 +122,13 @@ pub(super) fn plain_document(frame: &Frame, title: &str, content: &Markup) -> Ma
     }
 }
 
-fn head(title: &str) -> Markup {
+fn head(title: &str, is_live: bool) -> Markup {
     html! {
         head {
             meta charset="utf-8";
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
+            @if is_live { meta http-equiv="refresh" content=(LIVE_SECONDS); }
             title { (title) " · " (PRODUCT) }
             link rel="icon" type="image/svg+xml" href=(assets::icon_path());
             link rel="stylesheet" href=(assets::style_path());

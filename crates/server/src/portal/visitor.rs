@@ -45,6 +45,7 @@ impl Visitor {
             address: self.address.clone(),
             viewer: self.caller.as_ref().and_then(Caller::actor).map(Viewed::of),
             log: None,
+            is_live: false,
         }
     }
 }

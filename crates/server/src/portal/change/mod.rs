@@ -25,14 +25,14 @@ use axum::response::Response;
 use domain::Timestamp;
 use domain::actor::ActorKind;
 use domain::authorization::Answer;
-use domain::change::{Change, ChangeEvent};
+use domain::change::{Change, ChangeEvent, StateName};
 use domain::id::{ChangeId, CiName};
 use maud::{Markup, html};
 use policy::Action;
 use serde::Deserialize;
 use store::{IncidentFilter, IncidentQuery, IncidentRow};
 
-use super::frame::{Frame, SignedLog, document};
+use super::frame::{Frame, LIVE_SECONDS, SignedLog, document};
 use super::visitor::{Viewer, Visitor};
 use super::{problem, respond};
 use crate::app::{App, SharedApp};
@@ -54,6 +54,8 @@ const INCIDENTS_SHOWN_MAX: usize = 50;
 pub(super) struct Asked {
     /// Show the part of the trail before this version.
     before: Option<u64>,
+    /// Whether the page of a change under way is kept up to date; it is unless this says no.
+    live: Option<bool>,
 }
 
 /// What the page shows.
@@ -61,6 +63,8 @@ pub(super) struct Asked {
 struct Model {
     frame: Frame,
     now: Timestamp,
+    /// Whether the page is kept up to date; nothing where there is nothing to wait for.
+    live: Option<bool>,
     header: header::Header,
     missing: missing::Missing,
     risk: Option<risk::Risk>,
@@ -99,7 +103,7 @@ pub(super) async fn show(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
     let read = async {
-        let Query(asked) = query.map_err(|error| api::FieldError::new("before", error))?;
+        let Query(asked) = query.map_err(|error| api::FieldError::new("before or live", error))?;
         model(&app, &caller, &visitor, &name, asked).await
     };
     match read.await {
@@ -154,11 +158,13 @@ struct Seen<'a> {
 impl Model {
     fn of(known: &Known, frame: Frame, seen: &Seen<'_>, asked: Asked) -> Self {
         let Seen { change, trail, incidents, items, now } = *seen;
+        let frame = Frame { is_live: is_under_way(change) && asked.is_live(), ..frame };
         // The trail is shown in parts, so only the shown part is turned into words.
         let told = view::change(known, change, &[], now);
         let timeline = timeline::Timeline::of(known, trail, asked.before, frame.log);
         Self {
             now,
+            live: is_under_way(change).then(|| asked.is_live()),
             header: header::Header::of(known, change, trail, &told),
             missing: missing::Missing::of(&told),
             risk: change.assessment().map(risk::Risk::of),
@@ -175,10 +181,52 @@ impl Model {
     }
 }
 
+impl Asked {
+    /// Who reads older entries or asked for it is not interrupted.
+    fn is_live(self) -> bool {
+        self.live.unwrap_or(self.before.is_none())
+    }
+}
+
+/// Whether a runner works on the change, or is expected to.
+fn is_under_way(change: &Change) -> bool {
+    match change.state_name() {
+        StateName::Implementing | StateName::Interrupted | StateName::Validating | StateName::RollingBack => {
+            true
+        }
+        StateName::Draft
+        | StateName::Assessing
+        | StateName::AwaitingApproval
+        | StateName::Approved
+        | StateName::Implemented
+        | StateName::RolledBack
+        | StateName::Failed
+        | StateName::Closed
+        | StateName::Rejected
+        | StateName::Cancelled => false,
+    }
+}
+
+/// Says that the page is kept up to date, and how to have it otherwise.
+fn live(is_live: bool, id: &str) -> Markup {
+    html! {
+        p.live role="status" {
+            @if is_live {
+                "Under way: this page is up to date every " (LIVE_SECONDS) " seconds. "
+                a href=(format!("/changes/{id}?live=false")) { "Stop that" }
+            } @else {
+                "Under way: this page stays as it is. "
+                a href=(format!("/changes/{id}")) { "Keep it up to date" }
+            }
+        }
+    }
+}
+
 fn view(model: &Model) -> Markup {
     let Model { now, header, .. } = model;
     let content = html! {
         (header::card(header, *now))
+        @if let Some(is_live) = model.live { (live(is_live, &header.id)) }
         (missing::card(&model.missing, *now))
         div.with-rail {
             div.stack {
@@ -317,6 +365,21 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_a_change_under_way_is_kept_up_to_date_until_somebody_says_no() {
+        const REFRESH: &str = "<meta http-equiv=\"refresh\" content=\"3\">";
+        let running = Story::started();
+        let asked = |before, live| shown(&running, at(600), Asked { before, live });
+        check(&asked(None, None), &[REFRESH, "href=\"/changes/CHG-2025-001234?live=false\""]);
+        check(&asked(Some(2), Some(true)), &[REFRESH]);
+        for still in [asked(None, Some(false)), asked(Some(2), None)] {
+            check(&still, &["Keep it up to date"]);
+            assert!(!still.contains("http-equiv"), "{still}");
+        }
+        let waiting = shown(&Story::awaiting(Level::Medium, |_| {}), at(60), Asked::default());
+        assert!(!waiting.contains("http-equiv") && !waiting.contains("Under way:"), "{waiting}");
+    }
+
+    #[test]
     fn a_running_change_shows_each_step_with_what_it_wrote() {
         let story = Story::started().executed(500, Part::Step, "deploy", Outcome::Succeeded);
         let html = shown(&story, at(600), Asked::default());
@@ -413,7 +476,7 @@ mod tests {
         }
         let html = shown(&story, at(600), Asked::default());
         check(&html, &["100 of 154 entries.", "href=\"/changes/CHG-2025-001234?before=55#trail\">Older</a>"]);
-        let older = shown(&story, at(600), Asked { before: Some(55) });
+        let older = shown(&story, at(600), Asked { before: Some(55), live: None });
         check(&older, &["54 of 154 entries.", ">Newest</a>", "Change request submitted"]);
         assert!(!older.contains(">Older<"), "{older}");
     }
