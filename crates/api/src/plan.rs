@@ -2,6 +2,7 @@
 
 mod convert;
 mod flag;
+mod kubernetes;
 mod source;
 mod spread;
 mod sql;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 pub use flag::{Flag, FlagService};
+pub use kubernetes::{Gateway, Kubernetes};
 pub use source::{Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
 pub use sql::Sql;
 pub use strategy::{BlueGreen, Canary, CanaryStage, Number, Rolling, Strategies, Strategy};
@@ -111,12 +113,12 @@ pub enum Step {
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expecting = "a step: a text, or an object with `name` and one of run, http, wait, check, manual, \
-                         traffic, flag, sql, hold, bake";
+                         traffic, flag, sql, kubernetes, hold, bake";
         text_or_object(deserializer, expecting, Self::Text, |step| Self::Full(Box::new(step)))
     }
 }
 
-/// A step in full: exactly one of `run`, `http`, `wait`, `check`, `manual`, `traffic`, `flag`, `sql`, `hold` and `bake`.
+/// A step in full: exactly one of `run`, `http`, `wait`, `check`, `manual`, `traffic`, `flag`, `sql`, `kubernetes`, `hold` and `bake`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullStep {
@@ -152,7 +154,10 @@ pub struct FullStep {
     /// Migrates a PostgreSQL database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<Sql>,
-    /// What takes the step back; for `traffic` and a `flag` in a file, when absent, what was before.
+    /// Changes objects of a Kubernetes cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
+    /// What takes the step back; for `traffic`, `kubernetes` and a `flag` in a file, when absent, what was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
     /// Tells whether the step has taken effect, for a step whose end nobody saw.
@@ -246,7 +251,7 @@ pub struct FullBake {
     pub undecided: Option<String>,
 }
 
-/// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `flag`, `sql`, `restore`.
+/// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `flag`, `sql`, `kubernetes`, `restore`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Undo {
@@ -258,8 +263,7 @@ pub enum Undo {
 
 impl<'de> Deserialize<'de> for Undo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expecting =
-            "an undo: a shell line, or an object with one of run, http, manual, traffic, flag, sql, restore";
+        let expecting = "an undo: a shell line, or an object with one of run, http, manual, traffic, flag, sql, kubernetes, restore";
         text_or_object(deserializer, expecting, Self::Line, |undo| Self::Full(Box::new(undo)))
     }
 }
@@ -286,6 +290,9 @@ pub struct UndoKind {
     /// A migration of a PostgreSQL database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<Sql>,
+    /// A change of objects of a Kubernetes cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
     /// `true` puts back what the step captures, before what was begun earlier is undone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restore: bool,

@@ -84,7 +84,8 @@ pub(super) async fn read(
     Ok(())
 }
 
-async fn config(access: &ClusterAccess) -> Result<Config, ClusterError> {
+/// The configuration of a client of the cluster.
+pub(crate) async fn config(access: &ClusterAccess) -> Result<Config, ClusterError> {
     let unusable = |error| ClusterError::Kubeconfig(Box::new(error));
     let options = KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
     let mut config = match &access.kubeconfig {

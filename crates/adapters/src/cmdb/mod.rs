@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use domain::cmdb::{Description, SourceName};
 use domain::id::CiName;
 
+pub(crate) use cluster::config as cluster_config;
 pub use cluster::{ClusterAccess, ClusterError, OBJECTS_MAX};
 pub use files::{
     ENTRIES_MAX, FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX, FilesError, SourceFile, TOTAL_BYTES_MAX,

@@ -10,6 +10,7 @@ pub(crate) mod flag;
 mod group;
 mod guardian;
 mod http;
+pub mod kubernetes;
 mod manual;
 mod process;
 mod run;
@@ -119,6 +120,7 @@ pub async fn execute(
         StepKind::Traffic(traffic) => traffic::execute(traffic, time_limit, context, cancel).await,
         StepKind::Flag(flag) => flag::execute(flag, time_limit, context, cancel).await,
         StepKind::Sql(sql) => sql::execute(sql, time_limit, context, cancel).await,
+        StepKind::Kubernetes(step) => kubernetes::execute(step, time_limit, context, cancel).await,
         StepKind::Restore => Attempt::failed(other_failure(RESTORE_ELSEWHERE), String::new()),
         // Whoever runs the plan has the monitors, and watches.
         StepKind::Bake(_) => Attempt::failed(other_failure("a bake is watched, not executed"), String::new()),

@@ -19,10 +19,11 @@ use std::time::Duration;
 use domain::canonical::{Digest, NotCanonical};
 use domain::id::ChangeId;
 use domain::plan::definition::CAPTURES_TOTAL_MAX;
-use domain::plan::{Capture, Command, ReadBack, Router};
+use domain::plan::{Capture, Cluster, Command, ReadBack, Router};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::execute::kubernetes::Kept;
 use crate::execute::{Conclusion, ExecutionContext, run_to_end, signal_name};
 use file::create_private_folder;
 pub use file::{FILE_BYTES_MAX, FileState};
@@ -103,6 +104,15 @@ pub enum Item {
         /// Target to weight.
         weights: BTreeMap<String, u32>,
         /// Of the weights.
+        digest: Digest,
+    },
+    /// Objects of a Kubernetes cluster.
+    Objects {
+        /// Which cluster.
+        cluster: Cluster,
+        /// Each object as it was.
+        kept: Vec<Kept>,
+        /// Of the objects.
         digest: Digest,
     },
     /// A value that a service answers.
@@ -311,23 +321,24 @@ impl Item {
         match self {
             Self::File { state, .. } => Some(state.digest),
             Self::AbsentFile { .. } => None,
-            Self::Output { digest, .. } | Self::Weights { digest, .. } | Self::Answer { digest, .. } => {
-                Some(*digest)
-            }
+            Self::Output { digest, .. }
+            | Self::Weights { digest, .. }
+            | Self::Objects { digest, .. }
+            | Self::Answer { digest, .. } => Some(*digest),
         }
     }
 
     fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::File { path, .. } | Self::AbsentFile { path, .. } => Some(path),
-            Self::Output { .. } | Self::Weights { .. } | Self::Answer { .. } => None,
+            Self::Output { .. } | Self::Weights { .. } | Self::Objects { .. } | Self::Answer { .. } => None,
         }
     }
 
     /// Whether it is put back, as opposed to compared only.
     pub fn can_be_put_back(&self) -> bool {
         match self {
-            Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } => true,
+            Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } | Self::Objects { .. } => true,
             Self::Output { .. } | Self::Answer { .. } => false,
         }
     }
@@ -335,7 +346,11 @@ impl Item {
     fn command(&self) -> Option<&Command> {
         match self {
             Self::Output { command, .. } => Some(command),
-            Self::File { .. } | Self::AbsentFile { .. } | Self::Weights { .. } | Self::Answer { .. } => None,
+            Self::File { .. }
+            | Self::AbsentFile { .. }
+            | Self::Weights { .. }
+            | Self::Objects { .. }
+            | Self::Answer { .. } => None,
         }
     }
 
@@ -344,6 +359,10 @@ impl Item {
             Self::File { named, .. } | Self::AbsentFile { named, .. } => context.mask(named),
             Self::Output { command, .. } => command_line(command, context),
             Self::Weights { router, .. } => context.mask(&router.to_string()),
+            Self::Objects { cluster, kept, .. } => {
+                let objects = kept.iter().map(|kept| kept.object.to_string()).collect::<Vec<_>>();
+                context.mask(&format!("{cluster}: {}", objects.join(", ")))
+            }
             Self::Answer { read, .. } => context.mask(&read.request.url),
         }
     }
@@ -461,6 +480,9 @@ impl SnapshotStore {
             Item::Weights { router, weights, .. } => {
                 remote::set_again(router, weights, context, cancel).await
             }
+            Item::Objects { cluster, kept, .. } => {
+                remote::objects_again(cluster, kept, context, cancel).await
+            }
             Item::Answer { read, output, .. } => remote::compared(read, output, context, cancel).await,
         }
     }
@@ -486,7 +508,9 @@ async fn take_into(
             Capture::Command { command, timeout_millis } => {
                 commands.push((position, command, *timeout_millis))
             }
-            Capture::Weights { .. } | Capture::Answer { .. } => services.push((position, capture)),
+            Capture::Weights { .. } | Capture::Objects { .. } | Capture::Answer { .. } => {
+                services.push((position, capture))
+            }
         }
     }
     let files_folder = folder.to_owned();

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::canonical::Digest;
-use domain::plan::{Capture, ReadBack, Router};
+use domain::plan::{Capture, Cluster, Objects, ReadBack, Router};
 use tokio_util::sync::CancellationToken;
 
 use super::{Item, Output, Restored, SnapshotError};
 use crate::execute::ExecutionContext;
 use crate::execute::flag;
+use crate::execute::kubernetes::{self, Kept};
 use crate::execute::traffic::{self, Weights};
 
 /// Longest time that reading or setting again may take.
-const SERVICE_WAIT: Duration = Duration::from_secs(120);
+const SERVICE_WAIT: Duration = Duration::from_secs(600);
+/// Separates the digest of objects from those of other values.
+const OBJECTS_LABEL: &str = "cortex-change/objects/v1";
 /// Separates the digest of weights from those of other values.
 const DIGEST_LABEL: &str = "cortex-change/weights/v1";
 
@@ -27,6 +30,9 @@ pub(super) async fn take(
     match capture {
         Capture::Weights { router, targets } => weights(router, targets, context, cancel).await.map(Some),
         Capture::Answer { read } => answer(read, context, cancel).await.map(Some),
+        Capture::Objects { cluster, objects: which } => {
+            objects(cluster, which, context, cancel).await.map(Some)
+        }
         Capture::File { .. } | Capture::Command { .. } => Ok(None),
     }
 }
@@ -52,6 +58,32 @@ pub(super) async fn set_again(
 ) -> Result<Restored, SnapshotError> {
     let set = async { traffic::restore(router, weights, context).await.map_err(|error| error.to_string()) };
     let done = in_time(set, context, cancel).await?;
+    Ok(if done { Restored::PutBack } else { Restored::Unchanged })
+}
+
+async fn objects(
+    cluster: &Cluster,
+    objects: &Objects,
+    context: &ExecutionContext,
+    cancel: &CancellationToken,
+) -> Result<Item, SnapshotError> {
+    let saved =
+        async { kubernetes::save(cluster, objects, context).await.map_err(|error| error.to_string()) };
+    let kept = in_time(saved, context, cancel).await?;
+    let digest = Digest::of(OBJECTS_LABEL, &kept)
+        .map_err(|error| SnapshotError::Service { reason: error.to_string() })?;
+    Ok(Item::Objects { cluster: cluster.clone(), kept, digest })
+}
+
+pub(super) async fn objects_again(
+    cluster: &Cluster,
+    kept: &[Kept],
+    context: &ExecutionContext,
+    cancel: &CancellationToken,
+) -> Result<Restored, SnapshotError> {
+    let put_back =
+        async { kubernetes::put_back(cluster, kept, context).await.map_err(|error| error.to_string()) };
+    let done = in_time(put_back, context, cancel).await?;
     Ok(if done { Restored::PutBack } else { Restored::Unchanged })
 }
 

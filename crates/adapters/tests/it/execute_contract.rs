@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use adapters::execute::{ExecutionContext, Performed, execute};
 use adapters::snapshot::{Restored, SnapshotId, SnapshotStore};
-use domain::plan::{Check, Command, Flag, Probe, ReadBack, Router, Script, Sql, StepKind, Traffic};
+use domain::plan::{
+    Check, Command, Flag, KubernetesAction, Probe, ReadBack, Router, Script, Sql, StepKind, Traffic,
+    Workload, WorkloadKind,
+};
 use testkit::PrivatePostgres;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute_workbench::{
     AMPLE, CANCELLED, PATIENCE, SUCCEEDED, TIMED_OUT, Workbench, eventually, get, perform, reason, shell,
 };
+use crate::kubernetes_server::SHARED;
 use crate::outgoing_listener::{Listener, Reply};
 
 /// Long enough that a step which waits for it has not been stopped.
@@ -97,6 +101,7 @@ fn endless_steps(listener: &Listener) -> Vec<(&'static str, StepKind)> {
             }),
         ),
         ("sql", sql("select pg_sleep(300)")),
+        ("kubernetes", SHARED.step(KubernetesAction::Wait { workload: deployment("stuck") })),
     ]
 }
 
@@ -229,6 +234,10 @@ fn asked_of_database(line: &str) -> StepKind {
     StepKind::Check(Check { probe, interval_millis: 100, successes: 1 })
 }
 
+fn deployment(name: &str) -> Workload {
+    Workload { kind: WorkloadKind::Deployment, name: name.to_owned() }
+}
+
 /// Kinds that know what they touch: what was before is put back without an undo of their own, also twice, and also where
 /// the step was repeated in between.
 #[tokio::test]
@@ -236,22 +245,26 @@ async fn every_kind_that_knows_what_it_touches_is_put_back_by_itself() {
     let (bench, context) = furnished("contract_restore");
     let store = SnapshotStore::open(bench.path("snapshots")).unwrap();
     let never = CancellationToken::new();
-    for (run, (name, step, touched)) in
-        (1..).zip([("traffic", traffic(100), "weights"), ("flag", flag("on"), "flags.json")])
-    {
+    let scale = SHARED.step(KubernetesAction::Scale { workload: deployment("shop"), replicas: 2 });
+    let weights = || bench.read("weights").unwrap();
+    let flags = || bench.read("flags.json").unwrap();
+    let replicas = || SHARED.spec("shop");
+    let kinds: [(_, _, &dyn Fn() -> String); 3] =
+        [("traffic", traffic(100), &weights), ("flag", flag("on"), &flags), ("kubernetes", scale, &replicas)];
+    for (run, (name, step, touched)) in (1..).zip(kinds) {
         let id = SnapshotId { change: "CHG-2026-000123".parse().unwrap(), run };
-        let before = bench.read(touched);
+        let before = touched();
         let snapshot = store.take(id, &[step.touches().unwrap()], &context, &never).await.unwrap();
         for times in [0, 1, 2] {
             for _ in 0..times {
                 assert_eq!(perform(&step, AMPLE, &context).await.result, SUCCEEDED, "{name}");
-                assert_ne!(bench.read(touched), before, "{name}");
+                assert_ne!(touched(), before, "{name}");
             }
             let first = if times == 0 { Restored::Unchanged } else { Restored::PutBack };
             for expected in [first, Restored::Unchanged] {
                 let report = store.restore(&snapshot, &context, &never).await;
                 assert_eq!(report.items[0].result, expected, "{name} {times}");
-                assert_eq!(bench.read(touched), before, "{name} {times}");
+                assert_eq!(touched(), before, "{name} {times}");
             }
         }
     }

@@ -9,6 +9,8 @@ mod execute_workbench;
 mod flag;
 mod git;
 mod history;
+mod kubernetes;
+mod kubernetes_server;
 mod metrics;
 mod metrics_sources;
 mod outgoing;

@@ -10,8 +10,8 @@ use domain::plan::{self, HoldWhen};
 
 use super::{
     Alertmanager, Bake, Capture, Check, FindingsFile, Flag, FullHold, FullStep, Hold, Http, HttpRequest,
-    ImplementationPlan, Labels, Monitor, Prometheus, RollbackPlan, Run, Sql, Stage, Status, Step, Strategy,
-    Traffic, Undo, UndoKind,
+    ImplementationPlan, Kubernetes, Labels, Monitor, Prometheus, RollbackPlan, Run, Sql, Stage, Status, Step,
+    Strategy, Traffic, Undo, UndoKind,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -214,6 +214,7 @@ impl Step {
                 }
             }
             plan::StepKind::Flag(flag) => full.flag = Some(Flag::from_domain(flag)),
+            plan::StepKind::Kubernetes(step) => full.kubernetes = Some(Kubernetes::from_domain(step)),
             plan::StepKind::Sql(sql) => full.sql = Some(Sql::from_domain(sql, step.undo.as_ref())),
             // Never a step by itself: see its validation.
             plan::StepKind::Restore => {}
@@ -227,7 +228,7 @@ impl Step {
 impl FullStep {
     pub(super) fn to_domain(&self) -> Result<plan::Step, FieldError> {
         let kind = exactly_one(
-            "run, http, wait, check, manual, traffic, flag, sql, hold and bake",
+            "run, http, wait, check, manual, traffic, flag, sql, kubernetes, hold and bake",
             vec![
                 self.run.as_ref().map(|run| Ok(plan::StepKind::Run(self.command(run)))),
                 self.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
@@ -242,6 +243,7 @@ impl FullStep {
                 self.bake.as_ref().map(|bake| bake.to_domain().map(plan::StepKind::Bake)),
                 self.flag.as_ref().map(|flag| flag.to_domain().map(plan::StepKind::Flag)),
                 self.sql.as_ref().map(|sql| sql.to_domain(self).map(plan::StepKind::Sql)),
+                self.kubernetes.as_ref().map(|step| step.to_domain().map(plan::StepKind::Kubernetes)),
             ],
         )?;
         let capture = |(at, capture): (usize, &Capture)| {
@@ -295,6 +297,7 @@ fn timeout_seconds_default(kind: &plan::StepKind) -> u64 {
         | plan::StepKind::Traffic(_)
         | plan::StepKind::Flag(_)
         | plan::StepKind::Sql(_)
+        | plan::StepKind::Kubernetes(_)
         | plan::StepKind::Restore => STEP_TIMEOUT_SECONDS_DEFAULT,
     }
 }
@@ -320,7 +323,7 @@ impl Undo {
         match self {
             Self::Line(line) => Ok(plan::StepKind::Run(step.command(&Run::Shell(line.clone())))),
             Self::Full(kind) => exactly_one(
-                "run, http, manual, traffic, flag, sql and restore",
+                "run, http, manual, traffic, flag, sql, kubernetes and restore",
                 vec![
                     kind.run.as_ref().map(|run| Ok(plan::StepKind::Run(step.command(run)))),
                     kind.http.as_ref().map(|http| http.to_domain().map(plan::StepKind::Http)),
@@ -328,6 +331,7 @@ impl Undo {
                     kind.traffic.as_ref().map(|traffic| traffic.to_domain(step).map(plan::StepKind::Traffic)),
                     kind.flag.as_ref().map(|flag| flag.to_domain().map(plan::StepKind::Flag)),
                     kind.sql.as_ref().map(|sql| sql.to_undo(step).map(plan::StepKind::Sql)),
+                    kind.kubernetes.as_ref().map(|undo| undo.to_domain().map(plan::StepKind::Kubernetes)),
                     kind.restore.then_some(Ok(plan::StepKind::Restore)),
                 ],
             )
@@ -343,6 +347,7 @@ impl Undo {
             plan::StepKind::Manual { instructions } => undo.manual = Some(instructions.clone()),
             plan::StepKind::Traffic(traffic) => undo.traffic = Some(Traffic::from_domain(traffic)),
             plan::StepKind::Flag(flag) => undo.flag = Some(Flag::from_domain(flag)),
+            plan::StepKind::Kubernetes(step) => undo.kubernetes = Some(Kubernetes::from_domain(step)),
             plan::StepKind::Sql(sql) => undo.sql = Some(Sql::from_domain(sql, None)),
             plan::StepKind::Restore => undo.restore = true,
             plan::StepKind::Wait { .. }
@@ -562,7 +567,9 @@ impl Capture {
                 timeout: Some(format_duration_millis(*timeout_millis)),
                 ..Self::default()
             }),
-            plan::Capture::Weights { .. } | plan::Capture::Answer { .. } => None,
+            plan::Capture::Weights { .. } | plan::Capture::Objects { .. } | plan::Capture::Answer { .. } => {
+                None
+            }
         }
     }
 }

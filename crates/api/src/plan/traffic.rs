@@ -8,19 +8,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::convert::{exactly_one, millis};
-use super::{FullStep, Run};
+use super::{FullStep, Gateway, Run};
 use crate::field::{FieldError, unique_map};
 
 /// Longest run time of a program that sets or reads weights when the plan does not say, in milliseconds.
 const PROGRAM_TIMEOUT_MILLIS_DEFAULT: u64 = 30_000;
 
-/// Shares of the traffic: exactly one of `haproxy` and `programs`.
+/// Shares of the traffic: exactly one of `haproxy`, `gateway` and `programs`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
     /// HAProxy, through its runtime API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub haproxy: Option<Haproxy>,
+    /// A route of the Gateway API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Gateway>,
     /// Any other router, through two programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub programs: Option<RouterPrograms>,
@@ -79,11 +82,12 @@ pub struct RouterPrograms {
 impl Traffic {
     pub(super) fn to_domain(&self, step: &FullStep) -> Result<plan::Traffic, FieldError> {
         let router = exactly_one(
-            "haproxy and programs",
+            "haproxy, gateway and programs",
             vec![
                 self.haproxy
                     .clone()
                     .map(|Haproxy { address, backend }| Ok(plan::Router::Haproxy { address, backend })),
+                self.gateway.as_ref().map(|gateway| Ok(gateway.to_domain())),
                 self.programs.as_ref().map(|programs| programs.to_domain(step)),
             ],
         );
@@ -100,6 +104,10 @@ impl Traffic {
             plan::Router::Haproxy { address, backend } => {
                 let haproxy = Haproxy { address: address.clone(), backend: backend.clone() };
                 Self { haproxy: Some(haproxy), weights, ..Self::default() }
+            }
+            plan::Router::GatewayRoute { cluster, route, rule } => {
+                let gateway = Gateway::from_domain(cluster, route, *rule);
+                Self { gateway: Some(gateway), weights, ..Self::default() }
             }
             plan::Router::Programs { set, read, timeout_millis } => {
                 let programs = RouterPrograms {

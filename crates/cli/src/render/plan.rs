@@ -6,7 +6,7 @@ use api::plan::{
 };
 use api::request::{ChangeRequest, RateCondition, RollbackConditions};
 
-use super::step_kinds::{flag, sql, traffic};
+use super::step_kinds::{flag, kubernetes, sql, traffic};
 use super::{Lines, words};
 use crate::shell::{Paint, plain};
 
@@ -120,12 +120,18 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     if let Some(switched) = &step.flag {
         detail(lines, paint, "flag", &flag(switched));
     }
+    if let Some(objects) = &step.kubernetes {
+        detail(lines, paint, "kubernetes", &kubernetes(objects));
+    }
     if let Some(migration) = &step.sql {
         detail(lines, paint, "sql", &sql(migration));
     }
     match &step.undo {
         Some(undo) => detail(lines, paint, "undo", &undone_by(undo)),
-        None if step.traffic.is_some() || step.flag.as_ref().is_some_and(|flag| flag.file.is_some()) => {
+        None if step.traffic.is_some()
+            || changes_cluster(step)
+            || step.flag.as_ref().is_some_and(|flag| flag.file.is_some()) =>
+        {
             detail(lines, paint, "undo", SAVED)
         }
         None if step.run.is_some() || step.http.is_some() || step.flag.is_some() || step.sql.is_some() => {
@@ -168,6 +174,11 @@ fn baked(bake: &Bake) -> String {
         Some(_) | None => text.push_str(", then it has failed"),
     }
     text
+}
+
+/// Whether a step changes something in a cluster, which is then saved.
+fn changes_cluster(step: &FullStep) -> bool {
+    step.kubernetes.as_ref().is_some_and(|objects| objects.wait.is_none())
 }
 
 fn limits(step: &FullStep) -> String {
@@ -293,11 +304,21 @@ fn undone_by(undo: &Undo) -> String {
     match undo {
         Undo::Line(line) => line.clone(),
         Undo::Full(undo) => {
-            let UndoKind { run, http, manual, traffic: shares, flag: switched, sql: migration, restore } =
-                undo.as_ref();
+            let UndoKind {
+                run,
+                http,
+                manual,
+                traffic: shares,
+                flag: switched,
+                sql: migration,
+                kubernetes: objects,
+                restore,
+            } = undo.as_ref();
             let by_person = manual.as_ref().map(|instructions| format!("by a person: {instructions}"));
             let by_shares = || shares.as_ref().map(|shares| format!("traffic: {}", traffic(shares)));
             let by_flag = || switched.as_ref().map(|switched| format!("flag: {}", flag(switched)));
+            let by_cluster =
+                || objects.as_ref().map(|objects| format!("kubernetes: {}", kubernetes(objects)));
             let by_sql = || migration.as_ref().map(|migration| format!("sql: {}", sql(migration)));
             let by_itself = || restore.then(|| SAVED.to_owned());
             let by_program = || question(http.as_ref(), run.as_ref());
@@ -305,6 +326,7 @@ fn undone_by(undo: &Undo) -> String {
                 .or_else(by_shares)
                 .or_else(by_flag)
                 .or_else(by_sql)
+                .or_else(by_cluster)
                 .or_else(by_itself)
                 .unwrap_or_else(by_program)
         }

@@ -1,6 +1,6 @@
 //! Kinds of steps that know what they touch, in words.
 
-use api::plan::{Flag, Sql, Traffic, Weight};
+use api::plan::{Flag, Kubernetes, Sql, Traffic, Weight};
 
 use super::plan::{command, request};
 
@@ -14,10 +14,38 @@ pub(super) fn traffic(traffic: &Traffic) -> String {
     if let Some(haproxy) = &traffic.haproxy {
         text.push_str(&format!("\nservers of {} in HAProxy at {}", haproxy.backend, haproxy.address));
     }
+    if let Some(gateway) = &traffic.gateway {
+        let place = place(gateway.namespace.as_ref(), gateway.context.as_ref(), gateway.kubeconfig.as_ref());
+        text.push_str(&format!("\nbackends of rule {} of HTTPRoute {}{place}", gateway.rule, gateway.route));
+    }
     if let Some(programs) = &traffic.programs {
         let timeout = programs.timeout.as_deref().unwrap_or("30s");
         text.push_str(&format!("\nset by {}", command(&programs.set)));
         text.push_str(&format!("\nread by {}, each within {timeout}", command(&programs.read)));
+    }
+    text
+}
+
+/// What a `kubernetes` step does, and where.
+pub(super) fn kubernetes(step: &Kubernetes) -> String {
+    let force = if step.force { ", taking fields over from others" } else { "" };
+    let apply = step.apply.as_ref().map(|file| format!("apply {file}{force}"));
+    let scale =
+        || step.scale.as_ref().map(|what| format!("scale {what} to {}", step.replicas.unwrap_or_default()));
+    let restart = || step.restart.as_ref().map(|what| format!("restart {what}"));
+    let wait = || step.wait.as_ref().map(|what| format!("wait for {what}"));
+    let does = apply.or_else(scale).or_else(restart).or_else(wait).unwrap_or_default();
+    format!("{does}{}", place(step.namespace.as_ref(), step.context.as_ref(), step.kubeconfig.as_ref()))
+}
+
+/// Where in which cluster.
+fn place(namespace: Option<&String>, context: Option<&String>, kubeconfig: Option<&String>) -> String {
+    let mut text = format!("\nin the namespace {}", namespace.map_or("default", String::as_str));
+    if let Some(context) = context {
+        text.push_str(&format!(" of the context {context}"));
+    }
+    if let Some(kubeconfig) = kubeconfig {
+        text.push_str(&format!(" of {kubeconfig}"));
     }
     text
 }

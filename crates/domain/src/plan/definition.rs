@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::source::{AlertQuestion, FindingsQuestion, PrometheusQuestion};
 use super::strategy::{Bake, Hold, HoldWhen, Stage, Strategy};
 use crate::id::{RunnerLabel, StepName};
-use crate::plan::kinds::{Flag, ReadBack, Router, Sql, Traffic};
+use crate::plan::kinds::{Cluster, Flag, Kubernetes, Objects, ReadBack, Router, Sql, Traffic};
 use crate::plan::reversibility::Reversibility;
 
 /// Most steps of a plan, and of a rollback plan.
@@ -125,6 +125,8 @@ pub enum StepKind {
     Flag(Flag),
     /// Migrates a database.
     Sql(Sql),
+    /// Changes objects of a Kubernetes cluster.
+    Kubernetes(Kubernetes),
     /// As an undo only: puts back what the step saved before the first step.
     Restore,
     /// A person looks and decides whether to go on.
@@ -155,6 +157,7 @@ impl StepKind {
             | Self::Traffic(_)
             | Self::Flag(_)
             | Self::Sql(_)
+            | Self::Kubernetes(_)
             | Self::Restore
             | Self::Bake(_) => None,
         }
@@ -171,6 +174,7 @@ impl StepKind {
             | Self::Flag(_)
             | Self::Sql(_)
             | Self::Restore => true,
+            Self::Kubernetes(kubernetes) => kubernetes.has_effect(),
             Self::Wait { .. } | Self::Check(_) | Self::Hold(_) | Self::Bake(_) => false,
         }
     }
@@ -184,6 +188,7 @@ impl StepKind {
             | Self::Restore
             | Self::Hold(_)
             | Self::Bake(_) => true,
+            Self::Kubernetes(kubernetes) => kubernetes.is_idempotent(),
             Self::Flag(flag) => matches!(flag, Flag::File { .. }),
             Self::Run(_) | Self::Http(_) | Self::Manual { .. } | Self::Sql(_) => false,
         }
@@ -293,6 +298,13 @@ pub enum Capture {
         /// The targets.
         targets: BTreeSet<String>,
     },
+    /// Objects of a Kubernetes cluster, or that they do not exist. Put back on rollback.
+    Objects {
+        /// Which cluster.
+        cluster: Cluster,
+        /// Which objects.
+        objects: Objects,
+    },
     /// A value that a service answers, to compare after a rollback.
     Answer {
         /// Where it stands.
@@ -304,7 +316,7 @@ impl Capture {
     /// Whether it can be put back, as opposed to compared only.
     pub fn can_be_put_back(&self) -> bool {
         match self {
-            Self::File { .. } | Self::Weights { .. } => true,
+            Self::File { .. } | Self::Weights { .. } | Self::Objects { .. } => true,
             Self::Command { .. } | Self::Answer { .. } => false,
         }
     }

@@ -23,7 +23,10 @@ mod unwind;
 pub use definition::{
     Capture, Check, Command, HttpRequest, Monitor, Plan, Probe, RollbackPlan, Step, StepKind,
 };
-pub use kinds::{Flag, ReadBack, Router, Script, Sql, Traffic};
+pub use kinds::{
+    Cluster, Flag, Kubernetes, KubernetesAction, Objects, ReadBack, Router, Script, Sql, Traffic, Workload,
+    WorkloadKind,
+};
 pub use next::Action;
 pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observation};
 pub use reversibility::{Reversibility, WayBack};

@@ -290,6 +290,7 @@ impl StepKind {
             Self::Traffic(traffic) => traffic.validate(field),
             Self::Flag(flag) => flag.validate(field),
             Self::Sql(sql) => sql.validate(field),
+            Self::Kubernetes(kubernetes) => kubernetes.validate(field),
             Self::Restore => Err(field.at("kind").refuse("`restore`", "it as the `undo` of a step only")),
             Self::Bake(bake) => {
                 let millis_max = timeout_seconds.saturating_mul(1_000);
@@ -397,6 +398,10 @@ impl Capture {
                 field.at("targets").count(targets.len(), 1..=TARGETS_MAX, "targets")?;
                 targets.iter().try_for_each(|target| field.at("targets").target(target))?;
                 router.validate(&field.at("router"))
+            }
+            Self::Objects { cluster, objects } => {
+                cluster.validate(&field.at("cluster"))?;
+                objects.validate(&field.at("objects"))
             }
             Self::Answer { read } => read.validate(field),
         }

@@ -2,6 +2,7 @@
 //!
 //! To add a router: its file here with `read` and `set`, its variant in `domain::plan::Router`, its arms below.
 
+mod gateway;
 mod haproxy;
 mod programs;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use domain::plan::{Router, Traffic};
 use tokio_util::sync::CancellationToken;
 
+use super::kubernetes::ApiError;
 use super::{Attempt, Excerpt, ExecutionContext, bounded, other_failure};
 
 /// Target to weight.
@@ -27,6 +29,8 @@ pub(crate) enum RouterError {
     Refused { router: String, command: String, answer: String },
     #[error("`{router}` does not tell the weight of `{target}`: it answers `{answer}`")]
     NoWeight { router: String, target: String, answer: String },
+    #[error(transparent)]
+    Cluster(#[from] ApiError),
     #[error("`{command}` {problem}")]
     Program { command: String, problem: String },
     #[error(
@@ -65,6 +69,9 @@ pub(crate) async fn read(
 ) -> Result<Weights, RouterError> {
     match router {
         Router::Haproxy { address, backend } => haproxy::read(address, backend, targets, context).await,
+        Router::GatewayRoute { cluster, route, rule } => {
+            gateway::Rule { cluster, route, rule: *rule }.read(targets, context).await
+        }
         Router::Programs { read, timeout_millis, .. } => {
             programs::read(read, Duration::from_millis(*timeout_millis), targets, context).await
         }
@@ -100,6 +107,9 @@ async fn shift(
     match router {
         Router::Haproxy { address, backend } => {
             haproxy::set(address, backend, before, wanted, context).await?
+        }
+        Router::GatewayRoute { cluster, route, rule } => {
+            gateway::Rule { cluster, route, rule: *rule }.set(wanted, context).await?
         }
         Router::Programs { set, timeout_millis, .. } => {
             programs::set(set, Duration::from_millis(*timeout_millis), wanted, context).await?

@@ -4,10 +4,12 @@
 //! form in `api/src/plan`, and one file in `adapters/src/execute`.
 
 mod flag;
+mod kubernetes;
 mod sql;
 mod traffic;
 
 pub use flag::{Flag, ReadBack};
+pub use kubernetes::{Cluster, Kubernetes, KubernetesAction, Objects, REPLICAS_MAX, Workload, WorkloadKind};
 pub use sql::{Script, Sql};
 pub use traffic::{Router, TARGETS_MAX, Traffic, WEIGHT_MAX};
 
@@ -22,6 +24,7 @@ impl StepKind {
                 targets: traffic.weights.keys().cloned().collect(),
             }),
             Self::Flag(flag) => Some(flag.touches()),
+            Self::Kubernetes(kubernetes) => kubernetes.touches(),
             Self::Run(_)
             | Self::Sql(_)
             | Self::Http(_)

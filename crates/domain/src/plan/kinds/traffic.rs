@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::kubernetes::Cluster;
 use crate::plan::definition::Command;
 use crate::plan::validate::{Field, PlanError, quoted};
 
@@ -12,6 +13,8 @@ use crate::plan::validate::{Field, PlanError, quoted};
 pub const TARGETS_MAX: usize = 64;
 /// Greatest weight of a target.
 pub const WEIGHT_MAX: u32 = 1_000_000;
+/// Last rule of a route; the API allows 16.
+const RULE_MAX: u16 = 15;
 /// Greatest weight that HAProxy knows.
 const HAPROXY_WEIGHT_MAX: u32 = 256;
 /// Longest name of a target, a backend, a route or a namespace, in bytes.
@@ -38,6 +41,15 @@ pub enum Router {
         /// The backend whose servers are the targets.
         backend: String,
     },
+    /// A rule of an HTTPRoute of the Gateway API, whose backends are the targets.
+    GatewayRoute {
+        /// The cluster and the namespace of the route.
+        cluster: Cluster,
+        /// The route.
+        route: String,
+        /// The position of the rule, from 0.
+        rule: u16,
+    },
     /// Programs that set and print the weights.
     Programs {
         /// Sets them: it finds `target=weight`, separated by spaces, in the variable `TRAFFIC_WEIGHTS`.
@@ -55,7 +67,7 @@ impl Traffic {
         weights.count(self.weights.len(), 1..=TARGETS_MAX, "targets")?;
         let weight_max = match &self.router {
             Router::Haproxy { .. } => HAPROXY_WEIGHT_MAX,
-            Router::Programs { .. } => WEIGHT_MAX,
+            Router::GatewayRoute { .. } | Router::Programs { .. } => WEIGHT_MAX,
         };
         for (target, weight) in &self.weights {
             weights.target(target)?;
@@ -78,6 +90,11 @@ impl Router {
                 }
                 field.at("backend").target(backend)
             }
+            Self::GatewayRoute { cluster, route, rule } => {
+                cluster.validate(field)?;
+                field.at("route").object_name(route)?;
+                field.at("rule").within(u64::from(*rule), 0..=u64::from(RULE_MAX), "as position")
+            }
             Self::Programs { set, read, timeout_millis } => {
                 field.at("timeout_millis").probe_timeout(*timeout_millis)?;
                 set.validate(&field.at("set"))?;
@@ -91,6 +108,7 @@ impl fmt::Display for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Haproxy { backend, .. } => write!(f, "HAProxy backend {backend}"),
+            Self::GatewayRoute { cluster, route, .. } => write!(f, "HTTPRoute {route} in {cluster}"),
             Self::Programs { set, .. } => f.write_str(&set.argv.join(" ")),
         }
     }

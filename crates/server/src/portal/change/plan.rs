@@ -141,6 +141,7 @@ fn does(kind: &StepKind) -> String {
         StepKind::Traffic(traffic) => format!("Sets the traffic weights of {traffic}"),
         StepKind::Flag(flag) => format!("Switches the flag {flag}"),
         StepKind::Sql(sql) => format!("Migrates: {sql}"),
+        StepKind::Kubernetes(kubernetes) => format!("Kubernetes: {kubernetes}"),
         StepKind::Restore => "Puts back what was saved before the first step".to_owned(),
         StepKind::Hold(Hold { instructions, when: HoldWhen::Always }) => {
             format!("A person decides: {instructions}")
