@@ -102,9 +102,7 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     if let Some(instructions) = &step.manual {
         detail(lines, paint, "by a person", instructions);
     }
-    if let Some(shares) = &step.traffic {
-        detail(lines, paint, "traffic", &traffic(shares));
-    }
+    kinds_that_know_what_they_touch(lines, step, paint);
     match &step.hold {
         Some(Hold::Full(FullHold { instructions, when: Some(when) })) if when == "demanded" => {
             detail(lines, paint, "hold", &format!("where a policy demands it: {instructions}"));
@@ -116,15 +114,6 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     }
     if let Some(watch) = &step.bake {
         detail(lines, paint, "bake", &baked(watch));
-    }
-    if let Some(switched) = &step.flag {
-        detail(lines, paint, "flag", &flag(switched));
-    }
-    if let Some(objects) = &step.kubernetes {
-        detail(lines, paint, "kubernetes", &kubernetes(objects));
-    }
-    if let Some(migration) = &step.sql {
-        detail(lines, paint, "sql", &sql(migration));
     }
     match &step.undo {
         Some(undo) => detail(lines, paint, "undo", &undone_by(undo)),
@@ -174,6 +163,21 @@ fn baked(bake: &Bake) -> String {
         Some(_) | None => text.push_str(", then it has failed"),
     }
     text
+}
+
+fn kinds_that_know_what_they_touch(lines: &mut Lines, step: &FullStep, paint: Paint) {
+    if let Some(shares) = &step.traffic {
+        detail(lines, paint, "traffic", &traffic(shares));
+    }
+    if let Some(switched) = &step.flag {
+        detail(lines, paint, "flag", &flag(switched));
+    }
+    if let Some(objects) = &step.kubernetes {
+        detail(lines, paint, "kubernetes", &kubernetes(objects));
+    }
+    if let Some(migration) = &step.sql {
+        detail(lines, paint, "sql", &sql(migration));
+    }
 }
 
 /// Whether a step changes something in a cluster, which is then saved.
