@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::known_problem::KnownError;
+
 /// An incident in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IncidentSummary {
@@ -34,6 +36,22 @@ pub struct Incident {
     pub timeline: Vec<TimelineEntry>,
     /// The root cause; absent while it is to be completed.
     pub root_cause: Option<RootCause>,
+    /// The problems behind it.
+    #[serde(default)]
+    pub problems: Vec<ProblemBehind>,
+}
+
+/// A problem that an incident belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemBehind {
+    /// Its identifier.
+    pub problem_id: String,
+    /// One line.
+    pub title: String,
+    /// open, investigating, known_error, resolved or closed.
+    pub state: String,
+    /// The cause and how to live with it, once they are known.
+    pub known_error: Option<KnownError>,
 }
 
 /// One entry of a timeline.
@@ -55,6 +73,47 @@ pub struct RootCause {
     pub cause: String,
     /// What was or will be done so that it does not happen again.
     pub remedy: String,
+}
+
+/// The changes that may have led to a trouble, the likeliest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Suspects {
+    /// What is in trouble.
+    pub of: Vec<String>,
+    /// When it began.
+    pub at: String,
+    /// The changes.
+    pub items: Vec<Suspect>,
+    /// How many changes were looked at.
+    pub looked_at: u64,
+    /// Whether there were more than are looked at.
+    pub is_cut: bool,
+}
+
+/// A change that may have led to a trouble.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Suspect {
+    /// The change.
+    pub change_id: String,
+    /// Its title.
+    pub title: String,
+    /// Its state.
+    pub state: String,
+    /// Out of 100; a ranking, no probability.
+    pub points: u32,
+    /// Relations between what it changed and what is in trouble; absent where the CMDB knows no connection.
+    pub distance: Option<u32>,
+    /// What the points are for.
+    pub reasons: Vec<Reason>,
+}
+
+/// What points are for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reason {
+    /// How many.
+    pub points: u32,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// Moves an incident on.

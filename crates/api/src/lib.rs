@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod field;
 pub mod history;
 pub mod incident;
+pub mod known_problem;
 pub mod learning;
 pub mod notification;
 pub mod performance;

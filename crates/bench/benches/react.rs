@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use api::request::ChangeRequest;
 use bench::{Options, Places, SMALL, Server, Staff, Table, median, milliseconds};
 use serde_json::json;
@@ -101,18 +101,19 @@ fn measure(service: &Service, folder: &Path) -> Result<Reaction> {
 
 /// A change whose second step lasts until it is stopped.
 fn request(url: &str, folder: &Path) -> Result<ChangeRequest> {
-    let mut request: serde_json::Value = serde_json::from_str(SMALL)?;
+    let mut request: serde_json::Map<String, serde_json::Value> = serde_json::from_str(SMALL)?;
     let file = |name: &str| folder.join(name).display().to_string();
-    request["implementation_plan"] = json!({"steps": [
+    let steps = json!({"steps": [
         {"name": "deploy", "run": ["touch", file("deployed")], "undo": {"run": ["touch", file("undone")]}},
         {"name": "settle", "run": ["sleep", "120"]},
     ]});
-    request["monitors"] =
-        json!([{"name": "health", "http": url, "interval": format!("{INTERVAL_MILLIS}ms")}]);
-    request["rollback_conditions"] =
-        json!({"health_check": {"failed_checks": 1, "action": "immediate_rollback"}});
-    request.as_object_mut().context("no object")?.remove("source");
-    Ok(serde_json::from_value(request)?)
+    let monitors = json!([{"name": "health", "http": url, "interval": format!("{INTERVAL_MILLIS}ms")}]);
+    let conditions = json!({"health_check": {"failed_checks": 1, "action": "immediate_rollback"}});
+    request.insert("implementation_plan".to_owned(), steps);
+    request.insert("monitors".to_owned(), monitors);
+    request.insert("rollback_conditions".to_owned(), conditions);
+    request.remove("source");
+    Ok(serde_json::from_value(request.into())?)
 }
 
 fn implement(program: &Path, server: &Server, staff: &Staff, id: &str, folder: &Path) -> Result<Child> {

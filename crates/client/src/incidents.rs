@@ -1,7 +1,7 @@
 //! Incidents.
 
 use api::Page;
-use api::incident::{Incident, IncidentSummary, UpdateIncident};
+use api::incident::{Incident, IncidentSummary, Suspects, UpdateIncident};
 
 use crate::call::Client;
 use crate::error::ClientError;
@@ -40,6 +40,22 @@ impl Client {
     /// When the server refuses or does not answer.
     pub async fn incident(&self, id: &str) -> Result<Incident, ClientError> {
         self.get(&["incidents", id]).answer().await
+    }
+
+    /// Ranks the changes that may have led to an incident.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn suspects(&self, incident: &str) -> Result<Suspects, ClientError> {
+        self.get(&["incidents", incident, "suspects"]).answer().await
+    }
+
+    /// Ranks the changes that may have led to the trouble of an item since `at`, RFC 3339; since now when absent.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn suspects_of_item(&self, ci: &str, at: Option<&str>) -> Result<Suspects, ClientError> {
+        self.get(&["suspects"]).query("ci", Some(ci)).query("at", at).answer().await
     }
 
     /// Moves an incident on.

@@ -25,6 +25,7 @@ mod incidents;
 mod models;
 mod notifications;
 mod policies;
+mod problems;
 mod risk;
 mod runs;
 mod sse;

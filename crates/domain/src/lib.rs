@@ -30,6 +30,7 @@ pub mod notification;
 pub mod number;
 pub mod plan;
 pub mod priority;
+pub mod problem;
 pub mod risk;
 pub mod rollback;
 pub mod security;

@@ -12,6 +12,7 @@ use domain::cmdb::CmdbError;
 use domain::ecab::RosterRefusal;
 use domain::id::{ActorId, TokenId};
 use domain::incident::{CorruptIncident, IncidentRefusal};
+use domain::problem::ProblemRefusal;
 use domain::stop::StopRefusal;
 use store::{AppendError, LeaseError, StoreError};
 
@@ -51,6 +52,9 @@ pub enum Failure {
     /// The roster of the e-CAB stays as it is.
     #[error(transparent)]
     Roster(#[from] RosterRefusal),
+    /// A problem stays as it is.
+    #[error(transparent)]
+    KnownProblem(#[from] ProblemRefusal),
     /// A stop is not set or not lifted.
     #[error(transparent)]
     Stop(#[from] StopRefusal),

@@ -16,6 +16,7 @@ use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::cmdb::{CiEvent, Cmdb};
 use domain::ecab::{Debts, Roster, RosterEvent};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
+use domain::problem::{ProblemEvent, Problems};
 use domain::risk::{Age, History, Record};
 use domain::stop::{StopEvent, Stops};
 use store::ClosedChange;
@@ -49,6 +50,8 @@ pub(crate) struct Known {
     pub incidents: Incidents,
     /// Alerts that are active.
     pub alerts: Alerts,
+    /// Problems behind incidents.
+    pub problems: Arc<Problems>,
     /// Stops that are in force.
     pub stops: Arc<Stops>,
     /// Freezes and maintenance windows.
@@ -108,6 +111,14 @@ impl Known {
         let Recorded { envelope, event, version, .. } = recorded;
         if *version > self.stops.version() {
             Arc::make_mut(&mut self.stops).evolve(*version, envelope.at, &envelope.actor, event);
+        }
+    }
+
+    /// Takes note of an event of the problems, unless it is known already. They are told in the order of their versions.
+    pub(crate) fn apply_problem(&mut self, recorded: &Recorded<ProblemEvent>) {
+        let Recorded { envelope, event, version, .. } = recorded;
+        if *version > self.problems.version() {
+            Arc::make_mut(&mut self.problems).evolve(*version, envelope.at, &envelope.actor, event);
         }
     }
 

@@ -11,6 +11,7 @@ use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::ecab::RosterEvent;
 use domain::id::{ActorId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
+use domain::problem::ProblemEvent;
 use domain::stop::StopEvent;
 use store::{
     ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX,
@@ -24,6 +25,7 @@ use crate::gates::{Starts, board_stream, calendar_stream, roster_stream, starts_
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recordable, Recorded, decode};
+use crate::use_cases::problems;
 use crate::work::{self, actor_stream, cmdb_stream};
 
 /// Edits of the CMDB read at once.
@@ -94,6 +96,9 @@ pub(crate) async fn known(store: &Store, conflicts: &ConflictSettings) -> Result
     known.alerts = Alerts::load(store).await?;
     for stored in store.read_stream(&stops_stream()?, 1).await? {
         known.apply_stop(&decode::<StopEvent>(stored)?);
+    }
+    for stored in store.read_stream(&problems::stream()?, 1).await? {
+        known.apply_problem(&decode::<ProblemEvent>(stored)?);
     }
     for stored in store.read_stream(&calendar_stream()?, 1).await? {
         known.apply_calendar(&decode::<CalendarEvent>(stored)?);
@@ -381,6 +386,11 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
         let from = app.known().stops.version() + 1;
         for stored in app.store.read_stream(stream, from).await? {
             app.known_mut().apply_stop(&decode::<StopEvent>(stored)?);
+        }
+    } else if *stream == problems::stream()? {
+        let from = app.known().problems.version() + 1;
+        for stored in app.store.read_stream(stream, from).await? {
+            app.known_mut().apply_problem(&decode::<ProblemEvent>(stored)?);
         }
     } else if *stream == calendar_stream()? {
         let from = app.known().calendar.version() + 1;

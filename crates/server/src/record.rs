@@ -14,6 +14,7 @@ use domain::id::{ActorId, PolicyId};
 use domain::incident::IncidentEvent;
 use domain::learning::ModelEvent;
 use domain::notification::NotificationEvent;
+use domain::problem::ProblemEvent;
 use domain::security::SecurityEvent;
 use domain::stop::StopEvent;
 use serde::de::DeserializeOwned;
@@ -40,6 +41,7 @@ impl Recordable for NotificationEvent {}
 impl Recordable for PolicyEvent {}
 impl Recordable for SecurityEvent {}
 impl Recordable for StopEvent {}
+impl Recordable for ProblemEvent {}
 impl Recordable for CalendarEvent {}
 impl Recordable for StartEvent {}
 impl Recordable for BoardEvent {}

@@ -4,7 +4,8 @@ use api::incident::{RootCause, UpdateIncident};
 use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use clap::Subcommand;
 use client::{Client, IncidentFilter};
-use domain::id::IncidentId;
+use domain::Timestamp;
+use domain::id::{CiName, IncidentId};
 use domain::incident::IncidentState;
 
 use super::Outcome;
@@ -27,6 +28,8 @@ enum IncidentCommand {
     List(ListArgs),
     /// Show an incident with its timeline and root cause
     Show(ShowArgs),
+    /// Rank the changes that may have led to an incident, or to the trouble of an item
+    Suspects(SuspectsArgs),
     /// Move an incident on, add to its timeline, record its root cause
     Update(UpdateArgs),
 }
@@ -51,6 +54,22 @@ struct ListArgs {
 struct ShowArgs {
     /// The incident
     id: IncidentId,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cortex-change incident suspects INC-2026-000007\n  \
+                        cortex-change incident suspects --ci checkout --at 2026-03-01T14:05:00Z")]
+#[command(group = clap::ArgGroup::new("trouble").required(true))]
+struct SuspectsArgs {
+    /// The incident
+    #[arg(group = "trouble")]
+    id: Option<IncidentId>,
+    /// The configuration item or service that is in trouble
+    #[arg(long, group = "trouble", value_name = "NAME")]
+    ci: Option<CiName>,
+    /// When the trouble began; now when absent
+    #[arg(long, value_name = "INSTANT", requires = "ci")]
+    at: Option<Timestamp>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,6 +121,20 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
             match shell.format() {
                 Format::Text => shell.data(&render::incident::in_full(&incident, shell.data_paint()))?,
                 Format::Json => shell.json(&incident)?,
+            }
+        }
+        IncidentCommand::Suspects(SuspectsArgs { id, ci, at }) => {
+            let suspects = match (id, ci) {
+                (Some(id), _) => client.suspects(&id.to_string()).await?,
+                (None, ci) => {
+                    let (ci, at) =
+                        (ci.map(|ci| ci.to_string()).unwrap_or_default(), at.map(|at| at.to_string()));
+                    client.suspects_of_item(&ci, at.as_deref()).await?
+                }
+            };
+            match shell.format() {
+                Format::Text => shell.data(&render::incident::suspects(&suspects, shell.data_paint()))?,
+                Format::Json => shell.json(&suspects)?,
             }
         }
         IncidentCommand::Update(args) => {

@@ -32,6 +32,7 @@ mod login;
 mod notify;
 mod pause;
 pub(crate) mod policy;
+mod problem;
 mod rebuild;
 mod reject;
 mod restore;
@@ -140,6 +141,8 @@ pub(crate) enum Command {
     Stop(stop::Args),
     /// Incidents that changes led to
     Incident(incident::Args),
+    /// Problems behind incidents, and known errors
+    Problem(problem::Args),
     /// Read, verify and prove the audit log
     Audit(audit::Args),
     /// Which policies decide, and what others would decide
@@ -217,6 +220,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Ecab(args) => shell.block_on(ecab::run(args, shell)),
         Command::Stop(args) => shell.block_on(stop::run(args, shell)),
         Command::Incident(args) => shell.block_on(incident::run(args, shell)),
+        Command::Problem(args) => shell.block_on(problem::run(args, shell)),
         Command::Audit(args) => audit::run(args, shell),
         Command::Policy(args) => policy::run(args, shell),
         Command::Catalog(args) => shell.block_on(catalog::run(args, shell)),

@@ -1,6 +1,6 @@
 //! Incidents: one in full, or a list of them.
 
-use api::incident::{Incident, IncidentSummary};
+use api::incident::{Incident, IncidentSummary, Suspects};
 
 use super::{Lines, Table, cell, instant, words};
 use crate::shell::{Paint, plain};
@@ -22,6 +22,14 @@ pub(crate) fn in_full(incident: &Incident, paint: Paint) -> String {
         None => lines.line(
             "  not found yet: `cortex-change incident update ID --cause TEXT --remedy TEXT` records it",
         ),
+    }
+    if !incident.problems.is_empty() {
+        lines.heading(paint, "Problems behind it");
+    }
+    for problem in &incident.problems {
+        let (id, title) = (paint.strong(plain(&problem.problem_id)), cell(&problem.title));
+        lines.line(format!("  {id}  {title}, {}", words(&problem.state)));
+        lines.field(paint, "workaround", problem.known_error.as_ref().map(|known| known.workaround.as_str()));
     }
     lines.heading(paint, "Timeline");
     for entry in &incident.timeline {
@@ -46,6 +54,28 @@ pub(crate) fn list(incidents: &[IncidentSummary], paint: Paint) -> String {
         ]);
     }
     table.into_text()
+}
+
+/// The changes that may have led to a trouble, each with its reasons.
+pub(crate) fn suspects(suspects: &Suspects, paint: Paint) -> String {
+    let mut lines = Lines::default();
+    let of = suspects.of.join(", ");
+    lines.line(format!("What changed before the trouble of {} at {}", plain(&of), instant(&suspects.at)));
+    for suspect in &suspects.items {
+        let id = paint.strong(plain(&suspect.change_id));
+        lines.line(format!(
+            "{:>4}  {id}  {}, {}",
+            suspect.points,
+            cell(&suspect.title),
+            words(&suspect.state)
+        ));
+        for reason in &suspect.reasons {
+            lines.line(format!("      {:>4}  {}", reason.points, plain(&reason.reason)));
+        }
+    }
+    let more = if suspects.is_cut { ", the ones that were touched last" } else { "" };
+    lines.line(format!("{} changes were looked at{more}.", suspects.looked_at));
+    lines.into_text()
 }
 
 fn severity(paint: Paint, severity: &str) -> String {

@@ -18,6 +18,7 @@ pub(crate) mod notification;
 pub(crate) mod performance;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod problem;
 pub(crate) mod risk;
 pub(crate) mod slot;
 mod step_kinds;

@@ -1,5 +1,7 @@
 //! An incident: opened by a rollback, with a timeline and a root-cause record to be completed.
 
+pub mod suspects;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -15,19 +15,20 @@ use axum::response::{IntoResponse as _, Response};
 use domain::board::MeetingId;
 use domain::canonical::Digest;
 use domain::id::{ActorId, ChangeId, DelegationId, TokenId};
+use domain::problem::ProblemId;
 use domain::stop::StopId;
 use serde::{Deserialize, Serialize};
 use store::{AppendError, IdempotencyKey, NewIdempotency, StoredResponse};
 
 use super::problem::Rejection;
-use super::{cab, ecab, respond};
+use super::{cab, ecab, known_problems, respond};
 use crate::app::SharedApp;
 use crate::caller::Caller;
 use crate::commit::Extras;
 use crate::failure::{Failure, Precondition};
 use crate::gates::{board_stream, roster_stream, stops_stream};
 use crate::load;
-use crate::use_cases::{actors, delegations, implementation};
+use crate::use_cases::{actors, delegations, implementation, problems};
 use crate::view;
 use crate::work::{ChangeWork, actor_stream};
 
@@ -86,6 +87,8 @@ pub(super) enum Kept {
     Delegation(DelegationId),
     /// A stop that was set or lifted, told as it is then.
     Stop(StopId),
+    /// A problem that was opened, told as it is then.
+    Problem(ProblemId),
     /// What the calendar was told, told again.
     Calendar(CalendarTold),
     /// The board, told as it is then.
@@ -231,6 +234,11 @@ impl Asked {
                 cab::told_meeting(app, status, id).await
             }
             Kept::Delegation(id) => Ok((status, Json(delegations::told(app, &id).await?)).into_response()),
+            Kept::Problem(id) => {
+                // It is written, but this server may only be about to take note of it.
+                load::refresh(app, &problems::stream()?).await?;
+                Ok((status, Json(known_problems::told(app, id)?)).into_response())
+            }
             Kept::Stop(id) => {
                 // It is written, but this server may only be about to take note of it.
                 if view::stop(&app.known(), id).is_none() {
@@ -272,6 +280,7 @@ mod tests {
         let applied = Applied { declared: vec!["cart".to_owned()], retired: vec![], unchanged: 1 };
         check(&Kept::Delegation("dlg_07".parse().unwrap()), r#"{"delegation_id":"dlg_07"}"#);
         check(&Kept::Stop("STOP-7".parse().unwrap()), r#"{"stop":"STOP-7"}"#);
+        check(&Kept::Problem("PRB-7".parse().unwrap()), r#"{"problem":"PRB-7"}"#);
         let told = CalendarTold { name: "year-end".to_owned() };
         check(&Kept::Calendar(told), r#"{"calendar":{"name":"year-end"}}"#);
         check(&Kept::Board, r#""board""#);

@@ -195,7 +195,7 @@ async fn show_item(
 }
 
 /// The item that a source describes or a relation names.
-fn known_item<'a>(known: &'a Known, id: &CiName) -> Result<domain::cmdb::Ci<'a>, Failure> {
+pub(super) fn known_item<'a>(known: &'a Known, id: &CiName) -> Result<domain::cmdb::Ci<'a>, Failure> {
     known.cmdb.get(id.as_str()).ok_or_else(|| {
         let suggestions = known.cmdb.suggest(id.as_str()).into_iter().map(str::to_owned).collect();
         Failure::UnknownItem { name: id.to_string(), suggestions }

@@ -1,10 +1,14 @@
 //! Incidents.
 
 use api::Page;
-use api::incident::{Incident, IncidentSummary, UpdateIncident};
+use api::incident::{Incident, IncidentSummary, Suspects, UpdateIncident};
 use axum::Json;
 use axum::extract::State;
+use domain::Timestamp;
+use domain::calendar;
+use domain::id::CiName;
 use domain::incident::IncidentCommand;
+use domain::incident::suspects::Trouble;
 use domain::text::FreeText;
 use policy::{Action, Resource};
 use serde::Deserialize;
@@ -19,11 +23,16 @@ use crate::app::SharedApp;
 use crate::ask;
 use crate::failure::Failure;
 use crate::load;
-use crate::use_cases::incident;
+use crate::use_cases::{incident, suspects};
 use crate::view;
+use crate::work;
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(list_incidents)).routes(routes!(show_incident, update_incident))
+    OpenApiRouter::new()
+        .routes(routes!(list_incidents))
+        .routes(routes!(show_incident, update_incident))
+        .routes(routes!(show_suspects))
+        .routes(routes!(show_suspects_of_item))
 }
 
 /// Filter and position of a list of incidents.
@@ -90,6 +99,50 @@ async fn update_incident(
     let commands = commands(&value)?;
     let incident = incident::update(&app, &caller, id, commands).await?;
     Ok(Json(view::incident(&app.known(), &incident)))
+}
+
+/// Rank the changes that may have led to an incident, each with its reasons.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/suspects", tag = "incidents", params(("id" = String, Path)),
+    responses((status = 200, body = Suspects)))]
+async fn show_suspects(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    IncidentPath(id): IncidentPath,
+) -> Result<Json<Suspects>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let incident = load::incident(&app, id).await?;
+    let (change, _) = work::load(&app, incident.change).await?;
+    let trouble = Trouble { items: calendar::items(&change), at: incident.opened_at };
+    let answer = suspects::rank(&app, &trouble).await?;
+    Ok(Json(view::suspects(&trouble, answer)))
+}
+
+/// What is in trouble, and since when.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct SuspectsQuery {
+    /// The configuration item or service.
+    ci: String,
+    /// When it began; now when absent.
+    at: Option<Timestamp>,
+}
+
+/// Rank the changes that may have led to the trouble of an item, each with its reasons.
+#[utoipa::path(get, path = "/api/v1/suspects", tag = "incidents", params(SuspectsQuery),
+    responses((status = 200, body = Suspects)))]
+async fn show_suspects_of_item(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<SuspectsQuery>,
+) -> Result<Json<Suspects>, Rejection> {
+    ask::about(&app, &caller, Action::Read, &Resource::System)?;
+    let SuspectsQuery { ci, at } = query;
+    let ci: CiName = ci.parse().map_err(|error| Failure::from(api::FieldError::new("ci", error)))?;
+    super::cmdb::known_item(&app.known(), &ci)?;
+    let trouble = Trouble { items: [ci].into(), at: at.unwrap_or_else(|| app.clock.now()) };
+    let answer = suspects::rank(&app, &trouble).await?;
+    Ok(Json(view::suspects(&trouble, answer)))
 }
 
 fn commands(update: &UpdateIncident) -> Result<Vec<IncidentCommand>, Failure> {

@@ -19,6 +19,7 @@ mod extract;
 mod feed;
 mod history;
 mod incidents;
+mod known_problems;
 mod lifecycle;
 mod models;
 mod notifications;
@@ -77,6 +78,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(approvals::router())
         .merge(runs::router())
         .merge(incidents::router())
+        .merge(known_problems::router())
         .merge(feed::router())
         .merge(slots::router())
         .merge(stops::router())

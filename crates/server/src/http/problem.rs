@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use domain::authorization::Violation;
 use domain::calendar::CalendarRefusal;
 use domain::change::Refusal;
+use domain::problem::ProblemRefusal;
 use domain::stop::StopRefusal;
 use store::{AppendError, LeaseError, StoreError};
 
@@ -111,6 +112,7 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         Failure::Calendar(refusal) => calendar(refusal),
         Failure::Board(refusal) => board::board(refusal),
         Failure::Roster(refusal) => board::roster(refusal),
+        Failure::KnownProblem(refusal) => known_problem(refusal),
         Failure::Stop(refusal @ StopRefusal::NotInForce { .. }) => {
             make(Kind::NotFound, &refusal.to_string(), "list those in force with GET /api/v1/stops")
         }
@@ -217,6 +219,19 @@ pub(crate) fn make(kind: Kind, detail: &str, next_step: &str) -> Problem {
 
 fn with_item(problem: Problem, at: &str, message: &str) -> Problem {
     problem.with_errors(vec![ErrorItem { at: at.to_owned(), message: message.to_owned(), next_step: None }])
+}
+
+fn known_problem(refusal: &ProblemRefusal) -> Problem {
+    let (kind, next_step) = match refusal {
+        ProblemRefusal::Unknown(_) => (Kind::NotFound, "list those that there are with GET /api/v1/problems"),
+        ProblemRefusal::TooMany | ProblemRefusal::TooManyLinks(_) => {
+            (Kind::TooMuch, "close problems that are resolved")
+        }
+        ProblemRefusal::IllegalMove { .. } | ProblemRefusal::Missing(_) => {
+            (Kind::IncidentRefused, "read the problem again, then ask for what its state admits")
+        }
+    };
+    make(kind, &refusal.to_string(), next_step)
 }
 
 fn denied(violations: &[Violation]) -> Problem {

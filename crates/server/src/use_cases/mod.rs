@@ -27,6 +27,7 @@ pub(crate) mod meeting;
 pub(crate) mod models;
 pub(crate) mod notifications;
 pub(crate) mod policies;
+pub(crate) mod problems;
 pub(crate) mod queue;
 pub(crate) mod refusal;
 pub(crate) mod replay;
@@ -35,6 +36,7 @@ pub(crate) mod roster;
 pub(crate) mod slack;
 pub(crate) mod slots;
 pub(crate) mod stops;
+pub(crate) mod suspects;
 pub(crate) mod what_if;
 
 use domain::change::Command;

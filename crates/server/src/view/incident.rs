@@ -1,11 +1,13 @@
 //! Incidents, in lists and in full.
 
 use api::incident as wire;
+use domain::incident::suspects::{Suspect, Trouble};
 use domain::incident::{Incident, RootCause, TimelineEntry};
-use store::IncidentRow;
+use store::{ChangeRow, IncidentRow};
 
 use super::{time, with_names};
 use crate::known::Known;
+use crate::use_cases::suspects::Answer;
 
 /// An incident in a list.
 pub(crate) fn incident_summary(row: &IncidentRow) -> wire::IncidentSummary {
@@ -35,10 +37,34 @@ pub(crate) fn incident(known: &Known, incident: &Incident) -> wire::Incident {
         version: incident.version,
         timeline: incident.timeline.iter().map(|entry| timeline_entry(known, entry)).collect(),
         root_cause: root_cause(&incident.root_cause),
+        problems: known.problems.behind(incident.id).map(super::known_problem::behind).collect(),
     }
 }
 
-fn timeline_entry(known: &Known, entry: &TimelineEntry) -> wire::TimelineEntry {
+/// The changes that may have led to a trouble.
+pub(crate) fn suspects(trouble: &Trouble, answer: Answer) -> wire::Suspects {
+    let suspect = |(suspect, row): (Suspect, ChangeRow)| wire::Suspect {
+        change_id: suspect.change.to_string(),
+        title: row.title,
+        state: row.state.to_string(),
+        points: suspect.points,
+        distance: suspect.distance,
+        reasons: suspect
+            .reasons
+            .into_iter()
+            .map(|(points, reason)| wire::Reason { points, reason })
+            .collect(),
+    };
+    wire::Suspects {
+        of: trouble.items.iter().map(ToString::to_string).collect(),
+        at: time(trouble.at),
+        items: answer.suspects.into_iter().map(suspect).collect(),
+        looked_at: u64::try_from(answer.looked_at).unwrap_or(u64::MAX),
+        is_cut: answer.is_cut,
+    }
+}
+
+pub(super) fn timeline_entry(known: &Known, entry: &TimelineEntry) -> wire::TimelineEntry {
     wire::TimelineEntry {
         timestamp: time(entry.at),
         actor: known.directory.name_of(&entry.by),

@@ -13,6 +13,7 @@ use domain::governance::{PolicyEvent, PutInForceBy};
 use domain::history::HistoryEvent;
 use domain::id::ActorId;
 use domain::incident::IncidentEvent;
+use domain::problem::{Link, ProblemEvent};
 use domain::security::SecurityEvent;
 use domain::stop::{StopEvent, StopScope};
 use serde_json::Value;
@@ -69,6 +70,7 @@ fn sentence(stored: &StoredEvent) -> String {
         Some("history") => read(stored, history),
         Some("security") => read(stored, security),
         Some("policies") => read(stored, policies),
+        Some("problem") => read(stored, problem),
         Some("stop") => read(stored, stop),
         Some("calendar") => read(stored, calendar),
         Some("starts") => {
@@ -216,6 +218,24 @@ fn calendar(event: &CalendarEvent) -> String {
         CalendarEvent::FreezeOverridden { freeze, change, reason, until } => {
             format!("Excepted {change} from {freeze} until {}: {reason}", time(*until))
         }
+    }
+}
+
+fn problem(event: &ProblemEvent) -> String {
+    match event {
+        ProblemEvent::Opened { incident, title, text } => {
+            format!("Problem behind {incident} opened: {title}: {text}")
+        }
+        ProblemEvent::Noted { problem, text } => format!("{problem}: {text}"),
+        ProblemEvent::Linked { problem, link: Link::Incident(id) } => format!("{problem} linked to {id}"),
+        ProblemEvent::Linked { problem, link: Link::Change(id) } => format!("{problem} linked to {id}"),
+        ProblemEvent::KnownErrorRecorded { problem, cause, workaround } => {
+            format!("{problem} is a known error: {cause}; workaround: {workaround}")
+        }
+        ProblemEvent::StateChanged { problem, state, remedy: Some(remedy) } => {
+            format!("{problem} is now {state}: {remedy}")
+        }
+        ProblemEvent::StateChanged { problem, state, remedy: None } => format!("{problem} is now {state}"),
     }
 }
 

@@ -63,6 +63,8 @@ impl World {
         validate(&ann, &implemented, true).await?;
         let failed = validate(&ann, &failed, false).await?;
         let lent = crate::approvals::lend(&lead, "ann", &json!({})).await?;
+        let behind = json!({ "incident": failed["incidents"][0], "title": "a", "text": "b" });
+        lead.post("/api/v1/problems", &behind).await?;
         let running_id = approved(&ann, &lead, &one).await?;
         let running = Runner::start(&ann, &running_id, true).await?;
         Ok(Self {
@@ -132,6 +134,7 @@ impl World {
             row("GET", &change(&self.approved, "/evidence"), root, "audit"),
         ]
         .into_iter()
+        .chain(self.rows_of_incidents())
         .chain(self.rows_beside_changes())
         .chain(self.rows_of_boards())
         .collect()
@@ -171,6 +174,23 @@ impl World {
         ]
     }
 
+    /// The same for incidents and what lies behind them.
+    #[rustfmt::skip]
+    fn rows_of_incidents(&self) -> Vec<Row> {
+        let (ann, lead) = ("ann", "lead");
+        vec![
+            row("GET", "/api/v1/incidents", ann, "read"),
+            row("GET", &format!("/api/v1/incidents/{}", self.incident), ann, "read"),
+            row("GET", &format!("/api/v1/incidents/{}/suspects", self.incident), ann, "read"),
+            row("GET", "/api/v1/suspects?ci=greeter", ann, "read"),
+            row("GET", "/api/v1/problems", ann, "read"),
+            row("POST", "/api/v1/problems", lead, "implement").with(&json!({ "incident": self.incident, "title": "a", "text": "b" })),
+            row("GET", "/api/v1/problems/PRB-1", ann, "read"),
+            row("PATCH", "/api/v1/problems/PRB-1", lead, "implement").with(&json!({ "note": "hm" })),
+            row("PATCH", &format!("/api/v1/incidents/{}", self.incident), lead, "implement").with(&json!({ "note": "hm" })),
+        ]
+    }
+
     /// The same for what is not about one change.
     #[rustfmt::skip]
     fn rows_beside_changes(&self) -> Vec<Row> {
@@ -178,9 +198,6 @@ impl World {
         let token = json!({ "scopes": ["read"], "label": "x" });
         let (ann, lead, root) = ("ann", "lead", "bootstrap-admin");
         vec![
-            row("GET", "/api/v1/incidents", ann, "read"),
-            row("GET", &format!("/api/v1/incidents/{}", self.incident), ann, "read"),
-            row("PATCH", &format!("/api/v1/incidents/{}", self.incident), lead, "implement").with(&json!({ "note": "hm" })),
             row("GET", "/api/v1/audit", root, "audit"),
             row("GET", "/api/v1/audit/checkpoint", root, "audit"),
             row("POST", "/api/v1/audit/verify", root, "audit"),

@@ -27,6 +27,7 @@ mod harness;
 mod health_information;
 mod history;
 mod http;
+mod incidents;
 mod life;
 mod lists;
 mod mail;
