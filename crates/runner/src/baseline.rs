@@ -1,4 +1,5 @@
-//! How long answers take before the change: what `2x_baseline` is compared with.
+//! How long answers take before the change: what `2x_baseline` is compared with, and what a validation compares the result
+//! with.
 //!
 //! Measured once, right before the first step, and kept on this machine for whoever takes over or validates. A change
 //! that has begun can no longer be measured: without the kept figures there is no baseline, and none is made up.
@@ -11,6 +12,8 @@ use domain::id::{ChangeId, StepName};
 use domain::plan::{Monitor, Run};
 use domain::rollback::judge::WINDOW_SAMPLES_MIN;
 use domain::rollback::{LatencyThreshold, RollbackConditions, Verdict};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::probing::Probing;
@@ -23,31 +26,47 @@ const ANSWERS: usize = 2 * WINDOW_SAMPLES_MIN;
 const PACE_MAX: Duration = Duration::from_millis(500);
 /// Longest time the measurement may take.
 const MEASURING_MAX: Duration = Duration::from_secs(30);
+/// Longest time it may take where no condition needs it, only the comparison of a validation.
+const COMPARING_MAX: Duration = Duration::from_secs(5);
 const FILE: &str = "baseline.json";
+/// Where the single latencies are kept.
+const LATENCIES_FILE: &str = "latencies.json";
 
+/// Each monitor's latencies before the change, in microseconds, as they were measured.
+pub(crate) type Latencies = BTreeMap<StepName, Vec<u64>>;
 /// Each monitor's median latency before the change, in microseconds.
 pub(crate) type Baselines = BTreeMap<StepName, u64>;
 
 /// Measures the baseline, or reads the one that was measured before the change began. Nothing when no condition needs
 /// it.
 pub(crate) async fn obtain(session: &Session) -> Baselines {
-    if session.script.monitors.is_empty() || !is_needed(&session.script.conditions) {
+    let is_needed = is_needed(&session.script.conditions);
+    let is_compared = session.script.plan.soak_seconds > 0;
+    if session.script.monitors.is_empty() || !(is_needed || is_compared) {
         return Baselines::new();
     }
     let file = file(&session.machine.state_folder, session.change);
     if has_begun(&session.view().run) {
         return read(&file).await;
     }
-    let baselines = tokio::select! {
-        baselines = measure(session) => baselines,
+    let limit = if is_needed { MEASURING_MAX } else { COMPARING_MAX };
+    let latencies = tokio::select! {
+        latencies = measure(session, limit) => latencies,
         () = session.interrupt().cancelled() => return Baselines::new(),
         () = session.until(|view| (view.run.is_rolling_back()).then_some(())) => return Baselines::new(),
     };
-    for monitor in &session.script.monitors {
+    let median_of = |(monitor, all): (&StepName, &Vec<u64>)| Some((monitor.clone(), median(all.clone())?));
+    let baselines: Baselines = latencies.iter().filter_map(median_of).collect();
+    for monitor in session.script.monitors.iter().filter(|_| is_needed) {
         let latency_micros = baselines.get(&monitor.name).copied();
         session.reporter.tell(Progress::Baseline { monitor: monitor.name.clone(), latency_micros });
     }
-    if let Err(error) = write(&file, &baselines).await {
+    let single = file.with_file_name(LATENCIES_FILE);
+    let written = async {
+        write(&file, &baselines).await?;
+        write(&single, &latencies).await
+    };
+    if let Err(error) = written.await {
         tracing::warn!(%error, file = %file.display(), "the baseline is not kept for a takeover or validation");
     }
     baselines
@@ -56,6 +75,11 @@ pub(crate) async fn obtain(session: &Session) -> Baselines {
 /// The baseline that was kept on this machine for a change.
 pub(crate) async fn kept(state_folder: &Path, change: ChangeId) -> Baselines {
     read(&file(state_folder, change)).await
+}
+
+/// The single latencies that were kept on this machine for a change.
+pub(crate) async fn kept_latencies(state_folder: &Path, change: ChangeId) -> Latencies {
+    read(&file(state_folder, change).with_file_name(LATENCIES_FILE)).await
 }
 
 fn is_needed(conditions: &RollbackConditions) -> bool {
@@ -69,11 +93,11 @@ fn has_begun(run: &Run) -> bool {
     run.task_states().any(|(_, state)| state.is_begun())
 }
 
-async fn measure(session: &Session) -> Baselines {
+async fn measure(session: &Session, limit: Duration) -> Latencies {
     let monitors = &session.script.monitors;
     let pace = |monitor: &Monitor| Duration::from_millis(monitor.interval_millis).min(PACE_MAX);
     let mut probing = Probing::start(monitors, pace, &session.machine.context, session.interrupt());
-    let mut latencies: BTreeMap<StepName, Vec<u64>> = BTreeMap::new();
+    let mut latencies = Latencies::new();
     let collect = async {
         while let Some(answer) = probing.next().await {
             session.samples.push(&answer.sample);
@@ -89,8 +113,8 @@ async fn measure(session: &Session) -> Baselines {
         std::future::pending::<()>().await;
     };
     // What has been collected by then is judged by whether it is enough, not by who was waited for.
-    let _elapsed = timeout(MEASURING_MAX, collect).await;
-    latencies.into_iter().filter_map(|(monitor, all)| Some((monitor, median(all)?))).collect()
+    let _elapsed = timeout(limit, collect).await;
+    latencies
 }
 
 /// The median of enough values.
@@ -107,16 +131,16 @@ fn file(state_folder: &Path, change: ChangeId) -> PathBuf {
     state_folder.join(change.to_string()).join(FILE)
 }
 
-async fn read(file: &Path) -> Baselines {
-    let Ok(json) = tokio::fs::read(file).await else { return Baselines::new() };
+async fn read<T: DeserializeOwned + Default>(file: &Path) -> T {
+    let Ok(json) = tokio::fs::read(file).await else { return T::default() };
     serde_json::from_slice(&json).unwrap_or_else(|error| {
         tracing::warn!(%error, file = %file.display(), "the kept baseline cannot be read: there is none");
-        Baselines::new()
+        T::default()
     })
 }
 
 /// Written beside and renamed, so that there is never half of it.
-async fn write(file: &Path, baselines: &Baselines) -> std::io::Result<()> {
+async fn write(file: &Path, baselines: &impl Serialize) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(file);
     tokio::fs::create_dir_all(folder).await?;
     let prepared = file.with_extension("json.new");

@@ -97,10 +97,12 @@ impl Runner {
     ) -> Vec<Check> {
         let planned = assignment.plan.as_ref().map_or(0, |plan| plan.soak_seconds);
         let baselines = baseline::kept(&self.machine.state_folder, change).await;
+        let before = baseline::kept_latencies(&self.machine.state_folder, change).await;
         let watched = Watched {
             monitors: &assignment.monitors,
             conditions: &assignment.rollback_conditions,
             baselines: &baselines,
+            before: &before,
         };
         let time = duration.unwrap_or(Duration::from_secs(planned));
         soak(&watched, time, &self.machine.context, &options.reporter, &options.stop).await

@@ -10,13 +10,13 @@ use std::time::Duration;
 use adapters::execute::ExecutionContext;
 use api::change::Check;
 use domain::id::StepName;
-use domain::plan::Monitor;
+use domain::plan::{Monitor, Probe};
 use domain::rollback::judge::WINDOW_SAMPLES_MIN;
-use domain::rollback::{Breach, Health, Judge, RollbackConditions};
+use domain::rollback::{Breach, Comparison, Health, Judge, RollbackConditions};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::baseline::Baselines;
+use crate::baseline::{Baselines, Latencies};
 use crate::clock;
 use crate::probing::{Answer, Probing, own_pace};
 use crate::progress::{Progress, Reporter};
@@ -33,6 +33,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) monitors: &'a [Monitor],
     pub(crate) conditions: &'a RollbackConditions,
     pub(crate) baselines: &'a Baselines,
+    /// How long answers took before the change; empty where that was not measured.
+    pub(crate) before: &'a Latencies,
 }
 
 /// Asks every monitor for `soak`, and judges.
@@ -43,7 +45,7 @@ pub(crate) async fn soak(
     reporter: &Reporter,
     stop: &CancellationToken,
 ) -> Vec<Check> {
-    let Watched { monitors, conditions, baselines } = watched;
+    let Watched { monitors, conditions, baselines, before } = watched;
     if monitors.is_empty() {
         let detail = "no monitor is defined, so nothing shows that the result is well: add one".to_owned();
         return vec![Check { name: MONITORS_CHECK.to_owned(), passed: false, detail }];
@@ -80,6 +82,12 @@ pub(crate) async fn soak(
     let tolerates_failures = conditions.error_rate.is_some();
     let mut checks: Vec<Check> =
         tallies.iter().map(|(monitor, tally)| monitor_check(monitor, tally, tolerates_failures)).collect();
+    let compared = monitors.iter().filter(|monitor| tells_performance(&monitor.probe));
+    checks.extend(
+        compared.filter_map(|Monitor { name, .. }| {
+            performance_check(name, before.get(name)?, tallies.get(name)?)
+        }),
+    );
     checks.push(conditions_check(breach.as_ref(), &health, is_stopped, began.elapsed()));
     checks
 }
@@ -89,6 +97,21 @@ fn longest_wait(monitors: &[Monitor]) -> Duration {
     let longest_millis = |monitor: &Monitor| monitor.interval_millis.max(monitor.probe.timeout_millis());
     let longest = Duration::from_millis(monitors.iter().map(longest_millis).max().unwrap_or(0));
     longest * u32::try_from(WINDOW_SAMPLES_MIN + 1).unwrap_or(u32::MAX)
+}
+
+/// Whether how long an answer takes tells of what has changed. How long a program runs tells more of the machine.
+fn tells_performance(probe: &Probe) -> bool {
+    match probe {
+        Probe::Http { .. } | Probe::Prometheus(_) => true,
+        Probe::Command { .. } | Probe::Alertmanager(_) | Probe::Findings(_) => false,
+    }
+}
+
+/// Whether answers take longer than before the change; nothing where there are too few to say so.
+fn performance_check(monitor: &StepName, before: &[u64], tally: &Tally) -> Option<Check> {
+    let compared = Comparison::of(before, &tally.latencies())?;
+    let name = format!("performance {monitor}");
+    Some(Check { name, passed: !compared.is_degraded(), detail: compared.to_string() })
 }
 
 fn conditions_check(breach: Option<&Breach>, health: &Health, is_stopped: bool, time: Duration) -> Check {

@@ -61,6 +61,11 @@ impl Tally {
         self.failed > 0
     }
 
+    /// How long the newest passing answers took, in microseconds.
+    pub(crate) fn latencies(&self) -> Vec<u64> {
+        self.latencies.iter().copied().collect()
+    }
+
     /// The figures, in words.
     pub(crate) fn detail(&self) -> String {
         let mut detail = format!("{} of {} answers passed", self.passed, self.count());

@@ -1,5 +1,6 @@
 //! What leads to a rollback: conditions exactly as the specification's YAML writes them.
 
+pub mod compare;
 pub mod judge;
 pub mod measured;
 pub mod parse;
@@ -7,6 +8,7 @@ pub mod validate;
 
 use serde::{Deserialize, Serialize};
 
+pub use compare::Comparison;
 pub use judge::{Breach, Health, Judge, Sample, Verdict};
 pub use measured::{Arms, Histogram, Measured, Requests};
 pub use parse::{InvalidCondition, Percent};

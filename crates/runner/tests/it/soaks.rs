@@ -1,9 +1,15 @@
 //! Watching the result.
 
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use api::change::Check;
 use domain::number::Share;
+use domain::plan::{HttpRequest, Monitor, Probe};
 use domain::rollback::{ErrorRate, Latency, LatencyThreshold, Reaction, RollbackConditions, RollbackSpeed};
 use runner::{Ended, Options};
 use tokio::time::Instant;
@@ -120,4 +126,61 @@ async fn a_soak_that_is_stopped_has_not_passed() {
     let checks = bench.runner().soak_and_check(change(), &assignment, None, &options).await;
     assert!(checks.iter().all(|check| !check.passed), "{checks:?}");
     assert!(checks.last().unwrap().detail.contains("stopped before its end"), "{checks:?}");
+}
+
+/// A service that answers after as many milliseconds as it is told.
+fn service() -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let millis = Arc::new(AtomicU64::new(0));
+    let takes = Arc::clone(&millis);
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            // A caller that has gone is the runner's doing.
+            let _read = stream.read(&mut request);
+            std::thread::sleep(Duration::from_millis(takes.load(Ordering::SeqCst)));
+            let _sent = stream.write_all(b"HTTP/1.1 204 x\r\nconnection: close\r\n\r\n");
+        }
+    });
+    (url, millis)
+}
+
+/// The checks of a change whose service answers after so many milliseconds before and after its only step.
+async fn compared(before: u64, after: u64) -> Vec<Check> {
+    let (url, millis) = service();
+    millis.store(before, Ordering::SeqCst);
+    let mut plan = watched(&[], RollbackConditions::default());
+    let request = HttpRequest {
+        method: "GET".to_owned(),
+        url,
+        headers: BTreeMap::new(),
+        body: None,
+        expected_status: (200, 299),
+    };
+    let probe = Probe::Http { request, timeout_millis: 5_000 };
+    plan.monitors = vec![Monitor { probe, ..monitor("front", "true") }];
+    plan.plan.soak_seconds = 1;
+    let bench = Bench::new(plan).await;
+    let ended = bench.implement(&Options::default()).await.unwrap();
+    assert!(matches!(ended, Ended::Implemented), "{ended:?}");
+    millis.store(after, Ordering::SeqCst);
+    soak(&bench, Some(Duration::from_secs(1))).await
+}
+
+#[tokio::test]
+async fn answers_that_take_longer_than_before_do_not_pass() {
+    let checks = compared(20, 200).await;
+    let (passed, failed) = results(&checks);
+    assert_eq!(passed, ["monitor front", "rollback conditions"], "{failed:?}");
+    let [("performance front", detail)] = failed[..] else { panic!("{failed:?}") };
+    assert!(detail.contains("accepted are +10.0 %"), "{detail}");
+}
+
+#[tokio::test]
+async fn answers_that_take_less_than_before_pass() {
+    let checks = compared(200, 1).await;
+    let (passed, failed) = results(&checks);
+    assert_eq!(passed, ["monitor front", "performance front", "rollback conditions"], "{failed:?}");
 }

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// How long to watch instead of the plan's soak time: seconds, or a time such as 5m
     #[arg(long, value_name = "TIME")]
     soak: Option<Seconds>,
-    /// Check the results of security scans: these SARIF files, those that .cortex-change.yaml names, or every *.sarif here
+    /// Check the results of security scans: these files (SARIF, CycloneDX, OSV), those that .cortex-change.yaml names, or every *.sarif here
     #[arg(long, value_name = "FILE", num_args = 0..)]
     security_scan: Option<Vec<PathBuf>>,
     /// The least severity of a finding that fails the check: error, warning or note; critical, high, medium or low

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use adapters::git::Repository;
+use adapters::scan::findings::read_findings;
 use adapters::scan::sarif::{Findings, Severity, read_sarif};
 use api::change::Check;
+use domain::change::FindingSeverity;
 use domain::id::NAME_BYTES_MAX;
 
 use crate::failure::Failure;
@@ -69,6 +71,9 @@ impl Scans {
         let mut name = format!("{CHECK} {shown}");
         let end = (0..=NAME_BYTES_MAX).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
         name.truncate(end);
+        if file.extension().is_none_or(|extension| extension != EXTENSION) {
+            return self.check_any(name, file);
+        }
         match read_sarif(file) {
             Ok(findings) => {
                 let passed = findings.at_or_above(self.fail_on).next().is_none();
@@ -76,6 +81,29 @@ impl Scans {
             }
             Err(error) => Check { name, passed: false, detail: error.to_string() },
         }
+    }
+
+    /// A file in another of the forms that scanners write: CycloneDX with vulnerabilities, osv-scanner, OSV.
+    fn check_any(&self, name: String, file: &Path) -> Check {
+        let (read, fail_on) = (read_findings(file), self.fail_on.to_string().parse::<FindingSeverity>());
+        let (read, fail_on) = match (read, fail_on) {
+            (Ok(read), Ok(fail_on)) => (read, fail_on),
+            (Err(error), _) => return Check { name, passed: false, detail: error.to_string() },
+            (_, Err(error)) => return Check { name, passed: false, detail: error.to_string() },
+        };
+        let counted: Vec<_> =
+            read.findings.iter().filter(|finding| finding.counted_severity() >= fail_on).collect();
+        let mut detail = format!(
+            "findings at or above {fail_on}: {}; below: {}; suppressed: {}",
+            counted.len(),
+            read.findings.len() - counted.len(),
+            read.suppressed
+        );
+        for finding in counted.iter().take(FINDINGS_SHOWN) {
+            let component = finding.component.as_ref().map(|component| format!(" in {component}"));
+            detail += &format!("; {}{}", finding.rule, component.unwrap_or_default());
+        }
+        Check { name, passed: counted.is_empty(), detail }
     }
 
     fn detail(&self, findings: &Findings) -> String {
@@ -144,6 +172,27 @@ mod tests {
         for broken in [None, Some(""), Some("{}"), Some(r#"{"version":"2.1.0","runs":[]}"#)] {
             let check = check(broken, Severity::Critical);
             assert!(!check.passed && !check.detail.is_empty(), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn other_forms_are_read_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bom.json");
+        let scans = Scans { files: vec![file.clone()], fail_on: Severity::High };
+        for (text, passed, expected) in [
+            (
+                r#"{"bomFormat":"CycloneDX","vulnerabilities":[{"id":"CVE-1","ratings":[{"severity":"critical"}]}]}"#,
+                false,
+                "findings at or above high: 1; below: 0; suppressed: 0; CVE-1",
+            ),
+            (r#"{"bomFormat":"CycloneDX","vulnerabilities":[]}"#, true, "findings at or above high: 0"),
+            (r#"{"bomFormat":"CycloneDX"}"#, false, "shows no scan"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let [check] = &scans.checks()[..] else { panic!("one check for one file") };
+            assert_eq!(check.passed, passed, "{check:?}");
+            assert!(check.detail.contains(expected), "{check:?}");
         }
     }
 
