@@ -249,6 +249,24 @@ pub struct FullBake {
     /// `roll_back` or `ask`, when it cannot be said even then; `roll_back` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecided: Option<String>,
+    /// How what has changed is compared with what has not; a canary says that for all its bakes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Analysis>,
+}
+
+/// A statistical comparison of the two arms of every monitor that has two.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Analysis {
+    /// Chance that it rolls a version back that is as good as the one before; `1%` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<String>,
+    /// The smallest ratio of odds whose absence must be shown before it passes; `2x` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matters: Option<String>,
+    /// What to do when the version is worse; `immediate_rollback` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
 }
 
 /// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `flag`, `sql`, `kubernetes`, `restore`.

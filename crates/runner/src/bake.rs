@@ -12,8 +12,8 @@ use std::time::Duration;
 use adapters::execute::{Execution, Performed};
 use domain::id::StepName;
 use domain::plan::observation::REASON_BYTES_MAX;
-use domain::plan::{Bake, Failure, Outcome};
-use domain::rollback::{Health, Judge, RollbackConditions, Sample};
+use domain::plan::{Bake, Failure, Observation, Outcome};
+use domain::rollback::{Breach, Health, Judge, RollbackConditions, Sample};
 use domain::text::FreeText;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::baseline::Baselines;
 use crate::clock;
+use crate::comparison::Comparison;
+use crate::progress::{Progress, Response};
 use crate::session::Session;
 use crate::tally::Tally;
 
@@ -41,7 +43,9 @@ struct Counted {
     judge: Judge,
     tallies: BTreeMap<StepName, Tally>,
     tolerates_failures: bool,
+    comparison: Option<Comparison>,
     breach: Option<String>,
+    worse: Option<Breach>,
 }
 
 /// What the answers say.
@@ -49,6 +53,8 @@ struct Counted {
 enum Standing {
     /// All is well.
     Well(String),
+    /// The canary is worse than what it is compared with.
+    Worse(Breach),
     /// Something is not, and no later answer changes that.
     Failed(String),
     /// The newest answers are not as they should be, which may pass.
@@ -71,7 +77,7 @@ impl Oven {
         }
     }
 
-    fn begin(&self, session: &Session) {
+    fn begin(&self, session: &Session, bake: &Bake) {
         let script = &session.script;
         let judge = Judge::new(script.conditions.clone(), &script.monitors, &lock(&self.baselines));
         let tallies = script.monitors.iter().map(|monitor| (monitor.name.clone(), Tally::default()));
@@ -79,7 +85,9 @@ impl Oven {
             judge,
             tallies: tallies.collect(),
             tolerates_failures: tolerates_failures(&script.conditions),
+            comparison: Comparison::of(bake, &script.monitors, clock::now()),
             breach: None,
+            worse: None,
         });
     }
 
@@ -101,24 +109,39 @@ impl Counted {
         if let Some(breach) = self.judge.observe(sample) {
             self.breach.get_or_insert_with(|| breach.to_string());
         }
+        if let Some(breach) = self.comparison.as_mut().and_then(|comparison| comparison.observe(sample)) {
+            self.worse.get_or_insert(breach);
+        }
     }
 
     fn standing(&self) -> Standing {
+        if let Some(breach) = &self.worse {
+            return Standing::Worse(breach.clone());
+        }
         if let Some(breach) = &self.breach {
             return Standing::Failed(breach.clone());
         }
         let figures =
             |(monitor, tally): (&StepName, &Tally)| format!("monitor `{monitor}`: {}", tally.detail());
-        let has_failed = |(_, tally): &(&StepName, &Tally)| tally.has_failed() && !self.tolerates_failures;
+        let is_compared =
+            |monitor: &StepName| self.comparison.as_ref().is_some_and(|it| it.compares(monitor));
+        let has_failed = |(monitor, tally): &(&StepName, &Tally)| {
+            tally.has_failed() && !self.tolerates_failures && !is_compared(monitor)
+        };
         if let Some(failed) = self.tallies.iter().find(has_failed) {
             return Standing::Failed(figures(failed));
         }
         if let Some(scarce) = self.tallies.iter().find(|(_, tally)| !tally.is_enough()) {
             return Standing::Unknown(figures(scarce));
         }
+        if let Some(missing) = self.comparison.as_ref().and_then(Comparison::missing) {
+            return Standing::Unknown(missing);
+        }
         match self.judge.health(clock::now()) {
             Health::Healthy => {
-                Standing::Well(self.tallies.iter().map(figures).collect::<Vec<_>>().join("\n"))
+                let opinions = self.comparison.iter().flat_map(Comparison::opinions);
+                let lines: Vec<String> = opinions.chain(self.tallies.iter().map(figures)).collect();
+                Standing::Well(lines.join("\n"))
             }
             Health::Unhealthy { why } => Standing::Unwell(why),
             Health::Unknown { why } => Standing::Unknown(why),
@@ -139,7 +162,7 @@ pub(crate) async fn execute(
     cancel: &CancellationToken,
 ) -> Execution {
     let began = Instant::now();
-    session.oven.begin(session);
+    session.oven.begin(session, bake);
     let (outcome, log) = tokio::select! {
         biased;
         () = cancel.cancelled() => (Outcome::Failed { failure: Failure::Cancelled }, String::new()),
@@ -157,6 +180,7 @@ async fn watched(session: &Session, bake: &Bake, began: Instant) -> (Outcome, St
         let now = Instant::now();
         let standing = session.oven.standing();
         match standing {
+            Standing::Worse(breach) => return worse(session, breach).await,
             Standing::Failed(why) => return failed(&why),
             Standing::Well(figures) if now >= until => return (Outcome::Succeeded, figures),
             Standing::Unwell(why) if now >= at_latest => return failed(&why),
@@ -172,6 +196,20 @@ async fn watched(session: &Session, bake: &Bake, began: Instant) -> (Outcome, St
             () = sleep_until(next.min(now + LOOK_PAUSE)) => {}
         }
     }
+}
+
+/// Has the change taken back as the analysis demands, where a failure is taken back without asking.
+async fn worse(session: &Session, breach: Breach) -> (Outcome, String) {
+    let view = session.view();
+    if view.run.auto_rollback() {
+        let observation = Observation::RollbackRequested { cause: breach.cause() };
+        if session.report(view.version, observation).await.is_ok() {
+            let log = breach.to_string();
+            session.reporter.tell(Progress::Breached { breach, response: Response::RolledBack });
+            return (Outcome::Failed { failure: Failure::Cancelled }, log);
+        }
+    }
+    failed(&breach.to_string())
 }
 
 fn failed(why: &str) -> (Outcome, String) {

@@ -12,6 +12,7 @@ mod bake;
 mod baseline;
 mod breach;
 mod clock;
+mod comparison;
 mod daemon;
 mod drive;
 mod error;

@@ -3,11 +3,20 @@
 use domain::number::Share;
 use domain::plan::strategy::{self, Batch, Filling, Spread, Undecided, Unspreadable};
 use domain::plan::{self, Strategy as Word};
-use domain::rollback::Percent;
+use domain::rollback::{LatencyThreshold, Percent};
 
 use super::convert::{exactly_one, millis, steps};
-use super::{Bake, BlueGreen, Canary, FullBake, FullStep, Number, Rolling, Stage, Step, Strategies};
+use super::{
+    Analysis, Bake, BlueGreen, Canary, FullBake, FullStep, Number, Rolling, Stage, Step, Strategies,
+};
 use crate::field::{FieldError, parse, parse_optional};
+
+/// Chance of a false rollback over the whole rollout when the plan does not say.
+const BUDGET_DEFAULT: &str = "1%";
+/// Ratio of odds that matters when the plan does not say.
+const MATTERS_DEFAULT: &str = "2x";
+/// What follows when the version is worse when the plan does not say.
+const ACTION_DEFAULT: &str = "immediate_rollback";
 
 impl From<Unspreadable> for FieldError {
     fn from(error: Unspreadable) -> Self {
@@ -53,6 +62,7 @@ impl Canary {
         let canary = strategy::Canary {
             prepare: steps(&self.prepare).map_err(|error| error.under("prepare"))?,
             stages: self.stages.iter().enumerate().map(stage).collect::<Result<_, FieldError>>()?,
+            analysis: self.analysis.as_ref().map(Analysis::to_domain).transpose()?,
             promote,
         };
         canary.spread(|filling| filled(&self.shift, filling).map_err(|error| error.under("shift")))
@@ -109,6 +119,7 @@ impl Bake {
             extension_millis: millis("bake.extend", full.extend.as_deref(), duration_millis)?,
             undecided: parse_optional("bake.undecided", full.undecided.as_deref())?
                 .unwrap_or(Undecided::RollBack),
+            analysis: full.analysis.as_ref().map(Analysis::to_domain).transpose()?,
         })
     }
 
@@ -118,7 +129,36 @@ impl Bake {
             time: text(bake.duration_millis),
             extend: Some(text(bake.extension_millis)),
             undecided: Some(bake.undecided.to_string()),
+            analysis: bake.analysis.as_ref().map(Analysis::from_domain),
         })
+    }
+}
+
+impl Analysis {
+    fn to_domain(&self) -> Result<plan::Analysis, FieldError> {
+        let matters = self.matters.as_deref().unwrap_or(MATTERS_DEFAULT);
+        // `2x`, as the baseline's multiples are written.
+        let LatencyThreshold::BaselineMultipleHundredths(matters_hundredths) =
+            parse("analysis.matters", &format!("{matters}_baseline")).map_err(|_| {
+                FieldError::new("analysis.matters", "expected a ratio such as `2x` or `1.5x`")
+            })?
+        else {
+            return Err(FieldError::new("analysis.matters", "expected a ratio such as `2x` or `1.5x`"));
+        };
+        Ok(plan::Analysis {
+            budget: share("analysis.budget", self.budget.as_deref().unwrap_or(BUDGET_DEFAULT))?,
+            matters_hundredths,
+            action: parse("analysis.action", self.action.as_deref().unwrap_or(ACTION_DEFAULT))?,
+        })
+    }
+
+    fn from_domain(analysis: &plan::Analysis) -> Self {
+        let matters = LatencyThreshold::BaselineMultipleHundredths(analysis.matters_hundredths).to_string();
+        Self {
+            budget: Some(Percent(analysis.budget).to_string()),
+            matters: Some(matters.trim_end_matches("_baseline").to_owned()),
+            action: Some(analysis.action.to_string()),
+        }
     }
 }
 
@@ -186,7 +226,9 @@ strategy:
         weights: {new: "{{weight}}", old: "{{rest}}"}
     stages:
       - {weight: 5%, bake: 10m}
+      - {weight: 50%, bake: 10m}
       - {weight: 100%, hold: person, bake: {time: 10m, extend: 30m, undecided: ask}}
+    analysis: {matters: 2.5x, action: immediate_rollback + quarantine}
 steps: [{name: retire, run: ./stop.sh old, undo: ./start.sh old}]
 "#;
 
@@ -222,11 +264,28 @@ strategy:
             let again: ImplementationPlan = crate::read::json(written.as_bytes(), 1 << 20).unwrap();
             assert_eq!(again.to_domain().unwrap(), spread, "{written}");
         }
+        let analyses =
+            plan(CANARY).to_domain().unwrap().steps.into_iter().filter_map(|step| match step.kind {
+                domain::plan::StepKind::Bake(bake) => Some(bake.analysis.map(|it| it.budget.get())),
+                _ => None,
+            });
+        // The budget of the rollout is shared out; with all of the traffic there is nothing to compare with.
+        assert_eq!(analyses.collect::<Vec<_>>(), [Some(50), Some(50), None]);
         let names = plan(CANARY).to_domain().unwrap().steps;
         let names: Vec<_> = names.iter().map(|step| step.name.as_str()).collect();
         assert_eq!(
             names,
-            ["start", "shift 5%", "bake at 5%", "hold before 100%", "shift 100%", "bake at 100%", "retire"]
+            [
+                "start",
+                "shift 5%",
+                "bake at 5%",
+                "shift 50%",
+                "bake at 50%",
+                "hold before 100%",
+                "shift 100%",
+                "bake at 100%",
+                "retire"
+            ]
         );
     }
 
@@ -242,6 +301,7 @@ strategy:
         check(&CANARY.replace("undecided: ask", "undecided: pass"), "bake.undecided");
         check(&CANARY.replace("weight: 100%", "weight: 5%"), "expected weights that grow");
         check(&format!("{CANARY}stages: [{{name: a, steps: [retire]}}]"), "it says the stages itself");
+        check(&CANARY.replace("2.5x", "2.5"), "expected a ratio such as `2x`");
         check("strategy: {}\nsteps: []", "expected one of canary, rolling and blue_green");
         check("strategy: sometimes\nsteps: []", "sometimes");
         let error = crate::read::yaml::<ImplementationPlan>(b"strategy: {canary: {stage: []}}").unwrap_err();

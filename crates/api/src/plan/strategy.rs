@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{Bake, FullStep, Step};
+use super::{Analysis, Bake, FullStep, Step};
 use crate::field::text_or_object;
 
 /// A strategy: a word, or one in full.
@@ -49,6 +49,9 @@ pub struct Canary {
     pub shift: Box<FullStep>,
     /// From the smallest weight to the largest.
     pub stages: Vec<CanaryStage>,
+    /// How the bakes compare the two versions, as long as both have traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Analysis>,
 }
 
 /// One stage of a canary.

@@ -158,6 +158,15 @@ fn baked(bake: &Bake) -> String {
     if let Some(extend) = &full.extend {
         text.push_str(&format!(", {extend} longer while it cannot be said whether all is well"));
     }
+    if let Some(analysis) = &full.analysis {
+        let or = |text: &Option<String>, default: &str| text.clone().unwrap_or_else(|| default.to_owned());
+        text.push_str(&format!(
+            "; the two versions are compared: {} when it is worse, falsely with a chance of {}, and a pass only when {} the odds of failing are ruled out",
+            words(&or(&analysis.action, "immediate_rollback")),
+            or(&analysis.budget, "1%"),
+            or(&analysis.matters, "2x")
+        ));
+    }
     match full.undecided.as_deref() {
         Some("ask") => text.push_str(", then a person is asked"),
         Some(_) | None => text.push_str(", then it has failed"),

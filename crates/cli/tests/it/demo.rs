@@ -5,6 +5,27 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, ensure};
 
 #[test]
+fn versions_meet_real_traffic_and_the_bad_ones_are_withdrawn() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let output = Command::new(env!("CARGO_BIN_EXE_cortex-change"))
+        .args(["demo", "--canary"])
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::null())
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    let twice = "the comparison of both versions' requests found it, not a threshold";
+    ensure!(told.matches(twice).count() == 2, "not twice: {twice}\n{told}");
+    for claim in ["of the requests meanwhile were harmed", "both of its bakes passed", "answered by version 2.0"] {
+        ensure!(told.contains(claim), "the demo does not claim that {claim}:\n{told}");
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path())?.collect();
+    ensure!(left.is_empty(), "left behind: {left:?}");
+    Ok(())
+}
+
+#[test]
 fn the_demo_checks_what_it_claims_and_leaves_nothing_behind() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let output = Command::new(env!("CARGO_BIN_EXE_cortex-change"))

@@ -32,7 +32,7 @@ pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observatio
 pub use reversibility::{Reversibility, WayBack};
 pub use run::{IllegalObservation, Observed, Run};
 pub use source::{AlertQuestion, FindingsQuestion, MetricQuery, PrometheusQuestion};
-pub use strategy::{Bake, Hold, HoldWhen, Stage, Strategy, Undecided};
+pub use strategy::{Analysis, Bake, Hold, HoldWhen, Stage, Strategy, Undecided};
 pub use task::{Decision, Failure, Finding, Outcome, Part, Remedy, Task, TaskState};
 pub use validate::PlanError;
 pub use view::{Phase, Progress, Question, QuestionKind, RunOutcome, StageStatus, StepStatus};

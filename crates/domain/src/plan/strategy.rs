@@ -14,7 +14,7 @@ use super::definition::{STEP_TIMEOUT_SECONDS_MAX, Step, StepKind};
 use crate::change::kind::words;
 use crate::id::StepName;
 use crate::number::Share;
-use crate::rollback::Percent;
+use crate::rollback::{Percent, Reaction};
 
 /// Most stages of a canary, and most batches of a rolling change.
 pub const STAGES_MAX: usize = 50;
@@ -71,6 +71,21 @@ pub struct Bake {
     pub extension_millis: u64,
     /// What follows when it cannot be said even then.
     pub undecided: Undecided,
+    /// How what has changed is compared with what has not; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Analysis>,
+}
+
+/// A statistical comparison of the two arms of every monitor that has two: see [`crate::canary`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Analysis {
+    /// Chance that it rolls a version back that is as good as the one before.
+    pub budget: Share,
+    /// The smallest ratio of odds whose absence must be shown before it passes, in hundredths.
+    pub matters_hundredths: u32,
+    /// What to do when the version is worse.
+    pub action: Reaction,
 }
 
 /// A person's look before going on. Nobody's hand is needed to take it back.
@@ -182,6 +197,8 @@ pub struct Canary {
     pub prepare: Vec<Step>,
     /// From the smallest weight to the largest.
     pub stages: Vec<CanaryStage>,
+    /// How the bakes compare the two versions. The budget is that of the whole rollout.
+    pub analysis: Option<Analysis>,
     /// What follows the last stage.
     pub promote: Vec<Step>,
 }
@@ -233,6 +250,15 @@ impl Bake {
     }
 }
 
+impl Analysis {
+    /// The same for one of `bakes`, so that all of them together keep within the budget.
+    fn split(self, bakes: usize) -> Self {
+        let bakes = i64::try_from(bakes.max(1)).unwrap_or(i64::MAX);
+        let share = i64::from(self.budget.get()) / bakes;
+        Self { budget: Share::new(share.max(1)).unwrap_or(self.budget), ..self }
+    }
+}
+
 impl Canary {
     /// The canary as steps: prepare, for each stage hold, set the weight and bake, then promote. `shift` fills the template that
     /// sets a weight.
@@ -247,6 +273,10 @@ impl Canary {
         mut shift: impl FnMut(&Filling<'_>) -> Result<Step, E>,
     ) -> Result<Spread, E> {
         count("stages", self.stages.len(), STAGES_MAX)?;
+        // With all of the traffic there is nothing left to compare with.
+        let is_compared = |stage: &CanaryStage| stage.bake.is_some() && stage.weight < Share::MAX;
+        let compared = self.stages.iter().filter(|stage| is_compared(stage)).count();
+        let analysis = self.analysis.map(|analysis| analysis.split(compared));
         let mut spread = Spread { steps: self.prepare, stages: Vec::new() };
         let last = self.stages.len() - 1;
         let mut previous = Share::ZERO;
@@ -269,7 +299,8 @@ impl Canary {
             let step = shift(&Filling::Weight { weight, previous })?;
             steps.push(Step { name: named(&format!("{} {shown}", step.name))?, ..step });
             if let Some(bake) = &stage.bake {
-                steps.push(baking(&format!("bake at {shown}"), bake)?);
+                let analysis = analysis.filter(|_| is_compared(stage));
+                steps.push(baking(&format!("bake at {shown}"), &Bake { analysis, ..bake.clone() })?);
             }
             spread.stage(&shown.to_string(), Some(weight), steps)?;
             previous = weight;

@@ -11,7 +11,8 @@ use super::definition::{
     CAPTURES_MAX, CAPTURES_TOTAL_MAX, Capture, Check, Command, HttpRequest, LABELS_MAX, MONITORS_MAX,
     Monitor, Plan, Probe, RETRIES_MAX, RollbackPlan, STEP_TIMEOUT_SECONDS_MAX, STEPS_MAX, Step, StepKind,
 };
-use super::strategy::{Hold, Strategy};
+use super::source::MetricQuery;
+use super::strategy::{Analysis, Hold, Strategy};
 use crate::duration::DURATION_MILLIS_MAX;
 use crate::id::StepName;
 use crate::plan::kinds::TARGETS_MAX;
@@ -31,6 +32,10 @@ pub const INTERVAL_MILLIS_MAX: u64 = 3_600_000;
 pub const PROBE_TIMEOUT_MILLIS_MAX: u64 = 600_000;
 /// Most passing answers in a row that a check may need.
 pub const SUCCESSES_MAX: u32 = 1_000;
+/// Smallest and largest chance of a false rollback, in basis points: up to a tenth.
+pub const BUDGET_BASIS_POINTS: RangeInclusive<u64> = 1..=1_000;
+/// Smallest and largest ratio of odds that matters, in hundredths.
+pub const MATTERS_HUNDREDTHS: RangeInclusive<u64> = 150..=1_000;
 /// Most arguments of a program, its name included.
 pub const ARGUMENTS_MAX: usize = 256;
 /// Most variables or headers.
@@ -187,6 +192,13 @@ impl RollbackPlan {
 }
 
 impl Monitor {
+    /// Whether its answers count what has changed and what has not side by side.
+    pub fn has_two_arms(&self) -> bool {
+        let Probe::Prometheus(question) = &self.probe else { return false };
+        let counts = matches!(question.query, MetricQuery::ErrorRate { .. } | MetricQuery::Latency { .. });
+        counts && !question.baseline.is_empty()
+    }
+
     /// Checks the monitors of a change.
     ///
     /// # Errors
@@ -212,6 +224,12 @@ impl Plan {
         if self.bakes() && monitors.is_empty() {
             let expected = "at least one: a bake succeeds only when what is watched is well";
             return Err(Field::root(Place::Monitors).at("monitors").refuse("empty", expected));
+        }
+        let analyses = |step: &Step| matches!(&step.kind, StepKind::Bake(bake) if bake.analysis.is_some());
+        if self.steps.iter().any(analyses) && !monitors.iter().any(Monitor::has_two_arms) {
+            let expected = "at least one that asks a Prometheus for `error_rate` or `latency` with `canary` and \
+                            `baseline`: an analysis compares the two";
+            return Err(Field::root(Place::Monitors).at("monitors").refuse("without two arms", expected));
         }
         Ok(())
     }
@@ -297,9 +315,18 @@ impl StepKind {
                 let unit = "milliseconds, within the step's timeout";
                 field.at("duration_millis").within(bake.duration_millis, 1..=millis_max, unit)?;
                 let rest_max = millis_max.saturating_sub(bake.duration_millis);
-                field.at("extension_millis").within(bake.extension_millis, 0..=rest_max, unit)
+                field.at("extension_millis").within(bake.extension_millis, 0..=rest_max, unit)?;
+                bake.analysis.map_or(Ok(()), |analysis| analysis.validate(&field.at("analysis")))
             }
         }
+    }
+}
+
+impl Analysis {
+    fn validate(self, field: &Field) -> Result<(), PlanError> {
+        let (budget, matters) = (u64::from(self.budget.get()), u64::from(self.matters_hundredths));
+        field.at("budget").within(budget, BUDGET_BASIS_POINTS, "basis points")?;
+        field.at("matters").within(matters, MATTERS_HUNDREDTHS, "hundredths")
     }
 }
 

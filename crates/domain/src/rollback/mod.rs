@@ -27,6 +27,8 @@ words!(
         HealthCheck = "health_check",
         /// A vulnerability is found.
         Security = "security",
+        /// A canary is worse than what it is compared with.
+        Canary = "canary",
     }
 );
 

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 12;
 const LEASE_SECONDS: u64 = 2;
 
 fn bake(undecided: Undecided) -> Bake {
-    Bake { duration_millis: BAKE_MILLIS, extension_millis: 2_000, undecided }
+    Bake { duration_millis: BAKE_MILLIS, extension_millis: 2_000, undecided, analysis: None }
 }
 
 /// A step that leaves its mark in the file `state`, and takes it away again; it can be made to fail, hang or stop.
@@ -51,7 +51,7 @@ fn canary(undecided: Undecided) -> Spread {
         hold: false,
     };
     let (prepare, promote) = (vec![marking("start", "new")], vec![marking("promote", "promoted")]);
-    let canary = Canary { prepare, stages: vec![stage(5), stage(100)], promote };
+    let canary = Canary { prepare, stages: vec![stage(5), stage(100)], analysis: None, promote };
     // Names are given after the template is filled, so each stage's faults would be those of all.
     let spread = canary.spread::<Unspreadable>(shift).unwrap();
     renamed(spread)

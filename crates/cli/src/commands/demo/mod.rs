@@ -4,6 +4,7 @@
 //! checked first, and the demo ends with status 0 only when every check held.
 
 mod assessment;
+mod canary;
 mod commands;
 mod knowledge;
 mod narrator;
@@ -25,9 +26,12 @@ use crate::shell::Shell;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cortex-change demo\n  cortex-change demo --keep --listen 127.0.0.1:8470"
+    after_help = "Examples:\n  cortex-change demo\n  cortex-change demo --canary\n  cortex-change demo --keep --listen 127.0.0.1:8470"
 )]
 pub(crate) struct Args {
+    /// Roll versions out to a growing share of real traffic instead: a bad one, one that is slow for few, and a good one
+    #[arg(long, conflicts_with = "keep")]
+    canary: bool,
     /// Stay up afterwards, to look around in the portal and with the commands
     #[arg(long)]
     keep: bool,
@@ -37,6 +41,7 @@ pub(crate) struct Args {
 }
 
 struct Plan {
+    canary: bool,
     keep: bool,
     listen: SocketAddr,
     program: PathBuf,
@@ -47,7 +52,7 @@ impl Plan {
         let program = std::env::current_exe()
             .map_err(|error| Failure::new("this program cannot tell where it lies").caused_by(&error))?;
         let listen = args.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
-        Ok(Self { keep: args.keep, listen, program })
+        Ok(Self { canary: args.canary, keep: args.keep, listen, program })
     }
 }
 
@@ -62,6 +67,9 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> Outcome {
 
 async fn play(plan: &Plan, shell: &Shell) -> Outcome {
     let narrator = Narrator::new(shell);
+    if plan.canary {
+        return canary::play(plan, &narrator).await.map(|()| ExitStatus::Done);
+    }
     let stage = Stage::set(plan.listen, plan.program.clone(), &narrator).await?;
     let told = tell(&stage, &narrator).await;
     let outcome = match told {

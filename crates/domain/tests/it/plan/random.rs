@@ -44,8 +44,9 @@ fn any_step(text: &'static str) -> impl Strategy<Value = Step> {
 }
 
 fn any_bake() -> impl Strategy<Value = StepKind> {
-    proptest::sample::select(Undecided::ALL)
-        .prop_map(|undecided| StepKind::Bake(Bake { duration_millis: 1, extension_millis: 1, undecided }))
+    proptest::sample::select(Undecided::ALL).prop_map(|undecided| {
+        StepKind::Bake(Bake { duration_millis: 1, extension_millis: 1, undecided, analysis: None })
+    })
 }
 
 fn any_hold() -> impl Strategy<Value = StepKind> {

@@ -19,7 +19,7 @@ fn share(percent: i64) -> Share {
 }
 
 fn bake(undecided: Undecided) -> Bake {
-    Bake { duration_millis: 60_000, extension_millis: 30_000, undecided }
+    Bake { duration_millis: 60_000, extension_millis: 30_000, undecided, analysis: None }
 }
 
 fn shift(filling: &Filling<'_>) -> Result<Step, Unspreadable> {
@@ -36,6 +36,7 @@ fn canary_of(stages: &[(i64, bool)], undecided: Undecided) -> Result<Spread, Uns
     let canary = Canary {
         prepare: vec![step("start")],
         stages: stages.iter().map(stage).collect(),
+        analysis: None,
         promote: vec![step("retire")],
     };
     canary.spread(shift)
