@@ -17,7 +17,9 @@ fn versions_meet_real_traffic_and_the_bad_ones_are_withdrawn() -> Result<()> {
     ensure!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     let twice = "the comparison of both versions' requests found it, not a threshold";
     ensure!(told.matches(twice).count() == 2, "not twice: {twice}\n{told}");
-    for claim in ["of the requests meanwhile were harmed", "both of its bakes passed", "answered by version 2.0"] {
+    for claim in
+        ["of the requests meanwhile were harmed", "both of its bakes passed", "answered by version 2.0"]
+    {
         ensure!(told.contains(claim), "the demo does not claim that {claim}:\n{told}");
     }
     let left: Vec<_> = std::fs::read_dir(folder.path())?.collect();
