@@ -11,18 +11,34 @@ pub(crate) struct Patient {
     folder: PathBuf,
     /// Whether the plan's last step fails, so that everything is taken back.
     pub(crate) fails: bool,
+    /// Whether the plan is a canary, whose weights and bakes come between.
+    is_canary: bool,
 }
 
 /// Steps that must not run twice unless a person or a check said that they had not run.
 const ONCE: [&str; 2] = ["charge", "migrate"];
 
+/// The first three of the steps come before the first weight, the others after the last.
+fn canary(mut steps: Vec<serde_json::Value>) -> serde_json::Value {
+    let promote = steps.split_off(steps.len().min(3));
+    serde_json::json!({
+        "strategy": {"canary": {
+            "prepare": steps,
+            "shift": {"name": "weigh", "idempotent": true, "run": "sleep 0.1; echo {{weight}} > weight",
+                "undo": "rm -f weight"},
+            "stages": [{"weight": "10%", "bake": "500ms"}, {"weight": "100%", "bake": "500ms"}],
+        }},
+        "steps": promote,
+    })
+}
+
 impl Patient {
-    pub(crate) fn new(folder: PathBuf, fails: bool) -> Result<Self> {
+    pub(crate) fn new(folder: PathBuf, fails: bool, is_canary: bool) -> Result<Self> {
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("current"), "old\n")?;
         std::fs::write(folder.join("old"), "old\n")?;
         std::fs::write(folder.join("new"), "new\n")?;
-        Ok(Self { folder, fails })
+        Ok(Self { folder, fails, is_canary })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -47,12 +63,14 @@ impl Patient {
         if self.fails {
             steps.push(serde_json::json!({"name": "break", "run": "sleep 0.2; exit 7", "undo": "true"}));
         }
+        let plan = if self.is_canary { canary(steps) } else { serde_json::json!({"steps": steps}) };
         let request = serde_json::json!({
             "type": "normal", "category": "deployment", "title": format!("Trial {number}"),
             "affected_services": ["ledger"],
             // Nothing of high risk starts without tests that passed.
             "evidence": {"tests": {"passed": 12, "failed": 0}},
-            "implementation_plan": {"steps": steps},
+            "implementation_plan": plan,
+            "monitors": [{"name": "folder", "run": "test -f current", "interval": "100ms"}],
             "rollback_plan": {"automated": true, "max_duration": "1m"},
         });
         Ok(serde_json::from_value(request)?)
@@ -75,12 +93,15 @@ impl Patient {
         if self.current() != "new\n" || !self.folder.join("prepared").exists() {
             faults.push("the plan is reported done, but not everything is in place".to_owned());
         }
+        if self.is_canary && self.read("weight") != "100\n" {
+            faults.push(format!("the weight is {:?} after the last stage", self.read("weight")));
+        }
         faults
     }
 
     /// What is not as it must be after everything was taken back.
     pub(crate) fn faults_when_undone(&self) -> Vec<String> {
-        let left: Vec<_> = ["prepared", "charge", "migrate"]
+        let left: Vec<_> = ["prepared", "charge", "migrate", "weight"]
             .into_iter()
             .filter(|file| self.folder.join(file).exists())
             .collect();
@@ -92,7 +113,11 @@ impl Patient {
     }
 
     fn current(&self) -> String {
-        std::fs::read_to_string(self.folder.join("current")).unwrap_or_default()
+        self.read("current")
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.folder.join(file)).unwrap_or_default()
     }
 
     fn lines(&self, step: &str) -> usize {

@@ -37,7 +37,7 @@ fn marking(name: &str, mark: &str) -> Step {
          test ! -e {file}.waits || {{ rm {file}.waits; sleep 300; }}; test ! -e {file}.fails"
     );
     let undo = format!("grep -vx {mark} state > state.new || true; mv state.new state");
-    Step { undo: Some(run(&undo)), idempotent: true, timeout_seconds: 1, ..step(name, &line) }
+    Step { undo: Some(run(&undo)), idempotent: true, timeout_seconds: 20, ..step(name, &line) }
 }
 
 fn shift(filling: &Filling<'_>) -> Result<Step, Unspreadable> {
