@@ -270,6 +270,12 @@ async fn play(definition: &Definition, at: usize, fault: Fault) {
             // It may have been killed before it could do anything.
             let _gone = std::fs::remove_file(bench.path(&format!("{file}.waits")));
         }
+        let ended = bench.implement(&undoing()).await;
+        if !matches!(ended, Err(RunnerError::Fenced { .. })) {
+            return ended;
+        }
+        // It was away for longer than its lease lives, as on a machine with much else to do: the next one goes on.
+        tokio::time::sleep(Duration::from_secs(LEASE_SECONDS) + Duration::from_millis(100)).await;
         bench.implement(&undoing()).await
     };
     let breaks = async {
