@@ -235,7 +235,7 @@ fn input_that_cannot_be_used_is_named_and_nothing_is_sent() {
         "plan.yaml",
         "monitors:\n  - name: m\n",
         &["--plan", "plan.yaml"],
-        &["monitors[0]", "one of http and run"],
+        &["monitors[0]", "one of http, run, prometheus"],
     );
     check(
         "x",
