@@ -13,11 +13,13 @@ pub(crate) enum ExitStatus {
     RolledBack,
     NotRolledBack,
     Refused,
+    Worse,
+    Undecided,
 }
 
 impl ExitStatus {
     /// Every status, by its number.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Done,
         Self::Error,
         Self::Usage,
@@ -26,6 +28,8 @@ impl ExitStatus {
         Self::RolledBack,
         Self::NotRolledBack,
         Self::Refused,
+        Self::Worse,
+        Self::Undecided,
     ];
 
     /// The number that the operating system passes on.
@@ -39,6 +43,8 @@ impl ExitStatus {
             Self::RolledBack => 5,
             Self::NotRolledBack => 6,
             Self::Refused => 7,
+            Self::Worse => 8,
+            Self::Undecided => 9,
         }
     }
 
@@ -53,6 +59,8 @@ impl ExitStatus {
             Self::RolledBack => "the change failed and was rolled back",
             Self::NotRolledBack => "the change failed and was not rolled back",
             Self::Refused => "refused by policy",
+            Self::Worse => "the canary is worse than its baseline",
+            Self::Undecided => "samples of a canary do not suffice for a verdict, or a record not for arming",
         }
     }
 
@@ -77,6 +85,6 @@ mod tests {
     #[test]
     fn numbers_are_those_of_the_documentation_and_each_means_one_thing() {
         let codes: Vec<_> = ExitStatus::ALL.iter().map(|status| status.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

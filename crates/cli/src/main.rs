@@ -13,6 +13,7 @@ mod commands;
 mod environment;
 mod exit;
 mod failure;
+mod figures;
 mod files;
 mod logging;
 mod login_file;

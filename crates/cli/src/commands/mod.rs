@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod cab;
 mod calendar;
+mod canary;
 mod cancel;
 mod catalog;
 mod chain;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Chain(chain::Args),
     /// Show how a change's risk adds up
     Risk(risk::Args),
+    /// Judge canaries from files of samples, and measure the judge
+    Canary(canary::Args),
 
     /// What waits for approval, what is to be approved, overrides, and authority that is lent
     Approvals(approvals::Args),
@@ -199,6 +202,7 @@ pub(crate) fn dispatch(command: Command, shell: &Shell) -> Outcome {
         Command::Show(args) => shell.block_on(show::run(args, shell)),
         Command::Chain(args) => shell.block_on(chain::run(args, shell)),
         Command::Risk(args) => risk::run(args, shell),
+        Command::Canary(args) => canary::run(args, shell),
         Command::Approvals(args) => shell.block_on(approvals::run(args, shell)),
         Command::Approve(args) => shell.block_on(approve::run(args, shell)),
         Command::Reject(args) => shell.block_on(reject::run(args, shell)),

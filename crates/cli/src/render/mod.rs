@@ -7,6 +7,7 @@ pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod cab;
 pub(crate) mod calendar;
+pub(crate) mod canary;
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod cmdb;

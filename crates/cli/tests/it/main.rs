@@ -10,6 +10,7 @@ mod api;
 mod approvals;
 mod approve;
 mod boards;
+mod canary;
 mod cmdb;
 mod create;
 mod daemon;

@@ -28,8 +28,9 @@ pub(super) fn share(hits: f64, draws: f64, alpha: f64) -> (f64, f64) {
     (towards(0.0), towards(1.0))
 }
 
-/// The range in which the chance of something lies that happened in `hits` of `draws` (Clopper and Pearson 1934).
-pub(super) fn clopper_pearson(hits: u64, draws: u64, alpha: f64) -> (f64, f64) {
+/// The range in which the chance of something lies that happened in `hits` of `draws`, with confidence `1 - alpha` (Clopper
+/// and Pearson 1934).
+pub fn clopper_pearson(hits: u64, draws: u64, alpha: f64) -> (f64, f64) {
     use super::numeric::binomial_upper_tail as tail;
     let search = |is_low: &dyn Fn(f64) -> bool| {
         let (mut low, mut high) = (0.0, 1.0);

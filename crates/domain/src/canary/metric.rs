@@ -27,7 +27,7 @@ const LEARNED_BLOCKS: usize = 20;
 /// after enough was learned.
 const CHANCE_EARLY_RESTART: f64 = 1e-4;
 const CHANCE_LEARNING: f64 = 4e-6;
-const CHANCE_LEARNED: f64 = 2.2e-5;
+const CHANCE_LEARNED: f64 = 1.4e-5;
 /// The budget for which the chances hold.
 const CHANCES_FOR_BUDGET: f64 = 0.01;
 /// How many standard deviations above equality the second block has to be, when the first two are judged together.
@@ -40,16 +40,18 @@ struct Look {
     from: f64,
     until: f64,
     chance: f64,
-    /// Events above which less is granted: where many are seen, chance explains less, and more of a look is wandering.
+    /// Events for which it is meant, of arms with equal traffic. Where fewer are seen, less is granted, as luck explains more; where more are seen
+    /// too, as then luck explains less of what is granted and wandering more.
     events: f64,
 }
 
-const LOOKS: [Look; 5] = [
-    Look { from: 0.0, until: 0.15, chance: 0.004, events: 25.0 },
-    Look { from: 0.4, until: 0.467, chance: 0.0085, events: 42.0 },
-    Look { from: 1.067, until: 1.334, chance: 0.014_5, events: 80.0 },
-    Look { from: 3.2, until: 3.5, chance: 0.001_4, events: 250.0 },
-    Look { from: 9.6, until: 10.0, chance: 0.000_6, events: 700.0 },
+const LOOKS: [Look; 6] = [
+    Look { from: 0.0, until: 0.15, chance: 0.004, events: 20.0 },
+    Look { from: 0.38, until: 0.467, chance: 0.010_5, events: 38.0 },
+    Look { from: 1.067, until: 1.334, chance: 0.014, events: 22.0 },
+    Look { from: 1.067, until: 1.334, chance: 0.015, events: 80.0 },
+    Look { from: 3.2, until: 3.5, chance: 0.001_4, events: 220.0 },
+    Look { from: 9.6, until: 10.0, chance: 0.000_6, events: 600.0 },
 ];
 /// What is granted between the looks of the early blocks.
 const CHANCE_BETWEEN: f64 = 0.0003;
@@ -343,7 +345,7 @@ impl Channel {
         let beliefs = self.beliefs(place, is_early);
         let chance = beliefs.chance(&segment, &events);
         self.wander_chance = Some((first, chance));
-        chance <= self.granted(first, segment.events())
+        chance <= self.granted(first, segment.balanced_events())
     }
 
     fn beliefs(&mut self, place: usize, is_early: bool) -> Beliefs {
@@ -391,8 +393,12 @@ impl Channel {
         let in_blocks = |millis: u64| millis as f64 / self.block_millis as f64;
         let (now, last) = (in_blocks(self.at_millis), in_blocks(self.last_millis));
         // A sample that comes rarely is the look whose time it steps over.
-        let open = LOOKS.iter().find(|look| now >= look.from && last < look.until);
-        open.map(|look| look.chance * (look.events / events.max(1.0)).min(1.0))
+        let open = LOOKS.iter().filter(|look| now >= look.from && last < look.until);
+        let granted = open.map(|look| {
+            let fit = (look.events / events.max(1.0)).min(events / look.events);
+            look.chance * fit * fit
+        });
+        granted.reduce(f64::max)
     }
 
     /// The state in words.

@@ -32,6 +32,7 @@ mod wander;
 
 pub use calibration::{Arming, Calibration};
 pub use histogram::Histogram;
+pub use interval::clopper_pearson;
 pub use judge::{Judge, Opinion};
 pub use metric::{Finding, Metric};
 pub use sample::{Arm, Sample, SampleRefused};

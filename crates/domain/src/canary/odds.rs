@@ -17,7 +17,7 @@ const RATIOS: usize = 8;
 /// How the stake of a bet is spread over its odds ratios.
 const SPREAD: [f64; RATIOS] = [0.10, 0.12, 0.18, 0.18, 0.16, 0.14, 0.07, 0.05];
 /// Share of the stake on the bet that begins at the beginning. Most bad versions are bad at once.
-const FIRST_STAKE: f64 = 0.4;
+const FIRST_STAKE: f64 = 0.37;
 /// Share of the rest that is set aside for restarts after the expected end.
 const LATER_STAKE: f64 = 0.1;
 
@@ -110,6 +110,11 @@ impl Sums {
     /// Logarithm of what a stake of one has become.
     pub(super) fn ln_evidence(&self) -> f64 {
         ln_sum_exp(self.ln_ratios.iter().zip(SPREAD).map(|(sum, stake)| sum + stake.ln()))
+    }
+
+    /// Events of two arms with equal traffic that would say as much as these.
+    pub(super) fn balanced_events(&self) -> f64 {
+        4.0 * self.canary_expected * (self.events() - self.canary_expected) / self.events().max(1.0)
     }
 
     /// Logit of the share of events that the canary would have at an odds ratio of one; nothing without events.

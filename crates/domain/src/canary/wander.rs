@@ -12,7 +12,7 @@ use super::odds::Sums;
 
 /// Standard deviations of the logarithmic odds ratio that are thought possible, and how much so before anything is seen.
 /// Two arms that wander by `s` each give `s·√2`.
-const SIGMAS: [(f64, f64); 4] = [(0.05, 0.40), (0.3, 0.10), (0.5, 0.35), (0.75, 0.15)];
+const SIGMAS: [(f64, f64); 4] = [(0.05, 0.50), (0.3, 0.02), (0.5, 0.36), (0.75, 0.12)];
 /// Correlations from block to block, likewise.
 const RHOS: [(f64, f64); 3] = [(0.0, 0.8), (0.5, 0.1), (0.86, 0.1)];
 /// Variance of `μ` before anything is seen, and what a step adds to it.

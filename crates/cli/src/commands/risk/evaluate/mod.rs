@@ -14,6 +14,7 @@ use self::mapping::{Mapping, Reference, TimeUnit};
 use super::Outcome;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::figures;
 use crate::shell::{Format, Shell};
 
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> Outcome {
     }
     let text = page::tables(&evaluated);
     if let Some(page) = &args.write {
-        page::write(page, &text)?;
+        figures::write(page, &text)?;
         shell.say(format!("written to {}", page.display()));
     }
     match shell.format() {

@@ -1,21 +1,11 @@
 //! The figures as a page.
 
-use std::fs;
-use std::path::Path;
-
 use jiff::Timestamp;
 use prediction::metrics::{AtThreshold, Interval, SHIFTED_FROM};
 use prediction::{FINAL, Judged, Slice};
 
 use super::Evaluated;
-use crate::failure::Failure;
-use crate::files::read_file_up_to;
 
-/// Around what is regenerated in a page.
-const BEGIN: &str = "<!-- figures: begin -->";
-const END: &str = "<!-- figures: end -->";
-/// Largest page, in bytes.
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Most columns that are named as shifted.
 const SHIFTED_SHOWN: usize = 5;
 /// The calibration error that is aimed at.
@@ -24,23 +14,6 @@ const CALIBRATION_ERROR_AIM: f64 = 0.01;
 /// The tables of all files, in Markdown.
 pub(super) fn tables(evaluated: &[Evaluated]) -> String {
     evaluated.iter().map(one).collect::<Vec<_>>().join("\n")
-}
-
-/// Puts the text between the markers of a page; a page that is not there yet is begun.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let shown = path.display();
-    let page = match read_file_up_to(path, PAGE_BYTES_MAX) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("{BEGIN}\n{END}\n"),
-        Err(error) => return Err(Failure::new(format!("`{shown}` cannot be read")).caused_by(&error)),
-    };
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.ok_or_else(|| {
-        Failure::new(format!("`{shown}` has no place for the figures"))
-            .accepted(format!("a page with the lines {BEGIN} and {END}"))
-    })?;
-    fs::write(path, format!("{before}{BEGIN}\n\n{text}\n{END}{after}"))
-        .map_err(|error| Failure::new(format!("`{shown}` cannot be written")).caused_by(&error))
 }
 
 fn one(evaluated: &Evaluated) -> String {
