@@ -3,6 +3,9 @@
 use domain::canary::streams::{Family, Latencies, Wander};
 use serde::Serialize;
 
+/// Seeds of one family, more than streams are ever made of it.
+const SEEDS: u64 = 1_000_000;
+
 /// Whether anything is wrong in a family, and in what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,6 +21,8 @@ pub(super) enum Kind {
 pub(super) struct Subject {
     pub(super) kind: Kind,
     pub(super) source: Source,
+    /// That of its first stream; the others follow.
+    pub(super) seed: u64,
     name: String,
 }
 
@@ -48,17 +53,24 @@ impl Subject {
 }
 
 pub(super) fn all() -> Vec<Subject> {
-    let counts =
-        |kind, family: Family| Subject { kind, name: family.name.clone(), source: Source::Counts(family) };
+    let counts = |kind, family: Family| Subject {
+        kind,
+        name: family.name.clone(),
+        source: Source::Counts(family),
+        seed: 0,
+    };
     let latency = |(name, latencies): (&str, Latencies)| {
         let is_equal = latencies.shift == 0.0 && latencies.tail == 0.0;
         let kind = if is_equal { Kind::EqualLatency } else { Kind::RegressionLatency };
-        Subject { kind, name: name.to_owned(), source: Source::Latencies(latencies) }
+        Subject { kind, name: name.to_owned(), source: Source::Latencies(latencies), seed: 0 }
     };
     let mut subjects: Vec<Subject> = equal().into_iter().map(|family| counts(Kind::Equal, family)).collect();
     subjects.extend(wandering().into_iter().map(|family| counts(Kind::Equal, family)));
     subjects.extend(worse().into_iter().map(|family| counts(Kind::Regression, family)));
     subjects.extend(latencies().into_iter().map(latency));
+    for (subject, number) in subjects.iter_mut().zip(1_u64..) {
+        subject.seed = number * SEEDS;
+    }
     subjects
 }
 
