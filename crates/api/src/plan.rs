@@ -215,7 +215,7 @@ impl<'de> Deserialize<'de> for Hold {
 pub struct FullHold {
     /// What to look at.
     pub instructions: String,
-    /// `always`, or `demanded` for runs for which a policy demands it; `always` when absent.
+    /// `always`, or `demanded` for changes that an agent asked for; `always` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
 }

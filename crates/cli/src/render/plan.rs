@@ -105,7 +105,12 @@ fn full_step(lines: &mut Lines, number: usize, step: &FullStep, paint: Paint) {
     kinds_that_know_what_they_touch(lines, step, paint);
     match &step.hold {
         Some(Hold::Full(FullHold { instructions, when: Some(when) })) if when == "demanded" => {
-            detail(lines, paint, "hold", &format!("where a policy demands it: {instructions}"));
+            detail(
+                lines,
+                paint,
+                "hold",
+                &format!("a person decides, where an agent asked for the change: {instructions}"),
+            );
         }
         Some(Hold::Full(FullHold { instructions, .. }) | Hold::Text(instructions)) => {
             detail(lines, paint, "hold", &format!("a person decides: {instructions}"));

@@ -99,6 +99,8 @@ pub enum Command {
         fencing_token: u64,
         /// Whether a failure is undone without asking.
         auto_rollback: bool,
+        /// Whether the plan's holds on demand hold.
+        holds: bool,
     },
     /// Take over from a runner that is gone, or begin to roll back without one.
     TakeOver {

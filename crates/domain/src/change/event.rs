@@ -137,6 +137,9 @@ pub enum ChangeEvent {
         fencing_token: u64,
         /// Whether a failure is undone without asking.
         auto_rollback: bool,
+        /// Whether the plan's holds on demand hold.
+        #[serde(default, skip_serializing_if = "is_not")]
+        holds: bool,
     },
     /// Another runner took over.
     #[serde(rename = "change.taken_over")]
@@ -262,6 +265,11 @@ pub enum Overridden {
         /// Approvals at or after this instant are refused.
         deadline: Timestamp,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 /// On what grounds an approval was given.

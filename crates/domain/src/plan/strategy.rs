@@ -56,7 +56,7 @@ words!(
     HoldWhen, "time to hold", {
         /// In every run.
         Always = "always",
-        /// In a run for which a policy demanded it when it began.
+        /// In a run for which it was demanded when it began, as for changes of agents.
         Demanded = "demanded",
     }
 );
@@ -263,8 +263,8 @@ impl Canary {
     /// The canary as steps: prepare, for each stage hold, set the weight and bake, then promote. `shift` fills the template that
     /// sets a weight.
     ///
-    /// Before the stage with which everybody gets the new version there is always a hold, which holds where a policy
-    /// demands it. Where no stage gives it to everybody, that is before the promotion.
+    /// Before the stage with which everybody gets the new version there is always a hold, which holds where that is
+    /// demanded. Where no stage gives it to everybody, that is before the promotion.
     ///
     /// # Errors
     /// When the stages are no canary or the template cannot be filled.

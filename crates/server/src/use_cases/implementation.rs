@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use domain::actor::ActorKind;
 use domain::canonical::Digest;
-use domain::change::{Command, Refusal, Runner, StateName};
+use domain::change::{Change, Command, Refusal, Runner, StateName};
 use domain::id::ChangeId;
 use domain::plan::Observation;
 use policy::Action;
@@ -116,10 +117,17 @@ fn begin(
                 commit: start.commit.clone(),
                 fencing_token: token,
                 auto_rollback: start.auto_rollback,
+                holds: is_from_an_agent(app, &work.change),
             };
             work.command(app, caller, Action::Start, particulars, &command)
         }
     }
+}
+
+/// Whether a program that acts by itself asked for the change: somebody looks before everybody gets what it rolls out.
+fn is_from_an_agent(app: &App, change: &Change) -> bool {
+    let known = app.known();
+    known.directory.get(&change.created_by).is_some_and(|actor| actor.kind == ActorKind::Agent)
 }
 
 /// Records what the runner observed. A repeated report of the same thing changes nothing.

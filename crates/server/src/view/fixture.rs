@@ -286,7 +286,12 @@ impl Story {
             .then(
                 &deployer(),
                 400,
-                ChangeEvent::ImplementationStarted { digest, fencing_token: 1, auto_rollback: true },
+                ChangeEvent::ImplementationStarted {
+                    digest,
+                    fencing_token: 1,
+                    auto_rollback: true,
+                    holds: false,
+                },
             )
     }
 

@@ -18,7 +18,7 @@ pub(super) fn start(
     command: &Command,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
-    let Command::Start { digest, commit, fencing_token, auto_rollback } = command else {
+    let Command::Start { digest, commit, fencing_token, auto_rollback, holds } = command else {
         return Err(Refusal::IllegalTransition { state: change.state_name(), command: command.name() });
     };
     if change.content.plan.is_none() {
@@ -34,6 +34,7 @@ pub(super) fn start(
             digest: *digest,
             fencing_token: *fencing_token,
             auto_rollback: *auto_rollback,
+            holds: *holds,
         }],
         vec![Action::CancelTimer { deadline: Deadline::Window }, Action::Notify { notice: Notice::Started }],
     ))

@@ -14,12 +14,12 @@ pub(super) fn started(
     state: State,
     recorded: Recorded<'_>,
     fencing_token: u64,
-    auto_rollback: bool,
+    (auto_rollback, holds): (bool, bool),
 ) -> Result<State, Misfit> {
     let State::Approved(authorization) = state else { return Err(Misfit::State) };
     let plan = change.content.plan.as_ref().ok_or_else(no_plan)?;
     Ok(State::Implementing(Execution {
-        run: Run::start(plan, change.content.rollback_plan.as_ref(), auto_rollback),
+        run: Run::start_held(plan, change.content.rollback_plan.as_ref(), auto_rollback, holds),
         authorization: Box::new(authorization),
         runner: Runner::Held { by: recorded.by.clone(), fencing_token },
         started_at: recorded.at,

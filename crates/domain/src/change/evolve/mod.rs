@@ -130,8 +130,8 @@ fn next(
             approval::satisfied(state, recorded, *index, evidence, proof.as_ref())
         }
         ChangeEvent::WindowMissed { deadline } => approval::window_missed(change, state, *deadline),
-        ChangeEvent::ImplementationStarted { fencing_token, auto_rollback, .. } => {
-            execution::started(change, state, recorded, *fencing_token, *auto_rollback)
+        ChangeEvent::ImplementationStarted { fencing_token, auto_rollback, holds, .. } => {
+            execution::started(change, state, recorded, *fencing_token, (*auto_rollback, *holds))
         }
         ChangeEvent::TakenOver { fencing_token } => execution::taken_over(state, recorded, *fencing_token),
         ChangeEvent::Progressed { observation } => execution::progressed(change, state, observation),

@@ -241,6 +241,7 @@ pub(super) fn start(content: &Content) -> Command {
         commit: Some(COMMIT.to_owned()),
         fencing_token: TOKEN,
         auto_rollback: true,
+        holds: false,
     }
 }
 
@@ -250,6 +251,7 @@ pub(super) fn start_by_hand(content: &Content) -> Command {
         commit: Some(COMMIT.to_owned()),
         fencing_token: TOKEN,
         auto_rollback: false,
+        holds: false,
     }
 }
 

@@ -46,7 +46,13 @@ fn only_what_was_approved_is_started() {
         let Command::Start { digest, fencing_token, auto_rollback, .. } = start(&content()) else {
             panic!("not a start")
         };
-        Command::Start { digest, commit: commit.map(str::to_owned), fencing_token, auto_rollback }
+        Command::Start {
+            digest,
+            commit: commit.map(str::to_owned),
+            fencing_token,
+            auto_rollback,
+            holds: false,
+        }
     };
     approved(&content())
         .when(start(&other))

@@ -291,6 +291,7 @@ impl Move {
                 commit: pick(&[None, Some(COMMIT.to_owned()), Some("0".repeat(40))], how),
                 fencing_token: token,
                 auto_rollback: true,
+                holds: false,
             },
             15 => take_over(change, token),
             16 => honest::report(change, luck).unwrap_or(Command::Pause),
@@ -355,6 +356,7 @@ fn start(change: &Change, luck: Luck) -> Command {
         commit: Some(COMMIT.to_owned()),
         fencing_token: 1,
         auto_rollback: luck == Luck::Good,
+        holds: false,
     }
 }
 

@@ -147,7 +147,7 @@ fn does(kind: &StepKind) -> String {
             format!("A person decides: {instructions}")
         }
         StepKind::Hold(Hold { instructions, when: HoldWhen::Demanded }) => {
-            format!("Where a policy demands it, a person decides: {instructions}")
+            format!("Where an agent asked for the change, a person decides: {instructions}")
         }
         StepKind::Bake(bake) => format!(
             "Watches for {}, at most {} longer, and goes on only when all is well",
