@@ -10,7 +10,7 @@ use crate::Timestamp;
 use crate::calendar::Conflict;
 use crate::change::Line;
 use crate::change::kind::words;
-use crate::id::IncidentId;
+use crate::id::{ChangeId, IncidentId};
 use crate::text::FreeText;
 
 /// Incidents count for so many days from when they were opened.
@@ -53,6 +53,22 @@ pub struct Circumstances {
     /// Other changes that are planned for the same time and get into its way; at most [`CONFLICTS_TOLD_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
+    /// The newest incident of the last [`INCIDENT_WINDOW_DAYS`] to which the same version of something that is changed
+    /// has led already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_withdrawn: Option<VersionWithdrawn>,
+}
+
+/// A version that was rolled out before and led to an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionWithdrawn {
+    /// When.
+    pub at: Timestamp,
+    /// The change that rolled it out.
+    pub change: ChangeId,
+    /// The incident.
+    pub incident: IncidentId,
 }
 
 /// A rule of the organisation's own rule sets that a change breaks. One that could not be evaluated is broken.

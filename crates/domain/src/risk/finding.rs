@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::circumstances::{Circumstances, RuleViolation};
+use super::circumstances::{Circumstances, RuleViolation, VersionWithdrawn};
 use super::factors::{broken, has_way_back, summary, worst};
 use super::level::{Level, TestingRequirement};
 use crate::calendar::{Conflict, Stage, Treatment};
@@ -30,6 +30,8 @@ words!(
         VulnerabilitiesReported = "vulnerabilities-reported",
         /// Another change has the time, and this one is not to be started in it.
         ConflictingChange = "conflicting-change",
+        /// The same version led to an incident before.
+        VersionWithdrawn = "version-withdrawn",
         /// Somebody's policy objects.
         PolicyViolated = "policy-violated",
     }
@@ -69,8 +71,9 @@ pub(super) fn findings(
     };
     let reported = [vulnerabilities(&content.evidence), policies(&content.evidence)];
     let taken = circumstances.conflicts.iter().filter_map(taken_time);
+    let withdrawn = circumstances.version_withdrawn.as_ref().and_then(withdrawn_version);
     let broken = circumstances.rules.iter().map(broken_rule);
-    lacking.into_iter().chain(reported).flatten().chain(taken).chain(broken).collect()
+    lacking.into_iter().chain(reported).flatten().chain(taken).chain(withdrawn).chain(broken).collect()
 }
 
 /// Another change that is to be made way for.
@@ -87,6 +90,17 @@ fn taken_time(conflict: &Conflict) -> Option<Finding> {
         FindingRule::ConflictingChange,
         format!("another change has the time from {start} to {end}: {}", conflict.sentence()),
         "ask `cortex-change calendar slot` for a free time, and amend the window",
+        &["SOC2:CC8.1", "ISO27001:A.8.32"],
+    )
+}
+
+/// What was taken back, or hurt, is not rolled out again unless somebody decides so anew.
+fn withdrawn_version(before: &VersionWithdrawn) -> Option<Finding> {
+    let VersionWithdrawn { at, change, incident } = before;
+    finding(
+        FindingRule::VersionWithdrawn,
+        format!("the same version was rolled out by {change} and led to {incident} at {at}"),
+        "roll out a corrected version, or have a person decide that this one may be rolled out again",
         &["SOC2:CC8.1", "ISO27001:A.8.32"],
     )
 }

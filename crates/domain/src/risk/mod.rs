@@ -30,7 +30,7 @@ pub(crate) use beta::failure_bound;
 pub use blast_radius::{BlastClass, BlastRadius, Hop, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
 pub use circumstances::{
     ActiveAlert, ActiveAlerts, CIRCUMSTANCES_NAMED_MAX, CONFLICTS_TOLD_MAX, Circumstances, HealthReading,
-    HealthState, INCIDENT_WINDOW_DAYS, RULE_VIOLATIONS_MAX, RecentIncidents, RuleViolation,
+    HealthState, INCIDENT_WINDOW_DAYS, RULE_VIOLATIONS_MAX, RecentIncidents, RuleViolation, VersionWithdrawn,
 };
 pub use factors::{Contribution, FactorValue, Factors, has_way_back};
 pub use finding::{Finding, FindingRule};

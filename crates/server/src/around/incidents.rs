@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use domain::Timestamp;
-use domain::change::Content;
-use domain::id::IncidentId;
+use domain::change::{Content, Source};
+use domain::id::{ChangeId, IncidentId};
 use domain::incident::{Incident, IncidentState};
-use domain::risk::{CIRCUMSTANCES_NAMED_MAX, INCIDENT_WINDOW_DAYS, RecentIncidents};
+use domain::risk::{CIRCUMSTANCES_NAMED_MAX, INCIDENT_WINDOW_DAYS, RecentIncidents, VersionWithdrawn};
 use jiff::SignedDuration;
 use store::IncidentRow;
 
@@ -22,8 +22,12 @@ pub(crate) struct Incidents(BTreeMap<(Timestamp, IncidentId), Entry>);
 struct Entry {
     version: u64,
     is_open: bool,
+    /// The change that led to it.
+    change: ChangeId,
     /// What it was about; nothing where that cannot be read, which counts as everything.
     names: Option<HashSet<String>>,
+    /// What that change rolled out.
+    source: Option<Source>,
 }
 
 fn window() -> SignedDuration {
@@ -38,15 +42,25 @@ fn names(content: &Content) -> impl Iterator<Item = &str> {
 impl Incidents {
     /// Takes an incident in, with the content of the change that led to it. One that is known already, as it is now.
     pub(crate) fn put(&mut self, incident: &Incident, content: &Content) {
-        let names = Some(names(content).map(str::to_owned).collect());
-        let entry = Entry { version: incident.version, is_open: is_open(incident.state), names };
+        let entry = Entry {
+            version: incident.version,
+            is_open: is_open(incident.state),
+            change: incident.change,
+            names: Some(names(content).map(str::to_owned).collect()),
+            source: content.source.clone(),
+        };
         self.add(incident.opened_at, incident.id, entry);
     }
 
     /// Takes an incident of a list in, with the content of the change that led to it where that can be read.
     pub(crate) fn put_row(&mut self, row: &IncidentRow, content: Option<&Content>) {
-        let names = content.map(|content| names(content).map(str::to_owned).collect());
-        let entry = Entry { version: row.version, is_open: is_open(row.state), names };
+        let entry = Entry {
+            version: row.version,
+            is_open: is_open(row.state),
+            change: row.change_id,
+            names: content.map(|content| names(content).map(str::to_owned).collect()),
+            source: content.and_then(|content| content.source.clone()),
+        };
         self.add(row.opened_at, row.incident_id, entry);
     }
 
@@ -81,6 +95,20 @@ impl Incidents {
         found.map(|((_, id), _)| *id)
     }
 
+    /// The newest incident of the last days to which the same version of something that this content changes has led.
+    pub(crate) fn version_withdrawn(&self, content: &Content, at: Timestamp) -> Option<VersionWithdrawn> {
+        let source = content.source.as_ref()?;
+        let begin = at.saturating_sub(window()).unwrap_or(Timestamp::MIN);
+        let mut latest = self.0.iter().rev().take_while(|((opened_at, _), _)| *opened_at >= begin);
+        let is_same = |entry: &Entry| {
+            let is_about = |known: &HashSet<String>| names(content).any(|name| known.contains(name));
+            entry.source.as_ref().is_some_and(|before| is_same_version(before, source))
+                && entry.names.as_ref().is_some_and(is_about)
+        };
+        let ((opened_at, id), entry) = latest.find(|(_, entry)| is_same(entry))?;
+        Some(VersionWithdrawn { at: *opened_at, change: entry.change, incident: *id })
+    }
+
     /// The incidents that bear on a change with this content at `at`.
     pub(crate) fn recent(&self, content: &Content, at: Timestamp) -> RecentIncidents {
         let begin = at.saturating_sub(window()).unwrap_or(Timestamp::MIN);
@@ -109,6 +137,15 @@ impl Incidents {
     }
 }
 
+/// Whether two changes roll the same thing out: the same commit, or an artefact of the same digest.
+fn is_same_version(one: &Source, other: &Source) -> bool {
+    let has_commit = one.commit.is_some() && one.commit == other.commit;
+    let has_artefact = || {
+        one.artefacts.iter().any(|(name, digest)| other.artefacts.get(name).is_some_and(|it| it == digest))
+    };
+    has_commit || has_artefact()
+}
+
 fn is_open(state: IncidentState) -> bool {
     match state {
         IncidentState::Open | IncidentState::Investigating => true,
@@ -128,7 +165,13 @@ mod tests {
 
     #[test]
     fn an_incident_counts_for_thirty_days_and_for_what_it_was_about() {
-        let here = Story::awaiting(Level::Medium, |_| {}).change();
+        let release = |commit: Option<&str>, artefacts: &[(&str, &str)]| {
+            let artefacts = artefacts.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned()));
+            let commit = commit.map(|letter| letter.repeat(40));
+            Some(Source { repository: None, reference: None, commit, artefacts: artefacts.collect() })
+        };
+        let here =
+            Story::awaiting(Level::Medium, |content| content.source = release(Some("a"), &[])).change();
         let mut elsewhere = here.content.clone();
         elsewhere.affected_services = ["elsewhere".parse().unwrap()].into();
         elsewhere.affected_cis.clear();
@@ -153,5 +196,23 @@ mod tests {
         assert_eq!(counts(&here.content, 30 * 24), (1, 1, 1, 1));
         assert_eq!(counts(&here.content, 30 * 24 + 1), (0, 0, 0, 0));
         assert_eq!(counts(&elsewhere, 1), (0, 0, 1, 0));
+
+        // The version that led to it is remembered for as long, where it was rolled out and nowhere else.
+        let withdrawn = |content: &Content, hours: i64| {
+            incidents.version_withdrawn(content, opened_at + SignedDuration::from_hours(hours))
+        };
+        let known = VersionWithdrawn { at: opened_at, change: here.id, incident: id };
+        assert_eq!(withdrawn(&here.content, 30 * 24), Some(known.clone()));
+        assert_eq!(withdrawn(&here.content, 30 * 24 + 1), None);
+        assert_eq!(withdrawn(&elsewhere, 1), None);
+        let other = |source| Content { source, ..here.content.clone() };
+        assert_eq!(withdrawn(&other(release(Some("b"), &[])), 1), None);
+        assert_eq!(withdrawn(&other(None), 1), None);
+        let later = Incident { version: incident.version + 1, ..incident.clone() };
+        incidents.put(&later, &other(release(None, &[("image", "sha256:1")])));
+        let asked = |digest: &str| {
+            incidents.version_withdrawn(&other(release(None, &[("image", digest)])), opened_at)
+        };
+        assert_eq!((asked("sha256:1"), asked("sha256:2")), (Some(known), None));
     }
 }

@@ -31,6 +31,7 @@ pub(crate) fn circumstances(app: &App, known: &Known, change: &Change, at: Times
         alerts: known.alerts.on(content),
         rules: rules::broken(&app.policies.current(), known, change),
         conflicts: conflicts(known, change, at),
+        version_withdrawn: known.incidents.version_withdrawn(content, at),
     }
 }
 

@@ -27,7 +27,8 @@ const RULES_TENTHS_MAX: i16 = 10;
 
 pub(super) fn contributions(circumstances: &Circumstances) -> Vec<Contribution> {
     // Other changes at the same time are a matter of when, not of how risky.
-    let Circumstances { incidents, health: readings, alerts, rules, conflicts: _ } = circumstances;
+    let Circumstances { incidents, health: readings, alerts, rules, conflicts: _, version_withdrawn: _ } =
+        circumstances;
     let mut contributions: Vec<_> = incidents_here(incidents).into_iter().collect();
     contributions.extend(incidents_anywhere(incidents));
     contributions.extend(readings.iter().map(health));

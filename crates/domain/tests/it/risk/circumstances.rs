@@ -4,7 +4,7 @@ use domain::calendar::{Conflict, ConflictKind, Stage, Treatment};
 use domain::change::Line;
 use domain::risk::{
     ActiveAlert, ActiveAlerts, Assessment, AssessmentFacts, Circumstances, Fact, HealthReading, HealthState,
-    History, Level, RecentIncidents, RuleViolation, assess,
+    History, Level, RecentIncidents, RuleViolation, VersionWithdrawn, assess,
 };
 use domain::text::FreeText;
 use proptest::prelude::*;
@@ -87,6 +87,11 @@ fn everything_that_is_wrong_is_named_with_its_source_and_time() {
         alerts: alerts(2, 1),
         rules: rules(2),
         conflicts: vec![conflict()],
+        version_withdrawn: Some(VersionWithdrawn {
+            at: "2026-02-20T10:00:00Z".parse().unwrap(),
+            change: "CHG-2026-000003".parse().unwrap(),
+            incident: "INC-2026-000002".parse().unwrap(),
+        }),
     };
     let assessment = assessed(&around);
     assert_eq!(assessment.circumstances, around);
@@ -126,7 +131,7 @@ proptest! {
         let is_unknown = health.iter().any(|reading| reading.state == HealthState::Unknown);
         let incidents = incidents(here, open.min(here), here.saturating_add(elsewhere));
         let alerts = alerts(count, critical.min(count));
-        let around = Circumstances { incidents, health, alerts, rules: rules(broken), conflicts: Vec::new() };
+        let around = Circumstances { incidents, health, alerts, rules: rules(broken), ..Circumstances::default() };
         let (wrong, quiet) = (assessed(&around), assessed(&Circumstances::default()));
         prop_assert!(wrong.raw_thousandths >= quiet.raw_thousandths && wrong.level >= quiet.level);
         prop_assert!(!is_unknown || wrong.level >= Level::Medium);
