@@ -11,8 +11,11 @@ use domain::plan::{Analysis, Bake, MetricQuery, Monitor, Probe};
 use domain::rollback::{Arms, Breach, ConditionName, Histogram as Buckets, Measured, Requests, Sample};
 use jiff::Timestamp;
 
-/// Time between two restarts of the evidence, in seconds. Short, because the first bakes of a rollout are.
-const RESTART_SECONDS: u32 = 10;
+/// Shortest and longest time between two restarts of the evidence, in seconds. How far equal versions wander is learned
+/// from one such time to the next, which a minute shows better than a moment; but a short bake needs several of them.
+const RESTART_SECONDS: (u64, u64) = (10, 60);
+/// How many restarts a bake has at least, where it is long enough for them.
+const RESTARTS_MIN: u64 = 3;
 
 /// What is compared during one bake.
 #[derive(Debug)]
@@ -73,11 +76,14 @@ impl Comparison {
 fn settings(bake: &Bake, analysis: &Analysis, monitors: usize) -> Settings {
     let shared = u32::try_from(monitors.max(1)).unwrap_or(u32::MAX);
     let seconds = (bake.duration_millis + bake.extension_millis) / 1_000;
+    let (shortest, longest) = RESTART_SECONDS;
+    let restart = (bake.duration_millis / 1_000 / RESTARTS_MIN).clamp(shortest, longest);
+    let whole = |seconds: u64| u32::try_from(seconds).unwrap_or(u32::MAX);
     Settings {
         budget: f64::from(analysis.budget.get()) / 10_000.0 / f64::from(shared),
         odds_that_matter: f64::from(analysis.matters_hundredths) / 100.0,
-        restart_seconds: RESTART_SECONDS,
-        horizon_seconds: u32::try_from(seconds).unwrap_or(u32::MAX).max(RESTART_SECONDS),
+        restart_seconds: whole(restart),
+        horizon_seconds: whole(seconds.max(restart)),
         ..Settings::default()
     }
 }
