@@ -144,7 +144,7 @@ mod tests {
         );
         check(
             "implementation_plan:\n  steps:\n    - name: deploy\n      run: ./deploy\n      wait: 5s\n",
-            &["steps[0]", "exactly one of run, http, wait, check and manual"],
+            &["steps[0]", "exactly one of run, http, wait, check, manual, traffic"],
         );
         check("implementation_plan:\n  steps: []\n", &["steps", "plan"]);
         check(

@@ -38,6 +38,7 @@ enum ProblemCommand {
     /// Say what removed the cause
     Resolve(ResolveArgs),
     /// End a problem that has not come back
+    #[command(after_help = "Example:\n  cortex-change problem close PRB-7 --note 'not seen for a month'")]
     Close(NoteArgs),
 }
 

@@ -23,12 +23,12 @@ async fn samples_are_read_by_series_and_time(database: TestDatabase) {
     let taken = vec![sample("errors", 2), sample("latency", 1), sample("errors", 1)];
     store.append_samples(change, taken).await.unwrap();
     store.append_samples("CHG-2026-000002".parse().unwrap(), vec![sample("errors", 1)]).await.unwrap();
-    let long = Sample { detail: "é".repeat(400), ..sample("errors", 3) };
+    let long = Sample { detail: "é".repeat(5_000), ..sample("errors", 3) };
     store.append_samples(change, vec![long, sample("errors", 2)]).await.unwrap();
 
     let all = store.samples(change, None, at(0), 100).await.unwrap();
     assert_eq!(all[..3], [sample("errors", 1), sample("latency", 1), sample("errors", 2)]);
-    assert_eq!(all[3].detail, "é".repeat(250));
+    assert_eq!(all[3].detail, "é".repeat(4_096));
     let errors = StepName::new("errors").unwrap();
     assert_eq!(store.samples(change, Some(&errors), at(2), 1).await.unwrap(), [sample("errors", 2)]);
     assert!(store.samples(change, None, at(0), 2001).await.is_err());
