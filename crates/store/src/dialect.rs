@@ -44,11 +44,11 @@ impl Dialect {
         }
     }
 
-    /// Tells every server on the same database what is given as parameter, when the transaction commits.
-    pub(crate) fn notify(self) -> Option<&'static str> {
+    /// Takes the log for the transaction: nobody else writes anything until it ends. On SQLite it is taken already.
+    pub(crate) fn take_log(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
-            Self::Postgres => Some("SELECT pg_notify('cortex_change_log', $1)"),
+            Self::Postgres => Some("SELECT 1 FROM log_head WHERE id = 1 FOR UPDATE"),
         }
     }
 
@@ -78,8 +78,9 @@ pub(crate) fn sqlite_insert(table: &Table) -> String {
 }
 
 /// Inserts many rows into all tables at once on PostgreSQL, where a call costs a round trip. Every column is a
-/// parameter, an array. There is no such statement for no tables.
-pub(crate) fn postgres_inserts<'a>(tables: impl Iterator<Item = &'a Table>) -> Option<String> {
+/// parameter, an array. With `tells`, one more parameter is told to every server on the same database when the
+/// transaction commits. There is no such statement for no tables.
+pub(crate) fn postgres_inserts<'a>(tables: impl Iterator<Item = &'a Table>, tells: bool) -> Option<String> {
     let mut placeholder = 0;
     let mut inserts: Vec<String> = Vec::new();
     for table in tables {
@@ -89,6 +90,9 @@ pub(crate) fn postgres_inserts<'a>(tables: impl Iterator<Item = &'a Table>) -> O
         });
         let arrays = arrays.collect::<Vec<_>>().join(", ");
         inserts.push(insert(table, &format!("SELECT * FROM UNNEST({arrays})")));
+    }
+    if tells {
+        inserts.push(format!("SELECT pg_notify('cortex_change_log', ${})", placeholder + 1));
     }
     let last = inserts.pop()?;
     if inserts.is_empty() {
@@ -143,7 +147,7 @@ mod tests {
         let columns = "INSERT INTO t (id, name, made_at, body) ";
         assert_eq!(sqlite_insert(&TABLE), format!("{columns}VALUES ($1, $2, $3, $4){on_conflict}"));
         assert_eq!(
-            postgres_inserts([&TABLE].into_iter()).unwrap(),
+            postgres_inserts([&TABLE].into_iter(), false).unwrap(),
             format!(
                 "{columns}SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bytea[]){on_conflict}"
             )
@@ -160,13 +164,17 @@ mod tests {
         };
         let other =
             |at| format!("INSERT INTO u (word) SELECT * FROM UNNEST(${at}::text[]) ON CONFLICT DO NOTHING");
-        let first = postgres_inserts([&TABLE].into_iter()).unwrap();
+        let first = postgres_inserts([&TABLE].into_iter(), false).unwrap();
         assert_eq!(
-            postgres_inserts([&TABLE, &OTHER].into_iter()).unwrap(),
+            postgres_inserts([&TABLE, &OTHER].into_iter(), false).unwrap(),
             format!("WITH part_0 AS ({first}) {}", other(5))
         );
-        assert_eq!(postgres_inserts([&OTHER].into_iter()).unwrap(), other(1));
-        assert_eq!(postgres_inserts([].into_iter()), None);
+        assert_eq!(postgres_inserts([&OTHER].into_iter(), false).unwrap(), other(1));
+        assert_eq!(postgres_inserts([].into_iter(), false), None);
+        assert_eq!(
+            postgres_inserts([&TABLE].into_iter(), true).unwrap(),
+            format!("WITH part_0 AS ({first}) SELECT pg_notify('cortex_change_log', $5)")
+        );
     }
 
     #[test]

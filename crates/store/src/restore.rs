@@ -23,7 +23,6 @@ use crate::sql::count;
 use crate::table::{BACKED_UP, Kind, Table};
 use crate::thread;
 use crate::verify::{VerifyError, VerifyReport, verify_all};
-use crate::writer::LogHead;
 
 /// Longest line of a backup, in bytes.
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -103,7 +102,7 @@ pub async fn restore(file: &Path, config: &Config) -> Result<RestoreReport, Rest
         let trusted_keys = config.trusted_keys();
         let mut opened = open_writer(&config.location, &trusted_keys).map_err(Box::new)?;
         opened.db.transaction(|db| {
-            LogHead::lock(db)?;
+            db.take_log()?;
             check_empty(db)?;
             let rows = insert_rows(db, BackupFile::open(&file)?)?;
             let verified = verify_all(db, &trusted_keys, &mut |_| {})

@@ -1,11 +1,15 @@
 //! Rows for several tables, written together.
 
 use super::Value;
+use crate::listener::Growth;
 use crate::table::Table;
 
 /// Rows to be inserted, table after table.
 #[derive(Debug, Default)]
-pub(crate) struct Inserts<'a>(Vec<(&'static Table, Vec<Value<'a>>)>);
+pub(crate) struct Inserts<'a> {
+    tables: Vec<(&'static Table, Vec<Value<'a>>)>,
+    growth: Option<String>,
+}
 
 impl<'a> Inserts<'a> {
     /// Adds rows, given one after the other as flat values. Each table comes at most once.
@@ -18,22 +22,32 @@ impl<'a> Inserts<'a> {
             table.name
         );
         debug_assert!(
-            self.0.iter().all(|(other, _)| other.name != table.name),
+            self.tables.iter().all(|(other, _)| other.name != table.name),
             "`{}` comes once",
             table.name
         );
         if !values.is_empty() {
-            self.0.push((table, values));
+            self.tables.push((table, values));
         }
+    }
+
+    /// Has the log's growth told to other servers when the transaction commits, where there can be any.
+    pub(crate) fn tell(&mut self, growth: &Growth) {
+        self.growth = Some(growth.to_string());
+    }
+
+    /// What is told to other servers.
+    pub(super) fn told(&self) -> Option<&str> {
+        self.growth.as_deref()
     }
 
     /// The tables that get rows.
     pub(super) fn tables(&self) -> impl Iterator<Item = &'static Table> {
-        self.0.iter().map(|(table, _)| *table)
+        self.tables.iter().map(|(table, _)| *table)
     }
 
     /// Every table with its rows.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Table, &[Value<'a>])> {
-        self.0.iter().map(|(table, values)| (*table, values.as_slice()))
+        self.tables.iter().map(|(table, values)| (*table, values.as_slice()))
     }
 }

@@ -128,6 +128,20 @@ impl Database {
         self.script(self.dialect().begin_write())
     }
 
+    /// Opens a transaction that writes and takes the log for it, in one round trip.
+    pub(crate) fn begin_write_of_log(&mut self) -> Result<(), StoreError> {
+        let (begin, take) = (self.dialect().begin_write(), self.dialect().take_log());
+        match take {
+            Some(take) => self.script(&format!("{begin}; {take}")),
+            None => self.script(begin),
+        }
+    }
+
+    /// Takes the log for this transaction: nobody else writes anything until it ends.
+    pub(crate) fn take_log(&mut self) -> Result<(), StoreError> {
+        self.dialect().take_log().map_or(Ok(()), |take| self.script(take))
+    }
+
     /// Opens a transaction that reads one unchanging state.
     pub(crate) fn begin_snapshot(&mut self) -> Result<(), StoreError> {
         self.script(self.dialect().begin_snapshot())

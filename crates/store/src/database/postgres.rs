@@ -119,9 +119,10 @@ impl Postgres {
         refused
     }
 
-    /// One statement, and so one round trip, for all rows of all tables: every column is an array.
+    /// One statement, and so one round trip, for all rows of all tables and what is told: every column is an array.
     pub(crate) fn insert(&mut self, inserts: &Inserts<'_>) -> Result<(), StoreError> {
-        let Some(sql) = dialect::postgres_inserts(inserts.tables()) else { return Ok(()) };
+        let told = inserts.told();
+        let Some(sql) = dialect::postgres_inserts(inserts.tables(), told.is_some()) else { return Ok(()) };
         let columns: Vec<Box<dyn ToSql + Sync + '_>> = inserts
             .iter()
             .flat_map(|(table, values)| {
@@ -130,10 +131,12 @@ impl Postgres {
                 columns.map(move |(at, (_, kind))| column_array(*kind, values.iter().skip(at).step_by(width)))
             })
             .collect();
-        let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(AsRef::as_ref).collect();
+        let columns = columns.iter().map(|column| column.as_ref() as &(dyn ToSql + Sync));
+        let told = told.as_ref().map(|told| told as &(dyn ToSql + Sync));
+        let parameters: Vec<_> = columns.chain(told).collect();
         self.with(|session| {
             let statement = session.prepare(&sql)?;
-            session.client.execute(&statement, &columns).map(|_| ())
+            session.client.execute(&statement, &parameters).map(|_| ())
         })
     }
 

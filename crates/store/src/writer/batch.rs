@@ -15,7 +15,7 @@ impl Writer {
     /// Writes the batch in one transaction.
     pub(super) fn transact(&mut self, batch: &mut Batch) -> Result<Committed, Failure> {
         self.batch += 1;
-        let written = self.db.begin_write().and_then(|()| self.write_all(batch));
+        let written = self.write_all(batch);
         let committed = written.map_err(|error| {
             self.db.rollback();
             Failure::RolledBack(error)
@@ -34,10 +34,9 @@ impl Writer {
 
     fn write_all(&mut self, batch: &mut Batch) -> Result<Committed, StoreError> {
         let db = &mut self.db;
-        let mut head = LogHead::lock(db)?;
-        let now = head.now();
         let appends: Vec<&PreparedAppend> = batch.appends.iter().map(|request| &request.append).collect();
-        let mut checks = Checks::load(db, &appends, now)?;
+        let (mut head, mut checks) = Checks::begin(db, &appends)?;
+        let now = head.now();
         let mut rows = Rows::default();
         let mut appended = Vec::with_capacity(appends.len());
         for append in appends {
@@ -49,14 +48,13 @@ impl Writer {
         if db.commit_can_be_unknown() {
             inserts.add(&WRITER, vec![self.id.into(), self.batch.into(), micros(now).into()]);
         }
+        if !indexes.is_empty() {
+            inserts.tell(&Growth { writer: self.id, size: indexes.end });
+        }
         db.insert_all(&inserts)?;
         write_tiles(db, &indexes)?;
         for task in &mut batch.tasks {
             task.run(db, now)?;
-        }
-        if let Some(sql) = db.dialect().notify().filter(|_| !indexes.is_empty()) {
-            let growth = Growth { writer: self.id, size: indexes.end };
-            db.query(sql, &[growth.to_string().into()], |_| Ok(()))?;
         }
         Ok(Committed { appended, indexes })
     }

@@ -8,12 +8,14 @@ use domain::Timestamp;
 
 use crate::append::{AppendError, Guard, NewIdempotency, StoredResponse};
 use crate::database::{Database, Row, Value, parse};
+use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::prepare::{PreparedAppend, PreparedStream, PreparedTimerOp};
 use crate::sql::micros;
+use crate::writer::head::LogHead;
 
 /// What the appends of one transaction are checked against.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Checks<'a> {
     now: Timestamp,
     streams: HashMap<&'a str, StreamState>,
@@ -34,47 +36,56 @@ pub(crate) struct StreamState {
     pub(crate) last_at: i64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Lease {
     token: u64,
     expires_at: Timestamp,
 }
 
+/// What a row of [`READ`] tells of, in its first column. The second one is its key.
+mod part {
+    pub(super) const HEAD: i64 = 0;
+    pub(super) const STREAM: i64 = 1;
+    pub(super) const RESPONSE: i64 = 2;
+    pub(super) const TIMER: i64 = 3;
+    pub(super) const LEASE: i64 = 4;
+}
+
 impl<'a> Checks<'a> {
-    /// Reads what the appends mention, with one statement per table.
-    pub(crate) fn load(
+    /// Takes the log for this transaction, and reads its end and everything that the appends mention: two statements,
+    /// because the second must see what was committed before the first was through.
+    pub(super) fn begin(
         db: &mut Database,
         appends: &[&'a PreparedAppend],
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let guards = || appends.iter().flat_map(|append| &append.guards);
-        let streams = appends.iter().flat_map(|append| &append.streams).map(|stream| stream.stream.as_str());
-        let guarded = guards().filter_map(|guard| match guard {
-            Guard::StreamVersion { stream, .. } => Some(stream.as_str()),
-            Guard::Lease { .. } | Guard::Before { .. } => None,
-        });
-        let leases = guards().filter_map(|guard| match guard {
-            Guard::Lease { resource, .. } => Some(resource.as_str()),
-            Guard::StreamVersion { .. } | Guard::Before { .. } => None,
-        });
-        let keys =
-            appends.iter().filter_map(|append| append.idempotency.as_ref()).map(|kept| kept.id.as_str());
-        let timers = appends.iter().filter_map(|append| append.consume_timer.as_ref()).map(|id| id.as_str());
-        Ok(Self {
-            now,
-            streams: look_up(db, "stream", "name", "version, last_at", streams.chain(guarded), |row| {
-                Ok(StreamState { version: row.count(1)?, last_at: row.int(2)? })
-            })?,
-            responses: look_up(db, "idempotency", "id", RESPONSE_COLUMNS, keys, |row| {
-                stored_response(row, 1)
-            })?,
-            answered: HashMap::new(),
-            timers: look_up(db, "timer", "id", "due_at", timers, |_| Ok(()))?.into_keys().collect(),
-            leases: look_up(db, "lease", "resource", "token, expires_at", leases, |row| {
-                Ok(Lease { token: row.count(1)?, expires_at: row.time(2)? })
-            })?,
-            written: BTreeSet::new(),
-        })
+    ) -> Result<(LogHead, Self), StoreError> {
+        db.begin_write_of_log()?;
+        let mentioned = Mentioned::of(appends);
+        let mut head = None;
+        let mut checks = Self::default();
+        db.for_each(&read_statement(db.dialect()), &mentioned.lists(), |row| {
+            let key = |keys: &HashSet<&'a str>| Ok::<_, StoreError>(keys.get(row.text(1)?.as_str()).copied());
+            match row.int(0)? {
+                part::HEAD => head = Some(LogHead::of_row(row, 2)?),
+                part::STREAM => {
+                    let state = StreamState { version: row.count(3)?, last_at: row.int(5)? };
+                    checks.streams.extend(key(&mentioned.streams)?.map(|name| (name, state)));
+                }
+                part::RESPONSE => {
+                    let response = stored_response(row, 2)?;
+                    checks.responses.extend(key(&mentioned.responses)?.map(|id| (id, response)));
+                }
+                part::TIMER => checks.timers.extend(key(&mentioned.timers)?),
+                part::LEASE => {
+                    let lease = Lease { token: row.count(3)?, expires_at: row.time(5)? };
+                    checks.leases.extend(key(&mentioned.leases)?.map(|resource| (resource, lease)));
+                }
+                other => return Err(StoreError::damaged(format!("a row of part {other}"))),
+            }
+            Ok(())
+        })?;
+        let head = head.ok_or_else(|| StoreError::damaged("log_head has no row"))?;
+        checks.now = head.now();
+        Ok((head, checks))
     }
 
     /// Accepts an append, so that the following ones are checked against its effect, or refuses it without any.
@@ -190,21 +201,63 @@ pub(crate) fn stored_response(row: &Row<'_>, first: usize) -> Result<StoredRespo
     })
 }
 
-/// Reads the rows of a table whose `key` column has one of the values, by that value.
-fn look_up<'k, T>(
-    db: &mut Database,
-    table: &str,
-    key: &str,
-    columns: &str,
-    values: impl Iterator<Item = &'k str>,
-    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<HashMap<&'k str, T>, StoreError> {
-    let values: HashSet<&str> = values.collect();
-    if values.is_empty() {
-        return Ok(HashMap::new());
+/// The keys that the appends of one transaction mention.
+#[derive(Debug, Default)]
+struct Mentioned<'a> {
+    streams: HashSet<&'a str>,
+    responses: HashSet<&'a str>,
+    timers: HashSet<&'a str>,
+    leases: HashSet<&'a str>,
+}
+
+impl<'a> Mentioned<'a> {
+    fn of(appends: &[&'a PreparedAppend]) -> Self {
+        let mut mentioned = Self::default();
+        for append in appends {
+            mentioned.streams.extend(append.streams.iter().map(|stream| stream.stream.as_str()));
+            for guard in &append.guards {
+                match guard {
+                    Guard::StreamVersion { stream, .. } => {
+                        mentioned.streams.insert(stream.as_str());
+                    }
+                    Guard::Lease { resource, .. } => {
+                        mentioned.leases.insert(resource.as_str());
+                    }
+                    Guard::Before { .. } => {}
+                }
+            }
+            mentioned.responses.extend(append.idempotency.as_ref().map(|kept| kept.id.as_str()));
+            mentioned.timers.extend(append.consume_timer.as_ref().map(|id| id.as_str()));
+        }
+        mentioned
     }
-    let sql = format!("SELECT {key}, {columns} FROM {table} WHERE {}", db.dialect().any(key, "$1"));
-    let list = Value::Texts(values.iter().copied().map(Cow::from).collect());
-    let rows = db.query(&sql, &[list], |row| Ok((values.get(row.text(0)?.as_str()).copied(), read(row)?)))?;
-    Ok(rows.into_iter().filter_map(|(value, found)| Some((value?, found))).collect())
+
+    /// The parameters of [`read_statement`].
+    fn lists(&self) -> [Value<'a>; 4] {
+        let list = |keys: &HashSet<&'a str>| Value::Texts(keys.iter().copied().map(Cow::from).collect());
+        [list(&self.streams), list(&self.responses), list(&self.timers), list(&self.leases)]
+    }
+}
+
+/// One statement for all tables: on PostgreSQL each costs a round trip, during which the log is taken.
+fn read_statement(dialect: Dialect) -> String {
+    const NO_BYTES: &str = "CAST(NULL AS BYTEA)";
+    let found = |part: i64, table: &str, key: &str, columns: &str, placeholder: &str| {
+        format!(
+            " UNION ALL SELECT {part}, {key}, {columns}, 0 FROM {table} WHERE {}",
+            dialect.any(key, placeholder)
+        )
+    };
+    [
+        format!(
+            "SELECT CAST({} AS BIGINT), '', frontier, size, {NO_BYTES}, last_at, {} FROM log_head WHERE id = 1",
+            part::HEAD,
+            dialect.now_micros()
+        ),
+        found(part::STREAM, "stream", "name", &format!("{NO_BYTES}, version, {NO_BYTES}, last_at"), "$1"),
+        found(part::RESPONSE, "idempotency", "id", RESPONSE_COLUMNS, "$2"),
+        found(part::TIMER, "timer", "id", &format!("{NO_BYTES}, 0, {NO_BYTES}, 0"), "$3"),
+        found(part::LEASE, "lease", "resource", &format!("{NO_BYTES}, token, {NO_BYTES}, expires_at"), "$4"),
+    ]
+    .concat()
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use audit::{Frontier, Hash, SigningKey, Tile};
 use domain::Timestamp;
 
-use crate::database::{Database, Inserts};
+use crate::database::{Database, Inserts, Row};
 use crate::error::StoreError;
 use crate::sql::{count, micros};
 use crate::table::{CHECKPOINT, LOG_HEAD, TILE};
@@ -20,15 +20,11 @@ pub(crate) struct LogHead {
 }
 
 impl LogHead {
-    /// Takes the log for this transaction. The update that changes nothing is what locks the row.
-    pub(crate) fn lock(db: &mut Database) -> Result<Self, StoreError> {
-        let sql = format!(
-            "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, frontier, last_at, {}",
-            db.dialect().now_micros()
-        );
-        let (frontier, last_at, now) = db.query_one(&sql, &[], |row| {
-            Ok((frontier(row.count(0)?, &row.bytes(1)?)?, row.time(2)?, row.time(3)?))
-        })?;
+    /// Reads the end of the log, which this transaction has taken: frontier and size, a column that is not read, and the
+    /// time of the last entry and now, from column `first` on.
+    pub(super) fn of_row(row: &Row<'_>, first: usize) -> Result<Self, StoreError> {
+        let frontier = frontier(row.count(first + 1)?, row.bytes_ref(first)?)?;
+        let (last_at, now) = (row.time(first + 3)?, row.time(first + 4)?);
         // The database's clock may be set back; the log's time does not follow.
         Ok(Self { size_before: frontier.size(), frontier, now: now.max(last_at) })
     }

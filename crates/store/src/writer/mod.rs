@@ -264,7 +264,7 @@ impl Writer {
         let (id, batch) = (self.id, self.batch);
         self.db.transaction(|db| {
             // Waits until the lost transaction, which had the log for itself, has ended.
-            LogHead::lock(db)?;
+            db.take_log()?;
             Ok(db.query_opt(SQL, &[id.into()], |row| row.int(0))? == Some(batch))
         })
     }
