@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use domain::actor::{Role, Scope};
 use domain::change::{Category, ChangeType, Outcome, StateName};
+use domain::plan::Reversibility;
 use domain::risk::Level;
 use policy::{Action, ChangeResource, Context, PolicySet, Principal, PrincipalKind, Question, Resource};
 
@@ -66,6 +67,7 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         category: Category::Deployment,
         state: StateName::AwaitingApproval,
         requester: "act_ann".parse()?,
+        created_by_agent: false,
         parties: BTreeSet::from(["act_ann".parse()?, "act_annbot".parse()?, "act_carol".parse()?]),
         services: BTreeSet::from(["shop".parse()?, "cart".parse()?]),
         environment: Some("production".parse()?),
@@ -77,6 +79,7 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         has_test_evidence: true,
         tests_passed: true,
         has_plan: true,
+        reversibility: Some(Reversibility::Compensatable),
         has_rollback_plan: true,
         rollback_automated: true,
         encryption_checked: false,

@@ -132,6 +132,8 @@ actions!(
     DecideStanding = "decide_standing",
     /// Take the CAB's approval of a change from a standing decision. The system's own.
     TakeStanding = "take_standing",
+    /// Let a rollout give everybody the new version before a person has looked at it. The system's own, asked when it begins.
+    PromoteUnattended = "promote_unattended",
 );
 
 impl Action {

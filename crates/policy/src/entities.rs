@@ -50,6 +50,7 @@ pub(crate) struct Vocabulary {
     level: EntityTypeName,
     log: EntityTypeName,
     outcome: EntityTypeName,
+    reversibility: EntityTypeName,
     role: EntityTypeName,
     scope: EntityTypeName,
     state: EntityTypeName,
@@ -75,6 +76,7 @@ impl Vocabulary {
             level: name("Level")?,
             log: name("Log")?,
             outcome: name("Outcome")?,
+            reversibility: name("Reversibility")?,
             role: name("Role")?,
             scope: name("Scope")?,
             state: name("State")?,
@@ -184,6 +186,7 @@ impl Vocabulary {
                 ("category", word(&self.category, change.category.as_str())),
                 ("state", word(&self.state, change.state.as_str())),
                 ("requester", actor(&change.requester)),
+                ("created_by_agent", truth(change.created_by_agent)),
                 ("parties", RestrictedExpression::new_set(parties)),
                 ("services", RestrictedExpression::new_set(services)),
                 ("compliance", RestrictedExpression::new_set(compliance)),
@@ -216,6 +219,7 @@ impl Vocabulary {
             ("level", change.level.map(|level| word(&self.level, level.as_str()))),
             ("score", change.score.map(small)),
             ("lowest_tier", change.lowest_tier.map(small)),
+            ("reversibility", change.reversibility.map(|class| word(&self.reversibility, class.as_str()))),
         ];
         attributes.extend(known(optional));
         attributes
@@ -274,6 +278,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use domain::change::{Category, ChangeType, StateName};
+    use domain::plan::Reversibility;
     use domain::risk::Level;
 
     use super::*;
@@ -290,6 +295,7 @@ mod tests {
             category: Category::Deployment,
             state: StateName::Approved,
             requester: actor("act_ann"),
+            created_by_agent: known,
             parties: BTreeSet::new(),
             services: BTreeSet::from(["shop".parse().unwrap()]),
             environment: known.then(|| "production".parse().unwrap()),
@@ -301,6 +307,7 @@ mod tests {
             has_test_evidence: known,
             tests_passed: known,
             has_plan: known,
+            reversibility: known.then_some(Reversibility::Irreversible),
             has_rollback_plan: known,
             rollback_automated: known,
             encryption_checked: known,

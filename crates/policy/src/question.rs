@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use domain::actor::{ActorKind, Role, Scope};
 use domain::change::{Category, ChangeType, Outcome, StateName};
 use domain::id::{ActorId, ChangeId, EnvironmentName, IncidentId, ServiceName, TeamName};
+use domain::plan::Reversibility;
 use domain::risk::Level;
 
 use crate::Action;
@@ -148,6 +149,8 @@ pub struct ChangeResource {
     pub state: StateName,
     /// Who created it.
     pub requester: ActorId,
+    /// Whether that is an agent.
+    pub created_by_agent: bool,
     /// Everyone who counts as the requester's side: whom the requester acts for, their aliases, the owner of a
     /// requesting agent and the agents of that owner. The requester counts in any case.
     pub parties: BTreeSet<ActorId>,
@@ -171,6 +174,8 @@ pub struct ChangeResource {
     pub tests_passed: bool,
     /// Whether there is a plan to implement.
     pub has_plan: bool,
+    /// How completely that plan can be taken back.
+    pub reversibility: Option<Reversibility>,
     /// Whether there is a plan to take it back.
     pub has_rollback_plan: bool,
     /// Whether taking it back needs no person.

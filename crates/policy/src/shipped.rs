@@ -28,6 +28,7 @@ macro_rules! files {
 /// Every shipped policy file.
 pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "administrators-only",
+    "agents-canary-needs-a-person-before-full-weight",
     "agents-keep-to-their-open-changes",
     "agents-keep-to-their-rate",
     "agents-never-administer",

@@ -218,6 +218,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         category: content.category,
         state: change.state_name(),
         requester: change.created_by.clone(),
+        created_by_agent: gates.created_by_agent(),
         parties: parties.clone(),
         services: content.affected_services.clone(),
         environment: content.environment.clone(),
@@ -229,6 +230,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         has_test_evidence: tests.is_some(),
         tests_passed: tests.is_some_and(domain::change::TestResults::all_passed),
         has_plan: content.plan.is_some(),
+        reversibility: content.plan.as_ref().map(|plan| plan.reversibility(content.rollback_plan.as_ref())),
         has_rollback_plan: domain::risk::has_way_back(content),
         rollback_automated: content
             .rollback_plan

@@ -47,6 +47,8 @@ pub(crate) struct Gates {
     conflicts: Vec<Conflict>,
     /// What authorising it depends on; nothing for a change that is no emergency.
     emergency: Option<Box<Emergency>>,
+    /// Whether an agent created it.
+    created_by_agent: bool,
 }
 
 /// How far the starts of changes are known.
@@ -103,7 +105,17 @@ impl Gates {
         };
         let is_next = change.state_name() == StateName::Approved;
         let conflicts = if is_next { conflicts(known, change, now) } else { Vec::new() };
-        let gates = Self { stops, calendar, starts: known.starts, conflicts, emergency, ..Self::default() };
+        let created_by_agent = is_agent(&known.directory, &change.created_by);
+        let starts = known.starts;
+        let gates = Self {
+            stops,
+            calendar,
+            starts,
+            conflicts,
+            emergency,
+            created_by_agent,
+            ..Self::default()
+        };
         if gates.stops.is_empty() && gates.calendar.is_empty() {
             return gates;
         }
@@ -117,6 +129,16 @@ impl Gates {
         });
         let stopped = actors.map(|actor| (actor.clone(), known.directory.records_of(actor))).collect();
         Self { stopped, reach: Reach::of(known, change), ..gates }
+    }
+
+    /// Nothing, as is assumed of decisions of the past, but for who created the change.
+    pub(crate) fn of_the_past(known: &Known, change: &Change) -> Self {
+        Self { created_by_agent: is_agent(&known.directory, &change.created_by), ..Self::default() }
+    }
+
+    /// Whether an agent created the change.
+    pub(crate) fn created_by_agent(&self) -> bool {
+        self.created_by_agent
     }
 
     /// The other changes that keep `change` from being started.

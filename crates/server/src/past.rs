@@ -61,13 +61,14 @@ enum Authority {
 
 impl PastQuestion {
     /// What a set of policies answers. `actor` is whoever asked, as it was then; the system when there is none. `other` is
-    /// the one for whom it asked, as that one was then.
+    /// the one for whom it asked, as that one was then; `gates` what is assumed to have stood in the way.
     pub(crate) fn answer(
         &self,
         policies: &InForce,
         actor: Option<&Actor>,
         other: Option<&Actor>,
         parties: &BTreeSet<ActorId>,
+        gates: &Gates,
     ) -> Answer {
         let caller = actor.map_or(Caller::System, |actor| Caller::Registered {
             actor: Arc::new(actor.clone()),
@@ -101,7 +102,7 @@ impl PastQuestion {
             delegator: other,
             ..Particulars::default()
         };
-        let subject = Subject { change, parties, gates: &Gates::default(), now: self.at };
+        let subject = Subject { change, parties, gates, now: self.at };
         let asking = ask::case(policies, &caller, subject, particulars);
         // Whoever authorised an emergency was on call, or it would not have been recorded.
         let context = Context { authority, outcome, on_call: Some(true), ..Context::default() };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::actor::{Role, Scope};
 use domain::change::{Category, ChangeType, StateName};
 use domain::id::{ActorId, ChangeId, EnvironmentName, IncidentId, InvalidId, ServiceName, TeamName};
+use domain::plan::Reversibility;
 use domain::risk::Level;
 use policy::{Action, ActorResource, ChangeResource, Delegator, IncidentResource, Principal, PrincipalKind};
 use serde::{Deserialize, Deserializer};
@@ -42,6 +43,7 @@ facts!(
             category: Category,
             state: StateName,
             requester: ActorId,
+            created_by_agent: bool,
             parties: BTreeSet<ActorId>,
             services: BTreeSet<ServiceName>,
             compliance: BTreeSet<String>,
@@ -72,6 +74,7 @@ facts!(
             level: Level,
             score: u8,
             lowest_tier: u8,
+            reversibility: Reversibility,
         }
     }
 );
@@ -197,6 +200,7 @@ fn change(ann: ActorId, bot: ActorId, action: Action) -> Result<ChangeResource, 
         category: Category::Deployment,
         state: StateName::Approved,
         requester: ann.clone(),
+        created_by_agent: false,
         parties: BTreeSet::from([ann, bot]),
         services: BTreeSet::from([ServiceName::new("shop")?]),
         environment: Some(EnvironmentName::new("production")?),
@@ -208,6 +212,7 @@ fn change(ann: ActorId, bot: ActorId, action: Action) -> Result<ChangeResource, 
         has_test_evidence: true,
         tests_passed: true,
         has_plan: true,
+        reversibility: Some(Reversibility::Compensatable),
         has_rollback_plan: true,
         rollback_automated: true,
         encryption_checked: false,

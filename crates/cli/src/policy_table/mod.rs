@@ -270,6 +270,7 @@ impl Case {
             | Action::Expire
             | Action::LinkIncident
             | Action::Vote
+            | Action::PromoteUnattended
             | Action::OverrideFreeze => {
                 let mut change = harmless.change;
                 given.change.apply(&mut change);

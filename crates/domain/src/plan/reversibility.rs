@@ -30,14 +30,19 @@ pub struct WayBack {
 }
 
 impl Plan {
-    /// How completely the plan can be taken back, with its rollback plan where there is one.
-    pub fn way_back(&self, rollback_plan: Option<&RollbackPlan>) -> WayBack {
+    /// The worst class of its steps.
+    pub fn reversibility(&self, rollback_plan: Option<&RollbackPlan>) -> Reversibility {
         let has_rollback_steps = rollback_plan.is_some_and(|plan| !plan.steps.is_empty());
         let classes = self.steps.iter().map(|step| step.class(has_rollback_steps));
+        classes.max().unwrap_or(Reversibility::Reversible)
+    }
+
+    /// How completely the plan can be taken back, with its rollback plan where there is one.
+    pub fn way_back(&self, rollback_plan: Option<&RollbackPlan>) -> WayBack {
         let declared =
             self.steps.iter().filter(|step| step.reversibility == Some(Reversibility::Irreversible));
         WayBack {
-            class: classes.max().unwrap_or(Reversibility::Reversible),
+            class: self.reversibility(rollback_plan),
             irreversible: declared.map(|step| step.name.clone()).collect(),
         }
     }

@@ -8,6 +8,7 @@ use domain::actor::{Role, Scope};
 use domain::authorization::Answer;
 use domain::change::{Category, ChangeType, Outcome, StateName};
 use domain::id::ActorId;
+use domain::plan::Reversibility;
 use domain::risk::Level;
 use policy::{
     Action, ActorResource, BudgetLeft, ChainStanding, ChangeResource, Context, Delegator, IncidentResource,
@@ -118,6 +119,7 @@ fn usual_resource(action: Action) -> Resource {
         | Action::Expire
         | Action::LinkIncident
         | Action::Vote
+        | Action::PromoteUnattended
         | Action::OverrideFreeze => Resource::Change(Box::new(change())),
     }
 }
@@ -133,6 +135,7 @@ pub(crate) fn change() -> ChangeResource {
         category: Category::Deployment,
         state: StateName::Approved,
         requester: actor(ANN),
+        created_by_agent: false,
         parties: BTreeSet::from([actor(ANN), actor(ANNS_BOT)]),
         services: BTreeSet::from(["shop".parse().unwrap()]),
         environment: Some("production".parse().unwrap()),
@@ -144,6 +147,7 @@ pub(crate) fn change() -> ChangeResource {
         has_test_evidence: true,
         tests_passed: true,
         has_plan: true,
+        reversibility: Some(Reversibility::Compensatable),
         has_rollback_plan: true,
         rollback_automated: true,
         encryption_checked: false,

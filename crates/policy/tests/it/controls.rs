@@ -83,6 +83,10 @@ fn refused_to_programs() -> Vec<(&'static str, Asked)> {
     let agent = PrincipalKind::Agent;
     vec![
         (
+            "agents-canary-needs-a-person-before-full-weight",
+            ask(Action::PromoteUnattended).by_the_system().change(|change| change.created_by_agent = true),
+        ),
+        (
             "agents-keep-to-their-open-changes",
             ask(Action::Create).kind(agent).context(|c| c.budget_left = left(1, 0)),
         ),

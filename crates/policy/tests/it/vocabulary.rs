@@ -3,6 +3,7 @@
 use cedar_policy::SchemaFragment;
 use domain::actor::{Role, Scope};
 use domain::change::{Category, ChangeType, CommandName, Outcome, StateName};
+use domain::plan::Reversibility;
 use domain::risk::Level;
 use policy::{Action, PrincipalKind};
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ fn enumerated_entities_have_exactly_the_words_of_the_domain() {
         ("Kind", words(PrincipalKind::ALL, PrincipalKind::as_str)),
         ("Level", words(Level::ALL, Level::as_str)),
         ("Outcome", words(Outcome::ALL, Outcome::as_str)),
+        ("Reversibility", words(Reversibility::ALL, Reversibility::as_str)),
         ("Role", words(Role::ALL, Role::as_str)),
         ("Scope", words(Scope::ALL, Scope::as_str)),
         ("State", words(StateName::ALL, StateName::as_str)),

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::ask;
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::gates::Gates;
 use crate::past::questions;
 use crate::policies::{AddedPolicies, InForce};
 use crate::record::{Recorded, decode};
@@ -60,7 +61,10 @@ struct KnownSet {
 pub(crate) async fn explain(app: &App, caller: &Caller, id: ChangeId) -> Result<Explanation, Failure> {
     ask::about(app, caller, Action::Read, &Resource::System)?;
     let (change, trail) = load(app, id).await?;
-    let parties = ask::parties(&app.known(), &change);
+    let (parties, gates) = {
+        let known = app.known();
+        (ask::parties(&known, &change), Gates::of_the_past(&known, &change))
+    };
     let sets = sets(app, &trail).await?;
     let automation = questions(id, &trail)?.into_iter().filter(|asked| asked.action == Action::PreApprove);
     let automation: BTreeMap<u64, _> = automation.map(|asked| (asked.version, asked)).collect();
@@ -74,7 +78,7 @@ pub(crate) async fn explain(app: &App, caller: &Caller, id: ChangeId) -> Result<
         let named = recorded.envelope.decided_by.policies.iter();
         let policies: Vec<_> = named.map(|id| (id.clone(), info(id))).collect();
         let asked = automation.get(&recorded.version);
-        let not_automated = match asked.map(|asked| asked.answer(set, None, None, &parties)) {
+        let not_automated = match asked.map(|asked| asked.answer(set, None, None, &parties, &gates)) {
             Some(Answer::Denied { violations }) => violations,
             Some(Answer::Allowed { .. }) | None => Vec::new(),
         };

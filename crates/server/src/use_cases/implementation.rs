@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::actor::ActorKind;
 use domain::canonical::Digest;
-use domain::change::{Change, Command, Refusal, Runner, StateName};
+use domain::change::{Command, Refusal, Runner, StateName};
 use domain::id::ChangeId;
 use domain::plan::Observation;
 use policy::Action;
@@ -117,17 +116,16 @@ fn begin(
                 commit: start.commit.clone(),
                 fencing_token: token,
                 auto_rollback: start.auto_rollback,
-                holds: is_from_an_agent(app, &work.change),
+                holds: holds(app, work),
             };
             work.command(app, caller, Action::Start, particulars, &command)
         }
     }
 }
 
-/// Whether a program that acts by itself asked for the change: somebody looks before everybody gets what it rolls out.
-fn is_from_an_agent(app: &App, change: &Change) -> bool {
-    let known = app.known();
-    known.directory.get(&change.created_by).is_some_and(|actor| actor.kind == ActorKind::Agent)
+/// Whether a person looks before everybody gets what is rolled out: wherever policy does not clearly say that nobody need.
+fn holds(app: &App, work: &ChangeWork) -> bool {
+    work.permit(app, &Caller::System, Action::PromoteUnattended).is_err()
 }
 
 /// Records what the runner observed. A repeated report of the same thing changes nothing.

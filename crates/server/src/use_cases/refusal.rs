@@ -114,6 +114,7 @@ fn matters(action: Action) -> bool {
         | Action::Assess
         | Action::PreApprove
         | Action::TakeStanding
+        | Action::PromoteUnattended
         | Action::RequestApproval
         | Action::Progress
         | Action::Pause

@@ -17,6 +17,7 @@ use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::gates::Gates;
 use crate::past::{PastQuestion, actor_at, questions};
 use crate::policies::{AddedPolicies, InForce};
 use crate::record::{Recorded, decode};
@@ -81,6 +82,7 @@ struct Life {
     change: Arc<Change>,
     trail: Vec<Recorded<ChangeEvent>>,
     parties: BTreeSet<ActorId>,
+    gates: Gates,
 }
 
 /// Asks the policies in force and others about a page of past decisions. Nothing is written.
@@ -138,7 +140,8 @@ impl Replay {
             let then = |id| actors.get(id).and_then(|events| actor_at(id, events, question.at));
             let actor = then(&question.by);
             let delegator = question.on_behalf_of.as_ref().and_then(then);
-            let ask = |policies| question.answer(policies, actor.as_ref(), delegator.as_ref(), &life.parties);
+            let (actor, lender) = (actor.as_ref(), delegator.as_ref());
+            let ask = |policies| question.answer(policies, actor, lender, &life.parties, &life.gates);
             let was = ask(in_force);
             if question.was_permitted.is_some_and(|permitted| permitted != is_permitted(&was)) {
                 self.not_reproduced += 1;
@@ -190,8 +193,10 @@ fn went_wrong(change: &Change) -> bool {
 
 async fn life(app: &App, id: ChangeId) -> Result<Life, Failure> {
     let (change, trail) = load(app, id).await?;
-    let parties = ask::parties(&app.known(), &change);
-    Ok(Life { change: Arc::new(change), trail, parties })
+    let known = app.known();
+    let (parties, gates) = (ask::parties(&known, &change), Gates::of_the_past(&known, &change));
+    drop(known);
+    Ok(Life { change: Arc::new(change), trail, parties, gates })
 }
 
 /// Everything that ever happened to those who decided something.

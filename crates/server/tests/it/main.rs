@@ -41,6 +41,7 @@ mod policies;
 mod portal;
 mod red_team;
 mod repeated;
+mod rollouts;
 mod runner;
 mod sink;
 mod slack;
