@@ -90,6 +90,7 @@ pub struct RollbackPlan {
 /// A part of a plan that is reached as one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PlanStage)]
 pub struct Stage {
     /// Unique within the plan.
     pub name: String,
@@ -383,6 +384,7 @@ pub enum Status {
 /// A repeated probe: exactly one of `http`, `run`, `prometheus`, `alertmanager` and `findings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PlanCheck)]
 pub struct Check {
     /// Passes when the answer has an expected status.
     #[serde(default, skip_serializing_if = "Option::is_none")]

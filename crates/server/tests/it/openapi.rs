@@ -31,6 +31,33 @@ fn the_committed_document_is_the_one_that_is_served() {
     );
 }
 
+/// Two types of one name have one schema in the document, and the answers that hold the other one do not fit it.
+#[test]
+fn every_type_of_the_wire_has_a_schema_of_its_own() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../api/src");
+    let mut folders = vec![folder];
+    let mut names = std::collections::BTreeMap::<String, PathBuf>::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let text = fs::read_to_string(&entry).unwrap();
+            // Each item with its attributes, from one end of an item to the next.
+            for item in text.split("\n}").filter(|item| item.contains("ToSchema)]")) {
+                let after = |mark: &str| item.split(mark).nth(1);
+                let name =
+                    after("schema(as = ").or_else(|| after("pub struct ")).or_else(|| after("pub enum "));
+                let name = name.unwrap().split([' ', ')', '<']).next().unwrap().to_owned();
+                let other = names.insert(name.clone(), entry.clone());
+                assert_eq!(other, None, "{name} of {entry:?} is there twice: say `#[schema(as = …)]`");
+            }
+        }
+    }
+    assert!(names.len() > 100, "{}", names.len());
+}
+
 #[test]
 fn every_operation_says_what_it_does_and_how_it_refuses() {
     let mut names = std::collections::BTreeSet::new();
