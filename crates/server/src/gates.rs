@@ -107,15 +107,8 @@ impl Gates {
         let conflicts = if is_next { conflicts(known, change, now) } else { Vec::new() };
         let created_by_agent = is_agent(&known.directory, &change.created_by);
         let starts = known.starts;
-        let gates = Self {
-            stops,
-            calendar,
-            starts,
-            conflicts,
-            emergency,
-            created_by_agent,
-            ..Self::default()
-        };
+        let gates =
+            Self { stops, calendar, starts, conflicts, emergency, created_by_agent, ..Self::default() };
         if gates.stops.is_empty() && gates.calendar.is_empty() {
             return gates;
         }

@@ -42,7 +42,9 @@ fn is_held(next: &Action) -> bool {
     matches!(next, Action::AskPerson { question } if question.task.step.as_str() == HOLD)
 }
 
-async fn what_an_agent_rolls_out_waits_for_a_person_before_everybody_gets_it(database: Database) -> Result<()> {
+async fn what_an_agent_rolls_out_waits_for_a_person_before_everybody_gets_it(
+    database: Database,
+) -> Result<()> {
     let app = TestApp::start_on(database, |_| {}).await?;
     app.services(&SERVICES).await?;
     let ann = app.person("ann", &["implementer"]).await?;
@@ -85,9 +87,9 @@ async fn policies_of_the_organisation_hold_other_rollouts_too(database: Database
 
 async fn a_policy_that_cannot_be_evaluated_holds(database: Database) -> Result<()> {
     let policy = r#"
-        @id("own-overflow") @title("Too large a number")
+        @id("own-overflow") @title("Too small a number")
         permit (principal, action == Action::"promote_unattended", resource)
-        when { resource has score && resource.score + 9223372036854775807 > 0 };
+        when { resource has score && resource.score - 9223372036854775807 - 200 < 0 };
     "#;
     let next = with_policy(database, policy).await?;
     assert!(is_held(&next), "{next}");
