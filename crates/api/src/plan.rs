@@ -460,6 +460,21 @@ pub struct Capture {
 mod tests {
     use super::*;
 
+    /// What can only be compared afterwards implies no undo, so one that puts something else back is written down.
+    #[test]
+    fn an_undo_that_does_not_follow_from_the_kind_comes_back() {
+        let step = r#"
+- name: switch
+  flag: {service: {set: "http://flags.example/set", read: "http://flags.example/read", expected: "on"}}
+  capture: [{file: flags.json}]
+  undo: {restore: true}
+"#;
+        let steps: Vec<Step> = serde_saphyr::from_str(step).unwrap();
+        let plan = ImplementationPlan { steps, ..ImplementationPlan::default() };
+        let meant = plan.to_domain().unwrap();
+        assert_eq!(ImplementationPlan::from_domain(&meant).to_domain().unwrap(), meant);
+    }
+
     /// The examples of `docs/steps.md`: lists of steps that are plans, and that come back as they were.
     #[test]
     fn the_documented_steps_are_accepted_and_come_back_as_they_were() {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use api::Page;
 use api::change::{ChangeSummary, CloseRequest, ValidateRequest};
 use client::{ChangeFilter, Client, ClientError};
 use domain::change::{Outcome, StateName};
@@ -22,8 +23,10 @@ use crate::settings::Options;
 
 /// Most changes that one daemon carries out at a time.
 pub const CONCURRENCY_MAX: usize = 64;
-/// Most changes that a look for work returns; what is more is found by a later look.
-const LOOK_ITEMS: u32 = 200;
+/// Changes on a page of a look for work.
+const LOOK_ITEMS: u32 = 500;
+/// Most pages of a look; what comes behind them is found once something before it is done.
+const LOOK_PAGES_MAX: usize = 20;
 /// Pause before a change that was refused is asked for again; doubled each time.
 const RETRY_PAUSE_MIN: Duration = Duration::from_secs(2);
 /// Longest such pause.
@@ -210,11 +213,13 @@ impl Daemon {
             limit: Some(LOOK_ITEMS),
             ..ChangeFilter::default()
         };
-        let found = self.client.list_changes(&filter).await?.items;
+        let found = every_page(async |cursor| {
+            self.client.list_changes(&ChangeFilter { cursor, ..filter.clone() }).await
+        });
         let known =
             |item: ChangeSummary| Some((item.change_id.parse().ok()?, item.state.parse().ok()?, item));
         let mut found: Vec<(ChangeId, StateName, ChangeSummary)> =
-            found.into_iter().filter_map(known).collect();
+            found.await?.into_iter().filter_map(known).collect();
         // The sort keeps the order of deadlines among equals.
         found.sort_by_key(|(_, state, _)| STATES.iter().position(|urgent| urgent == state));
         Ok(found)
@@ -293,6 +298,21 @@ impl Shift {
     }
 }
 
+/// The items of every page. The most urgent may stand on the last one, and a page may be short or empty where others
+/// follow, because what other labels are for is left out of it.
+async fn every_page<T, E>(page: impl AsyncFn(Option<String>) -> Result<Page<T>, E>) -> Result<Vec<T>, E> {
+    let (mut items, mut cursor) = (Vec::new(), None);
+    for _ in 0..LOOK_PAGES_MAX {
+        let Page { items: more, next_cursor } = page(cursor).await?;
+        items.extend(more);
+        if next_cursor.is_none() {
+            break;
+        }
+        cursor = next_cursor;
+    }
+    Ok(items)
+}
+
 /// The whole of an error in a line: what it says and why.
 fn reason(error: &RunnerError) -> String {
     let mut text = error.to_string();
@@ -356,5 +376,26 @@ async fn validate(
             runner.roll_back(change, VALIDATION_FAILED, options).await.map(|ended| end_of(&ended))
         }
         _ => Ok(Carried::Undecided),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_goes_on_behind_pages_that_hold_nothing_for_this_runner() {
+        let pages = async |cursor: Option<String>| -> Result<Page<u8>, Infallible> {
+            let number: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+            let items = if number == 2 { vec![7] } else { Vec::new() };
+            Ok(Page { items, next_cursor: (number < 2).then(|| (number + 1).to_string()) })
+        };
+        assert_eq!(every_page(pages).await, Ok(vec![7]));
+        let endless = async |_: Option<String>| -> Result<Page<u8>, Infallible> {
+            Ok(Page { items: vec![1], next_cursor: Some("on".to_owned()) })
+        };
+        assert_eq!(every_page(endless).await.map(|items| items.len()), Ok(LOOK_PAGES_MAX));
     }
 }

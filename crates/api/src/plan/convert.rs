@@ -181,7 +181,8 @@ impl Step {
     fn from_domain(step: &plan::Step) -> Self {
         // What follows from the kind is not repeated.
         let touched = step.kind.touches();
-        let is_implied = |undo: &&plan::StepKind| touched.is_some() && **undo == plan::StepKind::Restore;
+        let puts_back = touched.as_ref().is_some_and(plan::Capture::can_be_put_back);
+        let is_implied = |undo: &&plan::StepKind| puts_back && **undo == plan::StepKind::Restore;
         let undo = step.undo.as_ref().filter(|undo| !is_implied(undo));
         let captures = step.captures.iter().filter(|capture| touched.as_ref() != Some(*capture));
         let mut full = FullStep {

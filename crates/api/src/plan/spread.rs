@@ -1,7 +1,7 @@
 //! A strategy in full becomes steps: templates are filled here, the order of things is the domain's.
 
 use domain::number::Share;
-use domain::plan::strategy::{self, Batch, Filling, Spread, Undecided, Unspreadable};
+use domain::plan::strategy::{self, Batch, Filling, Spread, TARGET, Undecided, Unspreadable};
 use domain::plan::{self, Strategy as Word};
 use domain::rollback::{LatencyThreshold, Percent};
 
@@ -85,11 +85,12 @@ impl Rolling {
         if self.steps.is_empty() {
             return Err(FieldError::new("steps", "expected at least one step for each target, found none"));
         }
+        let templates: Vec<FullStep> = self.steps.iter().map(FullStep::named_for_each).collect();
         rolling.spread(|filling| {
             let filled = |(at, template)| {
                 filled(template, filling).map_err(|error: FieldError| error.under(&format!("steps[{at}]")))
             };
-            self.steps.iter().enumerate().map(filled).collect()
+            templates.iter().enumerate().map(filled).collect()
         })
     }
 }
@@ -193,6 +194,17 @@ fn is_held(hold: Option<&str>) -> Result<bool, FieldError> {
     }
 }
 
+impl FullStep {
+    /// A template that is filled for several targets: without the target's name in it, the name gets it behind it.
+    fn named_for_each(&self) -> Self {
+        let mut template = self.clone();
+        if !template.name.contains(TARGET) {
+            template.name = format!("{} {TARGET}", template.name);
+        }
+        template
+    }
+}
+
 /// A template with its placeholders filled, wherever it has a text. A placeholder of another strategy stays as it is.
 fn filled(template: &FullStep, filling: &Filling<'_>) -> Result<plan::Step, FieldError> {
     let unreadable = |error: serde_json::Error| FieldError::new("", error);
@@ -290,6 +302,18 @@ strategy:
     }
 
     #[test]
+    fn a_steps_name_gets_the_target_behind_it_whatever_else_it_contains() {
+        let yaml = "
+strategy:
+  rolling:
+    targets: [a, d]
+    steps: [{name: update, run: './update {{target}}'}]
+";
+        let steps = plan(yaml).to_domain().unwrap().steps;
+        assert_eq!(steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["update a", "update d"]);
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_place() {
         let check = |yaml: &str, expected: &str| {
             let error = refused(yaml);
@@ -302,6 +326,8 @@ strategy:
         check(&CANARY.replace("weight: 100%", "weight: 5%"), "expected weights that grow");
         check(&format!("{CANARY}stages: [{{name: a, steps: [retire]}}]"), "it says the stages itself");
         check(&CANARY.replace("2.5x", "2.5"), "expected a ratio such as `2x`");
+        // Two bakes cannot share what is the least that one may have.
+        check(&CANARY.replace("{matters: 2.5x,", "{budget: 0.01%,"), "0.01% is too little for 2 bakes");
         check("strategy: {}\nsteps: []", "expected one of canary, rolling and blue_green");
         check("strategy: sometimes\nsteps: []", "sometimes");
         let error = crate::read::yaml::<ImplementationPlan>(b"strategy: {canary: {stage: []}}").unwrap_err();

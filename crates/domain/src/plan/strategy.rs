@@ -16,10 +16,12 @@ use crate::id::StepName;
 use crate::number::Share;
 use crate::rollback::{Percent, Reaction};
 
-/// Most stages of a canary, and most batches of a rolling change.
+/// Most stages of a canary.
 pub const STAGES_MAX: usize = 50;
 /// Most targets of a rolling change.
 pub const TARGETS_MAX: usize = 100;
+/// What stands for the target in a template of a rolling change.
+pub const TARGET: &str = "{{target}}";
 /// Longest name of a target, in bytes.
 pub const TARGET_BYTES_MAX: usize = 64;
 /// Pause before a repetition of a step of the strategy's own, in milliseconds. It is what a plan has that says nothing.
@@ -155,6 +157,14 @@ pub enum Unspreadable {
         /// The one before it.
         before: Percent,
     },
+    /// A budget that cannot be shared out among the bakes.
+    #[error("`analysis.budget`: {given} is too little for {bakes} bakes that compare: expected at least 0.01% for each")]
+    Budget {
+        /// The budget.
+        given: Percent,
+        /// How many bakes share it.
+        bakes: usize,
+    },
     /// A target whose name is not accepted.
     #[error(
         "`targets`: `{given}` is not accepted: expected different names of 1 to {TARGET_BYTES_MAX} letters, digits and `._:/@-`"
@@ -252,10 +262,11 @@ impl Bake {
 
 impl Analysis {
     /// The same for one of `bakes`, so that all of them together keep within the budget.
-    fn split(self, bakes: usize) -> Self {
-        let bakes = i64::try_from(bakes.max(1)).unwrap_or(i64::MAX);
-        let share = i64::from(self.budget.get()) / bakes;
-        Self { budget: Share::new(share.max(1)).unwrap_or(self.budget), ..self }
+    fn split(self, bakes: usize) -> Result<Self, Unspreadable> {
+        let of_each = i64::try_from(bakes.max(1)).map(|bakes| i64::from(self.budget.get()) / bakes);
+        let of_each = of_each.ok().filter(|share| *share > 0).and_then(|share| Share::new(share).ok());
+        let budget = of_each.ok_or(Unspreadable::Budget { given: Percent(self.budget), bakes })?;
+        Ok(Self { budget, ..self })
     }
 }
 
@@ -276,7 +287,7 @@ impl Canary {
         // With all of the traffic there is nothing left to compare with.
         let is_compared = |stage: &CanaryStage| stage.bake.is_some() && stage.weight < Share::MAX;
         let compared = self.stages.iter().filter(|stage| is_compared(stage)).count();
-        let analysis = self.analysis.map(|analysis| analysis.split(compared));
+        let analysis = self.analysis.map(|analysis| analysis.split(compared)).transpose()?;
         let mut spread = Spread { steps: self.prepare, stages: Vec::new() };
         let last = self.stages.len() - 1;
         let mut previous = Share::ZERO;
@@ -319,7 +330,7 @@ impl Canary {
 
 impl Rolling {
     /// The rolling change as steps: prepare, the targets batch by batch with a bake after each batch, then finish.
-    /// `target` fills the templates for one target.
+    /// `target` fills the templates for one target, their names included.
     ///
     /// # Errors
     /// When there are no targets or the templates cannot be filled.
@@ -334,20 +345,13 @@ impl Rolling {
         for (number, batch) in (1..).zip(self.targets.chunks(size)) {
             let mut steps = Vec::new();
             for one in batch {
-                let filled = target(&Filling::Target(one))?;
-                for step in filled {
-                    let name = step.name.as_str();
-                    let is_named = name.contains(one.as_str());
-                    let name = if is_named { step.name.clone() } else { named(&format!("{name} {one}"))? };
-                    steps.push(Step { name, ..step });
-                }
+                steps.extend(target(&Filling::Target(one))?);
             }
             if let Some(bake) = &self.bake {
                 steps.push(baking(&format!("bake after batch {number}"), bake)?);
             }
             spread.stage(&format!("batch {number}"), None, steps)?;
         }
-        count("batches", spread.stages.len(), STAGES_MAX.max(TARGETS_MAX))?;
         spread.steps.extend(self.finish);
         Ok(spread)
     }
@@ -412,7 +416,7 @@ impl Filling<'_> {
                     ("{{previous}}", percent(*previous)),
                 ]
             }
-            Self::Target(target) => vec![("{{target}}", (*target).to_owned())],
+            Self::Target(target) => vec![(TARGET, (*target).to_owned())],
         }
     }
 

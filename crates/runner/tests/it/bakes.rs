@@ -81,7 +81,9 @@ fn rolling() -> Spread {
         finish: vec![],
     };
     let spread = rolling
-        .spread::<Unspreadable>(|filling| Ok(vec![marking("update", &filling.fill("new-on-{{target}}"))]));
+        .spread::<Unspreadable>(|filling| {
+            Ok(vec![marking(&filling.fill("update {{target}}"), &filling.fill("new-on-{{target}}"))])
+        });
     renamed(spread.unwrap())
 }
 
