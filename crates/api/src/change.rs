@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::audit::TrailEntry;
+use crate::rehearsal::RehearsalView;
 use crate::request::ChangeRequest;
 
 /// A change in a list.
@@ -90,6 +91,9 @@ pub struct Change {
     pub blockers: Vec<Blocker>,
     /// How far the plan has come; absent before the start.
     pub implementation: Option<Implementation>,
+    /// The newest rehearsal; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<RehearsalView>,
     /// The retrospective review of an emergency change; absent where none is required.
     pub retrospective: Option<Retrospective>,
     /// Incidents that the change led to.

@@ -29,6 +29,7 @@ pub mod plan;
 pub mod policy;
 pub mod problem;
 pub mod read;
+pub mod rehearsal;
 pub mod request;
 pub mod risk;
 pub mod run;

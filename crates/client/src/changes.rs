@@ -6,6 +6,7 @@ use api::change::{
     ApproveRequest, Change, ChangeSummary, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest,
     RejectRequest, ReviewRequest, SatisfyRequest, ValidateRequest,
 };
+use api::rehearsal::RehearsalRequest;
 use api::request::ChangeRequest;
 use serde::Serialize;
 
@@ -118,6 +119,18 @@ impl Client {
     ) -> Result<Change, ClientError> {
         let call = self.put(&["changes", id]).json(request);
         call.header("if-match", "version", &format!("\"{version}\""))?.answer().await
+    }
+
+    /// Hands in what came of a rehearsal.
+    ///
+    /// # Errors
+    /// When the server refuses, for example because something else is asked for by now, or does not answer.
+    pub async fn hand_in_rehearsal(
+        &self,
+        id: &str,
+        request: &RehearsalRequest,
+    ) -> Result<Change, ClientError> {
+        self.act(id, "rehearsals", request).await
     }
 
     /// Hands a draft in.

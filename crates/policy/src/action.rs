@@ -60,6 +60,8 @@ actions!(
     OverrideDecision = "override_decision",
     /// Authorise an emergency change at once; asked instead of `approve` when the change is an emergency.
     AuthoriseEmergency = "authorise_emergency",
+    /// Record what came of a rehearsal.
+    Rehearse = "rehearse",
     /// Begin to implement.
     Start = "start",
     /// Take over from a runner that is gone.
@@ -155,6 +157,7 @@ impl Action {
             CommandName::SatisfyCondition => Self::SatisfyCondition,
             CommandName::Override => Self::OverrideDecision,
             CommandName::Cancel => Self::Cancel,
+            CommandName::Rehearse => Self::Rehearse,
             CommandName::Start => Self::Start,
             CommandName::TakeOver => Self::TakeOver,
             CommandName::Observe => Self::Progress,

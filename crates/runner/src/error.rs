@@ -89,6 +89,12 @@ pub enum RunnerError {
         #[source]
         source: ClientError,
     },
+    /// A rehearsal that could not be begun or brought to its end.
+    #[error("the rehearsal: {reason}")]
+    Rehearsal {
+        /// Why.
+        reason: String,
+    },
     /// The runner's own folder cannot be used.
     #[error("the runner's state cannot be kept")]
     State(#[source] SnapshotError),

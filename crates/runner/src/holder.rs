@@ -9,9 +9,14 @@ const HOST_NAME_CHARS_MAX: usize = 64;
 
 /// `<host>-<process>-<random>`.
 pub(crate) fn name() -> Result<String, getrandom::Error> {
-    let host = host_name(Path::new(HOST_NAME_FILE));
+    let host = host();
     let random = getrandom::u32()?;
     Ok(format!("{host}-{}-{random:08x}", std::process::id()))
+}
+
+/// The machine's name.
+pub(crate) fn host() -> String {
+    host_name(Path::new(HOST_NAME_FILE))
 }
 
 fn host_name(file: &Path) -> String {

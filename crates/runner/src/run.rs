@@ -7,7 +7,7 @@ use api::change::{Check, ReasonRequest};
 use api::run::{Assignment, StartRequest};
 use client::Client;
 use domain::id::ChangeId;
-use domain::plan::Phase;
+use domain::plan::{Phase, Rehearsable};
 use tokio::time::{Instant, sleep};
 
 use crate::baseline;
@@ -16,6 +16,7 @@ use crate::error::{Ended, RunnerError};
 use crate::holder;
 use crate::lease::Lease;
 use crate::progress::Progress;
+use crate::rehearsal::{Place, Rehearsed, rehearse};
 use crate::session::{Machine, Session, is_conflict};
 use crate::settings::{GRACE_MAX, Options, Settings};
 use crate::soak::{Watched, soak};
@@ -84,6 +85,20 @@ impl Runner {
             self.client.roll_back(&id, &ReasonRequest { reason: reason.to_owned() }).await?;
         }
         self.run(change, &shown, options).await
+    }
+
+    /// Carries a plan and its way back out somewhere else, and says what came of it. A stop ends what runs and takes back
+    /// what was begun.
+    ///
+    /// # Errors
+    /// When it could not be begun: a variable is missing, or what the steps declare cannot be saved.
+    pub async fn rehearse(
+        &self,
+        what: &Rehearsable,
+        place: &Place,
+        options: &Options,
+    ) -> Result<Rehearsed, RunnerError> {
+        rehearse(what, place, &self.machine.context, &options.reporter, &options.stop).await
     }
 
     /// Watches a change's monitors for `duration`, or for the soak time of its plan, and says how each is. The checks

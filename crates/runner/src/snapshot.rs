@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use adapters::execute::{Execution, Performed};
-use adapters::snapshot::{Snapshot, SnapshotError, SnapshotId};
+use adapters::execute::{Execution, ExecutionContext, Performed};
+use adapters::snapshot::{Snapshot, SnapshotError, SnapshotId, SnapshotStore};
 use domain::id::StepName;
 use domain::plan::observation::REASON_BYTES_MAX;
-use domain::plan::{Capture, CaptureId, Captured, Failure, Observation, Outcome};
+use domain::plan::{Capture, CaptureId, Captured, Failure, Observation, Outcome, Plan};
 use domain::text::FreeText;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ const RUN: u64 = 1;
 pub(crate) async fn take(session: &Session, decided: u64) -> Result<(), RunnerError> {
     let (store, context) = (&session.machine.snapshots, &session.machine.context);
     let id = SnapshotId { change: session.change, run: RUN };
-    let (ids, captures): (Vec<CaptureId>, Vec<Capture>) = declared(session).unzip();
+    let (ids, captures): (Vec<CaptureId>, Vec<Capture>) = declared(&session.script.plan).unzip();
     let taken = async {
         // One that was never reported may be older than what somebody changed since.
         store.remove(id).await?;
@@ -51,7 +51,10 @@ pub(crate) async fn take(session: &Session, decided: u64) -> Result<(), RunnerEr
 pub(crate) async fn restore(session: &Session, decided: u64) -> Result<(), RunnerError> {
     let recorded = session.view().run.captures().to_vec();
     let differing = match recorded_snapshot(session, &recorded).await {
-        Ok(snapshot) => put_back(session, &snapshot, &recorded, session.interrupt()).await,
+        Ok(snapshot) => {
+            let ids: Vec<CaptureId> = recorded.iter().map(|captured| captured.capture.clone()).collect();
+            putting(session).put_back(&snapshot, &ids, session.interrupt()).await
+        }
         Err(reason) => {
             let all = recorded.iter().map(|captured| (captured.capture.clone(), reason.clone()));
             all.collect()
@@ -80,10 +83,10 @@ pub(crate) async fn restore_step(
     let restored = async {
         let recorded = session.view().run.captures().to_vec();
         let snapshot = recorded_snapshot(session, &recorded).await.map_err(|reason| vec![reason])?;
-        let own = recorded.into_iter().zip(snapshot.items);
-        let own = own.filter(|(captured, item)| captured.capture.step == *step && item.can_be_put_back());
-        let (recorded, items): (Vec<_>, Vec<_>) = own.unzip();
-        let differing = put_back(session, &Snapshot { id: snapshot.id, items }, &recorded, cancel).await;
+        let own = recorded.into_iter().map(|captured| captured.capture).zip(snapshot.items);
+        let own = own.filter(|(id, item)| id.step == *step && item.can_be_put_back());
+        let (ids, items): (Vec<_>, Vec<_>) = own.unzip();
+        let differing = putting(session).put_back(&Snapshot { id: snapshot.id, items }, &ids, cancel).await;
         let reasons: Vec<String> = differing.into_iter().map(|(_, why)| why).collect();
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     };
@@ -125,17 +128,29 @@ async fn recorded_snapshot(session: &Session, recorded: &[Captured]) -> Result<S
     }
 }
 
-async fn put_back(
-    session: &Session,
-    snapshot: &Snapshot,
-    recorded: &[Captured],
-    cancel: &CancellationToken,
-) -> Vec<(CaptureId, String)> {
-    let (store, context) = (&session.machine.snapshots, &session.machine.context);
-    let report = store.restore(snapshot, context, cancel).await;
-    let results = recorded.iter().zip(report.items);
-    let differing = results.filter(|(_, item)| !item.result.is_as_before());
-    differing.map(|(captured, item)| (captured.capture.clone(), differs(&item))).collect()
+/// Where things are put back.
+pub(crate) struct PutBack<'a> {
+    pub(crate) store: &'a SnapshotStore,
+    pub(crate) context: &'a ExecutionContext,
+}
+
+impl PutBack<'_> {
+    /// Puts everything of a snapshot back and compares; what differs nevertheless, and why. `ids` are those of its items.
+    pub(crate) async fn put_back(
+        &self,
+        snapshot: &Snapshot,
+        ids: &[CaptureId],
+        cancel: &CancellationToken,
+    ) -> Vec<(CaptureId, String)> {
+        let report = self.store.restore(snapshot, self.context, cancel).await;
+        let results = ids.iter().zip(report.items);
+        let differing = results.filter(|(_, item)| !item.result.is_as_before());
+        differing.map(|(id, item)| (id.clone(), differs(&item))).collect()
+    }
+}
+
+fn putting(session: &Session) -> PutBack<'_> {
+    PutBack { store: &session.machine.snapshots, context: &session.machine.context }
 }
 
 fn differs(item: &adapters::snapshot::RestoredItem) -> String {
@@ -149,8 +164,8 @@ fn differs(item: &adapters::snapshot::RestoredItem) -> String {
 }
 
 /// What the steps declare, in order.
-fn declared(session: &Session) -> impl Iterator<Item = (CaptureId, Capture)> {
-    session.script.plan.steps.iter().flat_map(|step| {
+pub(crate) fn declared(plan: &Plan) -> impl Iterator<Item = (CaptureId, Capture)> {
+    plan.steps.iter().flat_map(|step| {
         let captures = (0..).zip(&step.captures);
         captures.map(|(position, capture)| (CaptureId { step: step.name.clone(), position }, capture.clone()))
     })

@@ -175,6 +175,7 @@ fn command(event: &ChangeEvent) -> Option<CommandName> {
         ChangeEvent::ConditionSatisfied { .. } => CommandName::SatisfyCondition,
         ChangeEvent::DecisionOverridden { .. } => CommandName::Override,
         ChangeEvent::Cancelled { .. } => CommandName::Cancel,
+        ChangeEvent::Rehearsed { .. } => CommandName::Rehearse,
         ChangeEvent::ImplementationStarted { .. } => CommandName::Start,
         ChangeEvent::TakenOver { .. } => CommandName::TakeOver,
         ChangeEvent::Progressed { observation } => return of_observation(observation),

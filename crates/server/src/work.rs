@@ -250,7 +250,12 @@ impl ChangeWork {
         let limit = app.config.limits.trail_entries;
         let is_repeatable = matches!(
             action,
-            Action::Comment | Action::Review | Action::Amend | Action::Approve | Action::WithdrawApproval
+            Action::Comment
+                | Action::Review
+                | Action::Amend
+                | Action::Approve
+                | Action::WithdrawApproval
+                | Action::Rehearse
         );
         if caller.actor().is_none() || !is_repeatable || self.change.version < limit {
             return Ok(());

@@ -107,6 +107,36 @@ impl ExecutionContext {
         self
     }
 
+    /// The same in another working folder.
+    #[must_use]
+    pub fn in_folder(&self, working_folder: PathBuf) -> Self {
+        Self { working_folder, ..self.clone() }
+    }
+
+    /// The same in another working folder, where a program gets no variable of the runner's but those that every program
+    /// gets and the given ones: name to the variable whose value it has there.
+    ///
+    /// # Errors
+    /// When the runner does not have one of them.
+    pub fn elsewhere(
+        &self,
+        working_folder: PathBuf,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Self, UnfitCommand> {
+        let is_passed = |name: &&String| PASSED_ALWAYS.contains(&name.as_str());
+        let always = self.environment.iter().filter(|(name, _)| is_passed(name));
+        let mut environment: BTreeMap<String, OsString> =
+            always.map(|(name, value)| (name.clone(), value.clone())).collect();
+        for (name, other) in variables {
+            fit_name(name)?;
+            fit_name(other)?;
+            let value = self.environment.get(other);
+            let value = value.ok_or_else(|| UnfitCommand::NotSet { name: other.clone() })?;
+            environment.insert(name.clone(), value.clone());
+        }
+        Ok(Self { environment, working_folder, ..self.clone() })
+    }
+
     /// The text without the secrets that the runner's environment holds and without what looks like one.
     pub fn mask(&self, text: &str) -> String {
         self.masker.mask(text)

@@ -1,11 +1,12 @@
 //! Facts about the commit that is being deployed, asked of the `git` program itself.
 //!
-//! Nothing is written and nothing guessed: what git cannot say is an error or an absent fact, never a small number.
+//! Nothing is written but working copies, and nothing guessed: what git cannot say is an error or an absent fact, never a small number.
 //! A change is always the difference to the first parent, so that a merged branch counts as one change however it was
 //! merged. In a shallow clone the history is cut off, and the facts that depend on it say so.
 
 mod changed_lines;
 mod commit;
+mod copies;
 mod diff;
 mod kind;
 mod message;

@@ -52,9 +52,14 @@ const SET_VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// Settings of the repository that must not change what is read. A file-system monitor would even be run by `status`,
-/// and authors are searched for in the output's encoding.
-const SETTINGS: &[&str] =
-    &["color.ui=never", "core.fsmonitor=false", "core.quotepath=off", "i18n.logOutputEncoding=UTF-8"];
+/// hooks by checking a commit out, and authors are searched for in the output's encoding.
+const SETTINGS: &[&str] = &[
+    "color.ui=never",
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.quotepath=off",
+    "i18n.logOutputEncoding=UTF-8",
+];
 
 /// The `git` program, in one folder.
 #[derive(Debug, Clone)]
@@ -105,6 +110,11 @@ impl Git {
             timeout: GIT_TIMEOUT,
             max_output_bytes: MAX_GIT_OUTPUT_BYTES,
         }
+    }
+
+    /// The same with another time limit.
+    pub(super) fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
     }
 
     /// Runs git and returns what it wrote; failing is an error.

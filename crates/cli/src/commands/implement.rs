@@ -1,5 +1,6 @@
 //! `implement`: carries an approved change's plan out on this machine, watched, and back if it must.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use api::change::Change;
@@ -14,7 +15,7 @@ use super::Outcome;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::render;
-use crate::running::{How, Machine, MachineArgs, conclude, tell_incidents};
+use crate::running::{How, Machine, MachineArgs, conclude, rehearse, tell_incidents};
 use crate::shell::{Format, Shell, plain};
 
 /// Time from one look at what holds a change back to the next.
@@ -22,7 +23,8 @@ const TURN_POLL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cortex-change implement $change_id --monitor --auto-rollback\n  \
-                        cortex-change implement CHG-2026-000123 --monitor --wait-turn 30m\n\n\
+                        cortex-change implement CHG-2026-000123 --monitor --wait-turn 30m\n  \
+                        cortex-change implement CHG-2026-000123 --rehearse --target rehearsal/staging.yaml\n\n\
                         Goes on with a change whose runner was interrupted. Ends with 0 when every step is done, 5 when it \
                         was rolled back, 6 when it could not be rolled back, 7 when it was refused.")]
 pub(crate) struct Args {
@@ -37,6 +39,12 @@ pub(crate) struct Args {
     /// Wait at most so long, for example 30m, for other changes that hold it back; refused at once when absent
     #[arg(long, value_name = "TIME", value_parser = turn)]
     wait_turn: Option<Duration>,
+    /// Carry the plan and its way back out on a rehearsal target instead, and record what came of it; also before approval
+    #[arg(long, requires = "target", conflicts_with_all = ["monitor", "auto_rollback", "wait_turn"])]
+    rehearse: bool,
+    /// The file that says what stands in the place of production in a rehearsal
+    #[arg(long, value_name = "FILE", requires = "rehearse")]
+    target: Option<PathBuf>,
     #[command(flatten)]
     machine: MachineArgs,
 }
@@ -48,29 +56,35 @@ fn turn(text: &str) -> Result<Duration, InvalidDuration> {
 
 struct Plan {
     id: ChangeId,
+    /// Where it is rehearsed, where it is only rehearsed.
+    rehearsed_on: Option<PathBuf>,
     how: How,
     wait_turn: Option<Duration>,
     machine: MachineArgs,
 }
 
 impl From<Args> for Plan {
-    fn from(Args { id, monitor, auto_rollback, wait_turn, machine }: Args) -> Self {
-        Self { id, how: How { monitor, auto_rollback }, wait_turn, machine }
+    fn from(Args { id, monitor, auto_rollback, wait_turn, rehearse, target, machine }: Args) -> Self {
+        let rehearsed_on = target.filter(|_| rehearse);
+        Self { id, rehearsed_on, how: How { monitor, auto_rollback }, wait_turn, machine }
     }
 }
 
 pub(crate) fn run(args: Args, shell: &Shell) -> Outcome {
-    let Plan { id, how, wait_turn, machine } = args.into();
+    let Plan { id, rehearsed_on, how, wait_turn, machine } = args.into();
+    if let Some(target) = rehearsed_on {
+        return rehearse(id, &target, &machine, shell);
+    }
     let client = shell.client()?;
     let machine = Machine::new(client.clone(), &machine, shell)?;
     let (ended, change) = machine.run(how, async |runner, options| {
         let change = client.change(&id.to_string()).await?;
-        if change.request.implementation_plan.is_none() {
-            return Err(RunnerError::NoPlan.into());
-        }
+        let Some(plan) = &change.request.implementation_plan else { return Err(RunnerError::NoPlan.into()) };
         require_approved(&change)?;
         machine.check_commit(&change)?;
-        if how.auto_rollback && !how.monitor && !change.request.monitors.is_empty() {
+        // A plan that bakes is watched in any case.
+        let is_watched = how.monitor || plan.to_domain().is_ok_and(|plan| plan.bakes());
+        if how.auto_rollback && !is_watched && !change.request.monitors.is_empty() {
             shell.warn("without `--monitor` only a failed step leads to a rollback, no monitor is asked");
         }
         if let Some(time) = wait_turn {

@@ -255,6 +255,7 @@ impl Case {
             | Action::SatisfyCondition
             | Action::OverrideDecision
             | Action::AuthoriseEmergency
+            | Action::Rehearse
             | Action::Start
             | Action::TakeOver
             | Action::Progress

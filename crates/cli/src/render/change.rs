@@ -6,7 +6,7 @@ use api::change::{
 };
 use api::request::Source;
 
-use super::{Lines, Table, cell, instant, level, plan, risk, span, state, words};
+use super::{Lines, Table, cell, instant, level, plan, rehearsal, risk, span, state, words};
 use crate::shell::{Paint, plain};
 
 /// Columns of an audit entry's action and actor.
@@ -27,6 +27,9 @@ pub(crate) fn in_full(change: &Change, paint: Paint) -> String {
     }
     blockers(&mut lines, &change.blockers, paint);
     plan::everything_that_runs(&mut lines, &change.request, paint);
+    if let Some(evidence) = &change.rehearsal {
+        rehearsal::section(&mut lines, evidence, paint);
+    }
     if let Some(progress) = &change.implementation {
         implementation(&mut lines, progress, paint);
     }
@@ -75,6 +78,9 @@ pub(crate) fn for_approval(change: &Change, paint: Paint) -> String {
         risk::summary(&mut lines, assessment, paint);
     }
     plan::everything_that_runs(&mut lines, &change.request, paint);
+    if let Some(evidence) = &change.rehearsal {
+        rehearsal::section(&mut lines, evidence, paint);
+    }
     if let Some(view) = &change.approval {
         approval(&mut lines, view, paint);
     }

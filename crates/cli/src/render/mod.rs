@@ -20,6 +20,7 @@ pub(crate) mod performance;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod problem;
+pub(crate) mod rehearsal;
 pub(crate) mod risk;
 pub(crate) mod slot;
 mod step_kinds;

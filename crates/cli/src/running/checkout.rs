@@ -36,6 +36,16 @@ impl Checkout {
         self.repository.root()
     }
 
+    /// The repository.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The commit that is checked out.
+    pub(super) fn head(&self) -> &CommitId {
+        &self.tree.head
+    }
+
     /// The commit that is checked out, if every tracked file is as in it.
     pub(super) fn unmodified_commit(&self) -> Option<String> {
         self.tree.holds(&self.tree.head).then(|| self.tree.head.to_string())

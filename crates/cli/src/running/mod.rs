@@ -2,9 +2,10 @@
 
 mod checkout;
 pub(crate) mod display;
+mod rehearsal;
 mod stop;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adapters::execute::{ExecutionContext, GRACE_DEFAULT};
 use adapters::outgoing::{Outgoing, OutgoingPolicy};
@@ -21,6 +22,7 @@ use crate::render;
 use crate::shell::{Shell, plain};
 use checkout::Checkout;
 use display::Display;
+pub(crate) use rehearsal::rehearse;
 pub(crate) use stop::stop_on_signals;
 
 /// Below our folder for state: snapshots, by which a later run on this machine puts things back.
@@ -49,6 +51,8 @@ pub(crate) struct Machine<'a> {
     shell: &'a Shell,
     runner: Runner,
     checkout: Option<Checkout>,
+    /// Where steps run.
+    folder: PathBuf,
     on_stop: OnStop,
 }
 
@@ -78,12 +82,20 @@ impl<'a> Machine<'a> {
         let outgoing =
             Outgoing::new(OutgoingPolicy::with_private_networks()).map_err(|error| Failure::of(&error))?;
         let program = Environment::program()?;
-        let context = ExecutionContext::new(folder, shell.environment.variables(), outgoing)
+        let context = ExecutionContext::new(folder.clone(), shell.environment.variables(), outgoing)
             .with_guardian(program, vec![STEP_GUARDIAN.into()]);
         let settings = Settings { context, state_folder: state_folder(args, shell)?, grace: GRACE_DEFAULT };
         let runner = Runner::new(client, settings)?;
         let on_stop = if args.rollback_on_stop { OnStop::RollBack } else { OnStop::Release };
-        Ok(Self { shell, runner, checkout, on_stop })
+        Ok(Self { shell, runner, checkout, folder, on_stop })
+    }
+
+    fn checkout(&self) -> Option<&Checkout> {
+        self.checkout.as_ref()
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Refuses a working tree that is not the approved commit. The server refuses it too; here it can be said why.
@@ -193,6 +205,7 @@ impl From<RunnerError> for Failure {
             | RunnerError::Fenced { .. }
             | RunnerError::NotOurs { .. }
             | RunnerError::Refused { .. }
+            | RunnerError::Rehearsal { .. }
             | RunnerError::State(_)
             | RunnerError::Holder(_)) => Self::of(&other),
         }

@@ -24,6 +24,7 @@ mod pipeline;
 mod policy;
 mod program;
 mod reading;
+mod rehearsal;
 mod risk;
 mod running;
 mod stops;

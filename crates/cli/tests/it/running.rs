@@ -84,6 +84,21 @@ fn a_change_waits_for_its_turn_when_it_shall() {
 }
 
 #[test]
+fn monitors_that_a_bake_asks_are_not_said_to_be_left_alone() {
+    let mut approved = change_in("approved");
+    approved.as_object_mut().unwrap().remove("source");
+    approved["monitors"] = json!([{"name": "home", "http": "http://shop.example/"}]);
+    let said = |approved: &Value| {
+        let api = Api::start().on("GET", CHANGE, 200, approved);
+        Place::with_server(&api.url).run(&["implement", "CHG-2026-000123", "--auto-rollback"]).stderr
+    };
+    let left_alone = "no monitor is asked";
+    assert!(said(&approved).contains(left_alone), "{}", said(&approved));
+    approved["implementation_plan"]["steps"] = json!([{"name": "watch", "bake": "1m"}]);
+    assert!(!said(&approved).contains(left_alone), "{}", said(&approved));
+}
+
+#[test]
 fn only_the_approved_commit_is_run() {
     let of_commit = |commit: &str| {
         let mut approved = change_in("approved");

@@ -13,7 +13,7 @@ use crate::approval::{Proof, Requirements};
 use crate::authorization::Answer;
 use crate::canonical::Digest;
 use crate::id::{ActorId, ChangeId, IncidentId, StepName};
-use crate::plan::{Cause, Decision as StepDecision, Observation};
+use crate::plan::{Cause, Decision as StepDecision, Observation, Rehearsal};
 use crate::risk::{Assessment, Level};
 use crate::text::FreeText;
 
@@ -88,6 +88,11 @@ pub enum Command {
     Cancel {
         /// Why.
         reason: FreeText,
+    },
+    /// Record what came of a rehearsal.
+    Rehearse {
+        /// The evidence.
+        rehearsal: Box<Rehearsal>,
     },
     /// Begin to implement.
     Start {
@@ -296,6 +301,7 @@ impl Command {
             Self::SatisfyCondition { .. } => CommandName::SatisfyCondition,
             Self::Override { .. } => CommandName::Override,
             Self::Cancel { .. } => CommandName::Cancel,
+            Self::Rehearse { .. } => CommandName::Rehearse,
             Self::Start { .. } => CommandName::Start,
             Self::TakeOver { .. } => CommandName::TakeOver,
             Self::Observe { .. } => CommandName::Observe,

@@ -10,7 +10,7 @@ use crate::actor::Role;
 use crate::approval::{Approval, Proof, Requirements};
 use crate::canonical::Digest;
 use crate::id::{ChangeId, IncidentId, StepName};
-use crate::plan::{Cause, Observation};
+use crate::plan::{Cause, Observation, Rehearsal};
 use crate::risk::{Assessment, Level};
 use crate::text::FreeText;
 
@@ -127,6 +127,12 @@ pub enum ChangeEvent {
     Cancelled {
         /// Why.
         reason: FreeText,
+    },
+    /// The plan and its way back were carried out somewhere else.
+    #[serde(rename = "change.rehearsed")]
+    Rehearsed {
+        /// What came of it.
+        rehearsal: Box<Rehearsal>,
     },
     /// A runner began to work through the plan.
     #[serde(rename = "change.implementation_started")]

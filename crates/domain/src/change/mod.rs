@@ -29,7 +29,7 @@ pub use kind::{Category, ChangeType};
 pub use refusal::Refusal;
 pub use reported::{FindingSeverity, Line, PolicyFinding, ReportedFinding};
 pub use state::{
-    Assessing, Authorization, Awaiting, Change, Closed, Execution, Outcome, OverriddenDecision, Rejected,
-    RejectionReason, Retrospective, Runner, State, Validation, ValidationCheck,
+    Assessing, Authorization, Awaiting, Change, Closed, Execution, Outcome, OverriddenDecision, Rehearsed,
+    Rejected, RejectionReason, Retrospective, Runner, State, Validation, ValidationCheck,
 };
 pub use transition::{CommandName, StateName};

@@ -15,7 +15,7 @@ use crate::actor::Role;
 use crate::approval::{Approval, Condition, Outstanding, Requirements, in_turn, outstanding};
 use crate::canonical::Digest;
 use crate::id::{ActorId, ChangeId, IncidentId, StepName};
-use crate::plan::Run;
+use crate::plan::{Rehearsal, Run};
 use crate::risk::Assessment;
 use crate::text::FreeText;
 
@@ -46,12 +46,25 @@ pub struct Change {
     pub state: State,
     /// The duty to review an emergency change afterwards.
     pub retrospective: Retrospective,
+    /// The newest rehearsal; evidence of nothing once the digest is another one.
+    pub rehearsed: Option<Box<Rehearsed>>,
     /// Incidents that this change led to, in order.
     pub incidents: Vec<IncidentId>,
     /// Reviews added so far.
     pub reviews: u32,
     /// Automated decisions about the present content that an authority overrode, in order.
     pub overrides: Vec<OverriddenDecision>,
+}
+
+/// A rehearsal that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// Who rehearsed.
+    pub by: ActorId,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What came of it.
+    pub rehearsal: Rehearsal,
 }
 
 /// An automated decision that an authority overrode.

@@ -3,6 +3,7 @@
 use super::event::{ChangeEvent, Grounds, Overridden};
 use crate::actor::Role;
 use crate::approval::Proof;
+use crate::plan::{Outcome, Rehearsal};
 
 /// Longest `details` sentence, in bytes.
 const DETAILS_BYTES_MAX: usize = 1024;
@@ -44,6 +45,7 @@ pub fn action(event: &ChangeEvent) -> &'static str {
         ChangeEvent::ApprovalWithdrawn { .. } => "approval_withdrawn",
         ChangeEvent::ConditionSatisfied { .. } => "condition_satisfied",
         ChangeEvent::Cancelled { .. } => "cancelled",
+        ChangeEvent::Rehearsed { .. } => "rehearsed",
         ChangeEvent::ImplementationStarted { .. } => "implementation_started",
         ChangeEvent::TakenOver { .. } => "taken_over",
         ChangeEvent::Progressed { .. } => "progressed",
@@ -95,6 +97,7 @@ fn details(event: &ChangeEvent) -> String {
             format!("Condition {index} met: {evidence}{}", looked_at(proof.as_ref()))
         }
         ChangeEvent::Cancelled { reason } => format!("Cancelled: {reason}"),
+        ChangeEvent::Rehearsed { rehearsal } => rehearsed(rehearsal),
         ChangeEvent::ImplementationStarted { auto_rollback, .. } => {
             let rollback = if *auto_rollback { "automatic" } else { "manual" };
             format!("Implementation started, rollback {rollback}")
@@ -132,6 +135,21 @@ fn details(event: &ChangeEvent) -> String {
         }
         ChangeEvent::IncidentLinked { incident } => format!("Incident {incident} linked"),
     }
+}
+
+fn rehearsed(rehearsal: &Rehearsal) -> String {
+    let Rehearsal { target, host, tasks, .. } = rehearsal;
+    let failed = tasks.iter().filter(|rehearsed| rehearsed.outcome != Outcome::Succeeded).count();
+    let ended = if rehearsal.passed() {
+        format!("{} steps and undos succeeded, everything saved is as before", tasks.len())
+    } else {
+        format!(
+            "{failed} of {} steps and undos failed, differing: {}",
+            tasks.len(),
+            rehearsal.differing.len()
+        )
+    };
+    format!("Rehearsed on {target} from {host}: {ended}")
 }
 
 fn approved(grounds: &Grounds, complete: bool) -> String {

@@ -63,6 +63,8 @@ words!(
         Override = "override",
         /// Give up before the start.
         Cancel = "cancel",
+        /// Record what came of a rehearsal.
+        Rehearse = "rehearse",
         /// Begin to implement.
         Start = "start",
         /// Take over from a runner that is gone, or begin to roll back without one.
@@ -114,6 +116,7 @@ impl CommandName {
             Self::WithdrawApproval | Self::SatisfyCondition => &[AwaitingApproval, Approved],
             Self::Override => &[AwaitingApproval, Approved, Rejected],
             Self::Cancel => &[Draft, Assessing, AwaitingApproval, Approved],
+            Self::Rehearse => &[Draft, Assessing, AwaitingApproval, Approved],
             Self::Start => &[Approved],
             Self::TakeOver => &[Interrupted, RollingBack],
             Self::Observe | Self::DecideStep | Self::Interrupt => &[Implementing, RollingBack],

@@ -8,6 +8,7 @@
 pub mod definition;
 pub mod kinds;
 pub mod observation;
+pub mod rehearsal;
 pub mod reversibility;
 pub mod run;
 pub mod source;
@@ -29,6 +30,7 @@ pub use kinds::{
 };
 pub use next::Action;
 pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observation};
+pub use rehearsal::{Rehearsable, Rehearsal, RehearsedTask, Target};
 pub use reversibility::{Reversibility, WayBack};
 pub use run::{IllegalObservation, Observed, Run};
 pub use source::{AlertQuestion, FindingsQuestion, MetricQuery, PrometheusQuestion};

@@ -158,7 +158,9 @@ pub enum Unspreadable {
         before: Percent,
     },
     /// A budget that cannot be shared out among the bakes.
-    #[error("`analysis.budget`: {given} is too little for {bakes} bakes that compare: expected at least 0.01% for each")]
+    #[error(
+        "`analysis.budget`: {given} is too little for {bakes} bakes that compare: expected at least 0.01% for each"
+    )]
     Budget {
         /// The budget.
         given: Percent,

@@ -104,6 +104,7 @@ fn usual_resource(action: Action) -> Resource {
         | Action::WithdrawApproval
         | Action::SatisfyCondition
         | Action::OverrideDecision
+        | Action::Rehearse
         | Action::Start
         | Action::TakeOver
         | Action::Progress

@@ -80,10 +80,9 @@ fn rolling() -> Spread {
         bake: Some(bake(Undecided::RollBack)),
         finish: vec![],
     };
-    let spread = rolling
-        .spread::<Unspreadable>(|filling| {
-            Ok(vec![marking(&filling.fill("update {{target}}"), &filling.fill("new-on-{{target}}"))])
-        });
+    let spread = rolling.spread::<Unspreadable>(|filling| {
+        Ok(vec![marking(&filling.fill("update {{target}}"), &filling.fill("new-on-{{target}}"))])
+    });
     renamed(spread.unwrap())
 }
 

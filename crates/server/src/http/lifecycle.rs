@@ -4,6 +4,7 @@ use api::change::{
     ApproveRequest, Change, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
+use api::rehearsal::RehearsalRequest;
 use axum::extract::State;
 use axum::response::Response;
 use domain::approval::Proof;
@@ -35,6 +36,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(withdraw_approval))
         .routes(routes!(satisfy_condition))
         .routes(routes!(cancel))
+        .routes(routes!(rehearse))
         .routes(routes!(pause))
         .routes(routes!(resume))
         .routes(routes!(decide_step))
@@ -197,6 +199,20 @@ async fn cancel(
 ) -> Result<Response, Rejection> {
     let command = Command::Cancel { reason: text("reason", &value.reason)? };
     Asked { app, caller, key, digest }.decide(id, Action::Cancel, command).await
+}
+
+/// Hand in what came of a rehearsal of the plan as it is now, before the start.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/rehearsals", tag = "changes", params(IdempotencyParams, ("id" = String, Path)),
+    request_body = RehearsalRequest, responses((status = 200, body = Change)))]
+async fn rehearse(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<RehearsalRequest>,
+) -> Result<Response, Rejection> {
+    let command = Command::Rehearse { rehearsal: Box::new(value.rehearsal) };
+    Asked { app, caller, key, digest }.decide(id, Action::Rehearse, command).await
 }
 
 /// Ask the runner to pause after its current step.

@@ -111,6 +111,7 @@ fn matters(action: Action) -> bool {
         | Action::Amend
         | Action::Comment
         | Action::Cancel
+        | Action::Rehearse
         | Action::Assess
         | Action::PreApprove
         | Action::TakeStanding

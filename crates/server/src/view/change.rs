@@ -8,6 +8,7 @@ use store::ChangeRow;
 
 use super::approval::approval;
 use super::blocker::blockers;
+use super::rehearsal::rehearsal;
 use super::run::implementation;
 use super::{risk, texts, time, trail_entry};
 use crate::known::Known;
@@ -39,6 +40,7 @@ pub(crate) fn change(
         approval: approval(known, change),
         blockers: blockers(known, change, now),
         implementation: implementation(known, change),
+        rehearsal: rehearsal(known, change),
         retrospective: retrospective(&change.retrospective, now),
         incidents: texts(&change.incidents),
         follow_up: follow_up(change),

@@ -92,6 +92,10 @@ impl World {
         let run = json!({ "holder": "ann-1", "fencing_token": fencing });
         let digest = &self.running.assignment.digest;
         let start = json!({ "holder": "ann-2", "digest": digest });
+        let rehearsal = json!({ "rehearsal": {
+            "digest": digest, "target": "staging", "target_digest": digest, "host": "build-7", "duration_millis": 1,
+            "tasks": [], "left_out": [], "captures": 0, "differing": [], "left_in_place": [],
+        } });
         let progress = json!({ "fencing_token": fencing, "observation": { "observation": "runner_lost" } });
         let check = json!({ "checks": [{ "name": "health", "passed": true, "detail": "well" }] });
         let (ann, lead, root) = ("ann", "lead", "bootstrap-admin");
@@ -108,6 +112,7 @@ impl World {
             row("POST", &change(&self.draft, "/submit"), ann, "request"),
             row("POST", &change(&self.waiting, "/comments"), ann, "request").with(&json!({ "text": "hm" })),
             row("POST", &change(&self.waiting, "/cancel"), ann, "request").with(&reason),
+            row("POST", &change(&self.waiting, "/rehearsals"), ann, "implement").with(&rehearsal),
             row("POST", &change(&self.waiting, "/approve"), lead, "approve").with(&json!({ "digest": digest })),
             row("POST", &change(&self.waiting, "/reject"), lead, "approve").with(&reason),
             row("POST", &change(&self.conditional, "/withdraw-approval"), lead, "approve").with(&reason),

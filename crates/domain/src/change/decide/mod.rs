@@ -90,6 +90,7 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
         }
         (Command::Override { .. }, _) => overriding::decide(change, command, facts),
         (Command::Cancel { reason }, _) => Ok(request::cancel(reason)),
+        (Command::Rehearse { rehearsal }, _) => request::rehearse(change, rehearsal),
         (Command::Start { .. }, State::Approved(authorization)) => {
             implementation::start(change, authorization, command, facts)
         }

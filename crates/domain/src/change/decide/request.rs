@@ -11,6 +11,7 @@ use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
 use crate::change::state::{Change, State};
+use crate::plan::Rehearsal;
 use crate::risk::Assessment;
 use crate::text::FreeText;
 
@@ -43,6 +44,17 @@ pub(super) fn amend(change: &Change, content: &Content, facts: &Facts<'_>) -> Re
 pub(super) fn record_assessment(assessment: &Assessment, requirements: &Requirements) -> Decision {
     let (assessment, requirements) = (Box::new(assessment.clone()), requirements.clone());
     Decision::event(ChangeEvent::RiskAssessed { assessment, requirements })
+}
+
+/// Evidence is of what the change asks for now, and of nothing else.
+pub(super) fn rehearse(change: &Change, rehearsal: &Rehearsal) -> Result<Decision, Refusal> {
+    if rehearsal.digest != change.digest {
+        return Err(Refusal::DigestMismatch { given: rehearsal.digest, current: change.digest });
+    }
+    let plan = change.content.plan.as_ref().ok_or(Refusal::NoPlan)?;
+    let checked = rehearsal.check(plan, change.content.rollback_plan.as_ref());
+    checked.map_err(|error| Refusal::InvalidContent(error.to_string()))?;
+    Ok(Decision::event(ChangeEvent::Rehearsed { rehearsal: Box::new(rehearsal.clone()) }))
 }
 
 pub(super) fn cancel(reason: &FreeText) -> Decision {

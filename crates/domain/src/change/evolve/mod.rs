@@ -130,6 +130,7 @@ fn next(
             approval::satisfied(state, recorded, *index, evidence, proof.as_ref())
         }
         ChangeEvent::WindowMissed { deadline } => approval::window_missed(change, state, *deadline),
+        ChangeEvent::Rehearsed { rehearsal } => request::rehearsed(change, state, recorded, rehearsal),
         ChangeEvent::ImplementationStarted { fencing_token, auto_rollback, holds, .. } => {
             execution::started(change, state, recorded, *fencing_token, (*auto_rollback, *holds))
         }

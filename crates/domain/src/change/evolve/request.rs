@@ -7,9 +7,10 @@ use crate::approval::Requirements;
 use crate::canonical::Digest;
 use crate::change::content::Content;
 use crate::change::event::ChangeEvent;
-use crate::change::state::{Assessing, Change, Retrospective, State};
+use crate::change::state::{Assessing, Change, Rehearsed, Retrospective, State};
 use crate::change::transition::CommandName;
 use crate::id::ChangeId;
+use crate::plan::Rehearsal;
 use crate::risk::Assessment;
 
 pub(super) fn created(id: ChangeId, recorded: Recorded<'_>, event: &ChangeEvent) -> Result<Change, String> {
@@ -29,6 +30,7 @@ pub(super) fn created(id: ChangeId, recorded: Recorded<'_>, event: &ChangeEvent)
         amended_by: BTreeSet::new(),
         state: if *draft { State::Draft } else { State::Assessing(Assessing::Gathering) },
         retrospective: Retrospective::NotRequired,
+        rehearsed: None,
         incidents: Vec::new(),
         reviews: 0,
         overrides: Vec::new(),
@@ -67,6 +69,19 @@ pub(super) fn assessed(
     require(state, CommandName::RecordAssessment)?;
     let (assessment, requirements) = (Box::new(assessment.clone()), requirements.clone());
     Ok(State::Assessing(Assessing::Assessed { assessment, requirements }))
+}
+
+/// The newest one counts.
+pub(super) fn rehearsed(
+    change: &mut Change,
+    state: State,
+    recorded: Recorded<'_>,
+    rehearsal: &Rehearsal,
+) -> Result<State, Misfit> {
+    require(&state, CommandName::Rehearse)?;
+    let (by, at, rehearsal) = (recorded.by.clone(), recorded.at, rehearsal.clone());
+    change.rehearsed = Some(Box::new(Rehearsed { by, at, rehearsal }));
+    Ok(state)
 }
 
 pub(super) fn cancelled(change: &mut Change, state: &State) -> Result<State, Misfit> {

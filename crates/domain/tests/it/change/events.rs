@@ -49,6 +49,7 @@ kinds!(ChangeEvent, CHANGE_KINDS, kind_of_change_event, {
     ApprovalWithdrawn = "change.approval_withdrawn",
     ConditionSatisfied = "change.condition_satisfied",
     Cancelled = "change.cancelled",
+    Rehearsed = "change.rehearsed",
     ImplementationStarted = "change.implementation_started",
     TakenOver = "change.taken_over",
     Progressed = "change.progressed",

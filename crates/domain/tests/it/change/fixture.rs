@@ -13,8 +13,8 @@ use domain::change::{
 use domain::cmdb::Cmdb;
 use domain::id::{ServiceName, StepName};
 use domain::plan::{
-    Cause, Command as Program, Failure, Observation, Outcome as StepOutcome, Part, Plan, RollbackPlan, Step,
-    StepKind, Strategy, Task,
+    Cause, Command as Program, Failure, Observation, Outcome as StepOutcome, Part, Plan, Rehearsable,
+    Rehearsal, RehearsedTask, RollbackPlan, Step, StepKind, Strategy, Task,
 };
 use domain::risk::{Assessment, AssessmentFacts, History, Level, assess};
 use domain::rollback::RollbackConditions;
@@ -233,6 +233,28 @@ pub(super) fn amend(content: Content) -> Command {
 
 pub(super) fn cancel() -> Command {
     Command::Cancel { reason: text("no longer needed") }
+}
+
+/// A rehearsal in which everything went well.
+pub(super) fn rehearsal(content: &Content) -> Rehearsal {
+    let rehearsable = Rehearsable::of(content.plan.as_ref().unwrap(), content.rollback_plan.as_ref());
+    let task = |task| RehearsedTask { task, outcome: StepOutcome::Succeeded, duration_millis: 900 };
+    Rehearsal {
+        digest: digest_of(content),
+        target: "staging".parse().unwrap(),
+        target_digest: Digest::of("test", &"staging").unwrap(),
+        host: "build-7".parse().unwrap(),
+        duration_millis: 4_000,
+        tasks: rehearsable.tasks().map(task).collect(),
+        captures: u32::try_from(rehearsable.captures()).unwrap(),
+        left_out: rehearsable.left_out,
+        differing: Vec::new(),
+        left_in_place: Vec::new(),
+    }
+}
+
+pub(super) fn rehearse(content: &Content) -> Command {
+    Command::Rehearse { rehearsal: Box::new(rehearsal(content)) }
 }
 
 pub(super) fn start(content: &Content) -> Command {

@@ -19,6 +19,7 @@ mod implementation;
 mod interrupted;
 mod page;
 mod properties;
+mod rehearsing;
 mod rollback;
 mod table;
 

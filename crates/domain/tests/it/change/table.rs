@@ -17,8 +17,8 @@ use jiff::SignedDuration;
 use super::fixture::{
     amend, approve, approve_if, approved, asked_back, asked_for, assessed, authorised_emergency, awaiting,
     cancel, close, content, do_step, emergency_content, expired, failed, failed_rollback, half_way,
-    implemented, implementing, level, low_with_a_veto, manual_content, name, observe, overriding, reject,
-    rolled_back, satisfy, start, started, succeeded, take_over, text, undo, validating, validation,
+    implemented, implementing, level, low_with_a_veto, manual_content, name, observe, overriding, rehearse,
+    reject, rolled_back, satisfy, start, started, succeeded, take_over, text, undo, validating, validation,
     windowed_content, withdraw,
 };
 use super::honest::{self, Luck};
@@ -191,6 +191,7 @@ fn columns(change: &Change) -> Vec<Column> {
         with("rejection", overriding(Override::Rejection, content), above(change)),
         with("level", overriding(level(other_level(change)), content), above(change)),
         column(cancel(), ada()),
+        column(rehearse(content), ada()),
         column(start(content), runner()),
         column(take_over(content, token + 1), second_runner()),
         with("good", report(Luck::Good), runner()),

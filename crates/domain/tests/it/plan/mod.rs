@@ -4,6 +4,7 @@
 mod interrupted;
 mod people;
 mod random;
+mod rehearsal;
 mod reversibility;
 mod simulation;
 mod stored;

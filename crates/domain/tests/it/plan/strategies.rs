@@ -51,7 +51,8 @@ fn rolling_of(targets: &[&str], batch: Batch) -> Result<Spread, Unspreadable> {
         finish: vec![step("announce")],
     };
     rolling.spread(|filling| {
-        let on = |text: &str| Step { kind: run(&[&filling.fill("./on {{target}}")]), ..step(&filling.fill(text)) };
+        let on =
+            |text: &str| Step { kind: run(&[&filling.fill("./on {{target}}")]), ..step(&filling.fill(text)) };
         Ok(vec![on("drain {{target}}"), on("update {{target}}")])
     })
 }

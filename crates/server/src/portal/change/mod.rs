@@ -11,6 +11,7 @@ mod incidents;
 mod items;
 mod missing;
 mod plan;
+mod rehearsal;
 mod risk;
 mod rollback;
 mod stages;
@@ -70,6 +71,7 @@ struct Model {
     risk: Option<risk::Risk>,
     plan: plan::Plan,
     rollback: rollback::Rollback,
+    rehearsal: Option<rehearsal::Rehearsal>,
     approvals: Option<approvals::Approvals>,
     conflicts: conflicts::Conflicts,
     items: items::Items,
@@ -170,6 +172,7 @@ impl Model {
             risk: change.assessment().map(risk::Risk::of),
             plan: plan::Plan::of(change, trail),
             rollback: rollback::Rollback::of(known, change, trail),
+            rehearsal: rehearsal::Rehearsal::of(known, change),
             approvals: approvals::Approvals::of(known, &told),
             conflicts: conflicts::Conflicts::of(known, change, now),
             items: items::Items::of(known, change, items),
@@ -236,6 +239,7 @@ fn view(model: &Model) -> Markup {
             }
             div.stack {
                 @if let Some(approvals) = &model.approvals { (approvals::card(approvals, *now)) }
+                @if let Some(rehearsal) = &model.rehearsal { (rehearsal::card(rehearsal, *now)) }
                 (conflicts::card(&model.conflicts))
                 (items::card(&model.items))
                 (incidents::card(&model.incidents, *now))

@@ -66,6 +66,7 @@ impl Reached {
             | ChangeEvent::StageOpened { .. }
             | ChangeEvent::ApprovalEscalated { .. }
             | ChangeEvent::ConditionSatisfied { .. }
+            | ChangeEvent::Rehearsed { .. }
             | ChangeEvent::TakenOver { .. }
             | ChangeEvent::Progressed { .. }
             | ChangeEvent::Interrupted { .. }
