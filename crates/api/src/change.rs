@@ -454,6 +454,9 @@ pub struct Implementation {
     /// Every step of the plan, then every step of a rollback that has begun, and where each is.
     #[serde(default)]
     pub steps: Vec<StepProgress>,
+    /// Targets that failed while the others went on, as the plan tolerates it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_targets: Vec<String>,
     /// Why everything is or was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_cause: Option<String>,
@@ -469,8 +472,8 @@ pub struct StepProgress {
     pub part: String,
     /// The step.
     pub name: String,
-    /// pending, started, asked, succeeded, retrying, failed, unknown, undoing, undone, undo_failed, undo_unknown or
-    /// left_in_place.
+    /// pending, started, asked, succeeded, retrying, failed, unknown, undoing, undone, undo_failed, undo_unknown,
+    /// left_in_place or skipped.
     pub status: String,
 }
 

@@ -18,7 +18,9 @@ pub use flag::{Flag, FlagService};
 pub use kubernetes::{Gateway, Kubernetes};
 pub use source::{Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
 pub use sql::Sql;
-pub use strategy::{BlueGreen, Canary, CanaryStage, Number, Rolling, Strategies, Strategy};
+pub use strategy::{
+    BlueGreen, Canary, CanaryStage, Number, Rolling, Strategies, Strategy, TargetSteps, Tolerance,
+};
 pub use traffic::{Haproxy, RouterPrograms, Traffic, Weight};
 
 use crate::field::{text_or_list, text_or_object, unique_map};
@@ -47,6 +49,9 @@ pub struct ImplementationPlan {
     /// How long the result is watched after the last step, for example `5m`; not at all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<String>,
+    /// How many targets may fail without stopping it, where a strategy is written out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Tolerance>,
     /// The labels that a runner must have to carry it out by itself: one, or a list; absent where a pipeline or a person
     /// starts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

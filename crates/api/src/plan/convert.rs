@@ -11,7 +11,7 @@ use domain::plan::{self, HoldWhen};
 use super::{
     Alertmanager, Bake, Capture, Check, FindingsFile, Flag, FullHold, FullStep, Hold, Http, HttpRequest,
     ImplementationPlan, Kubernetes, Labels, Monitor, Prometheus, RollbackPlan, Run, Sql, Stage, Status, Step,
-    Strategy, Traffic, Undo, UndoKind,
+    Strategy, Tolerance, Traffic, Undo, UndoKind,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -51,6 +51,7 @@ impl ImplementationPlan {
             maintenance_window: self.maintenance_window,
             soak_seconds: seconds("soak", self.soak.as_deref(), 0)?,
             stages: spread.stages,
+            tolerance: spread.tolerance,
             runs_on: self.runs_on.as_ref().map_or(Ok(BTreeSet::new()), Labels::to_domain)?,
         })
     }
@@ -64,13 +65,19 @@ impl ImplementationPlan {
                 let expected = "expected none with a strategy in full: it says the stages itself";
                 return Err(FieldError::new("stages", expected));
             }
+            Some(Strategy::Full(_)) if self.tolerance.is_some() => {
+                let expected = "expected none with a strategy in full: it has `max_failures`";
+                return Err(FieldError::new("tolerance", expected));
+            }
             Some(Strategy::Full(full)) => return full.spread(&self.steps),
         };
         let stage = |(at, stage): (usize, &Stage)| {
             stage.to_domain().map_err(|error| error.under(&format!("stages[{at}]")))
         };
         let stages = self.stages.iter().enumerate().map(stage).collect::<Result<_, _>>()?;
-        Ok((word, Spread { steps: steps(&self.steps)?, stages }))
+        let tolerance = self.tolerance.as_ref().map(Tolerance::to_domain).transpose();
+        let tolerance = tolerance.map_err(|error| error.under("tolerance"))?;
+        Ok((word, Spread { steps: steps(&self.steps)?, stages, tolerance }))
     }
 
     /// The plan as users write it.
@@ -79,6 +86,7 @@ impl ImplementationPlan {
             strategy: Some(Strategy::Word(plan.strategy.as_str().to_owned())),
             steps: plan.steps.iter().map(Step::from_domain).collect(),
             stages: plan.stages.iter().map(Stage::from_domain).collect(),
+            tolerance: plan.tolerance.as_ref().map(Tolerance::from_domain),
             estimated_duration: plan.estimated_duration_seconds.map(format_seconds),
             maintenance_window: plan.maintenance_window,
             soak: (plan.soak_seconds > 0).then(|| format_seconds(plan.soak_seconds)),

@@ -8,6 +8,7 @@ use domain::rollback::{LatencyThreshold, Percent};
 use super::convert::{exactly_one, millis, steps};
 use super::{
     Analysis, Bake, BlueGreen, Canary, FullBake, FullStep, Number, Rolling, Stage, Step, Strategies,
+    TargetSteps, Tolerance,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -74,11 +75,8 @@ impl Rolling {
         let rolling = strategy::Rolling {
             prepare: steps(&self.prepare).map_err(|error| error.under("prepare"))?,
             targets: self.targets.clone(),
-            batch: match &self.batch {
-                None => Batch::Count(1),
-                Some(Number::Count(count)) => Batch::Count(*count),
-                Some(Number::Share(text)) => Batch::Share(share("batch", text)?),
-            },
+            batch: number("batch", self.batch.as_ref(), 1)?,
+            max_failures: number("max_failures", self.max_failures.as_ref(), 0)?,
             bake: self.bake.as_ref().map(Bake::to_domain).transpose()?,
             finish,
         };
@@ -182,6 +180,33 @@ impl Stage {
     }
 }
 
+fn number(field: &str, given: Option<&Number>, default: u16) -> Result<Batch, FieldError> {
+    Ok(match given {
+        None => Batch::Count(default),
+        Some(Number::Count(count)) => Batch::Count(*count),
+        Some(Number::Share(text)) => Batch::Share(share(field, text)?),
+    })
+}
+
+impl Tolerance {
+    pub(super) fn to_domain(&self) -> Result<plan::Tolerance, FieldError> {
+        let member = |(at, target): (usize, &TargetSteps)| {
+            let steps = target.steps.iter().map(|name| parse(&format!("targets[{at}].steps"), name));
+            Ok(plan::Member { name: target.name.clone(), steps: steps.collect::<Result<_, FieldError>>()? })
+        };
+        let targets = self.targets.iter().enumerate().map(member).collect::<Result<_, FieldError>>()?;
+        Ok(plan::Tolerance { max_failures: self.max_failures, targets })
+    }
+
+    pub(super) fn from_domain(tolerance: &plan::Tolerance) -> Self {
+        let target = |member: &plan::Member| TargetSteps {
+            name: member.name.clone(),
+            steps: member.steps.iter().map(ToString::to_string).collect(),
+        };
+        Self { max_failures: tolerance.max_failures, targets: tolerance.targets.iter().map(target).collect() }
+    }
+}
+
 fn share(field: &str, text: &str) -> Result<Share, FieldError> {
     parse::<Percent>(field, text).map(|percent| percent.0)
 }
@@ -259,6 +284,7 @@ strategy:
   rolling:
     targets: [web-1, web-2, web-3]
     batch: 50%
+    max_failures: 1
     bake: 1m
     steps: [{name: 'update {{target}}', run: [./update, '{{target}}'], undo: './update {{target}} --back'}]
 ";
@@ -325,6 +351,7 @@ strategy:
         check(&CANARY.replace("undecided: ask", "undecided: pass"), "bake.undecided");
         check(&CANARY.replace("weight: 100%", "weight: 5%"), "expected weights that grow");
         check(&format!("{CANARY}stages: [{{name: a, steps: [retire]}}]"), "it says the stages itself");
+        check(&format!("{CANARY}tolerance: {{max_failures: 1, targets: []}}"), "it has `max_failures`");
         check(&CANARY.replace("2.5x", "2.5"), "expected a ratio such as `2x`");
         // Two bakes cannot share what is the least that one may have.
         check(&CANARY.replace("{matters: 2.5x,", "{budget: 0.01%,"), "0.01% is too little for 2 bakes");

@@ -80,11 +80,34 @@ pub struct Rolling {
     /// How many at a time, or what share of all, for example `25%`; one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<Number>,
+    /// How many targets, or what share of all, may fail without stopping it; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<Number>,
     /// How each batch is watched before the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake: Option<Bake>,
     /// What is done with each target: steps with `{{target}}`.
     pub steps: Vec<FullStep>,
+}
+
+/// How many targets may fail, and the steps of each.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tolerance {
+    /// So many may fail.
+    pub max_failures: u16,
+    /// Every target, in the order in which they are changed.
+    pub targets: Vec<TargetSteps>,
+}
+
+/// One target and its steps.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSteps {
+    /// Its name.
+    pub name: String,
+    /// Names of its steps.
+    pub steps: Vec<String>,
 }
 
 /// A number, or a share as text.

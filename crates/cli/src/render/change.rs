@@ -319,6 +319,7 @@ fn implementation(lines: &mut Lines, progress: &Implementation, paint: Paint) {
     lines.field(paint, "waits for", progress.waiting_for.as_deref());
     let rollback = if progress.auto_rollback { "without asking" } else { "when somebody asks for it" };
     lines.field(paint, "rollback", Some(rollback));
+    lines.field(paint, "left behind", joined(&progress.failed_targets).as_deref());
     lines.field(paint, "taken back", progress.rollback_cause.as_deref());
     for step in &progress.steps {
         let (sign, what) = step_sign(paint, &step.status);

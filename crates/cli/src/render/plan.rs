@@ -44,6 +44,9 @@ fn implementation_plan(lines: &mut Lines, plan: &ImplementationPlan, paint: Pain
         let stages = plan.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>();
         lines.line(format!("  stages: {}", plain(&stages.join(" → "))));
     }
+    if let Some(tolerance) = &plan.tolerance {
+        lines.line(format!("  {} of {} targets may fail", tolerance.max_failures, tolerance.targets.len()));
+    }
     steps(lines, &plan.steps, paint);
 }
 

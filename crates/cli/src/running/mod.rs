@@ -153,6 +153,14 @@ pub(crate) fn conclude(change: &Change, ended: &Ended, shell: &Shell) -> Outcome
     };
     Ok(match ended {
         Ended::Implemented => {
+            let failed = change.implementation.iter().flat_map(|run| &run.failed_targets);
+            let failed: Vec<&str> = failed.map(String::as_str).collect();
+            if !failed.is_empty() {
+                shell.warn(format!(
+                    "failed and left behind, as the plan tolerates it: {}",
+                    plain(&failed.join(", "))
+                ));
+            }
             shell.say(
                 paint.good(format!("{id}: every step is done; `cortex-change validate {id}` comes next")),
             );

@@ -9,6 +9,7 @@ use super::strategy::{Bake, Hold, HoldWhen, Stage, Strategy};
 use crate::id::{RunnerLabel, StepName};
 use crate::plan::kinds::{Cluster, Flag, Kubernetes, Objects, ReadBack, Router, Sql, Traffic};
 use crate::plan::reversibility::Reversibility;
+use crate::plan::tolerance::Tolerance;
 
 /// Most steps of a plan, and of a rollback plan.
 pub const STEPS_MAX: usize = 200;
@@ -44,6 +45,9 @@ pub struct Plan {
     /// Which steps are reached as one, where the strategy has such parts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Stage>,
+    /// How many targets may fail without stopping it, where the strategy has targets and any may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Tolerance>,
     /// The labels of the runner that is to carry it out by itself; none where a pipeline or a person starts it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub runs_on: BTreeSet<RunnerLabel>,

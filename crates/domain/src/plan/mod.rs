@@ -14,6 +14,7 @@ pub mod run;
 pub mod source;
 pub mod strategy;
 pub mod task;
+pub mod tolerance;
 pub mod validate;
 pub mod view;
 
@@ -36,5 +37,6 @@ pub use run::{IllegalObservation, Observed, Run};
 pub use source::{AlertQuestion, FindingsQuestion, MetricQuery, PrometheusQuestion};
 pub use strategy::{Analysis, Bake, Hold, HoldWhen, Stage, Strategy, Undecided};
 pub use task::{Decision, Failure, Finding, Outcome, Part, Remedy, Task, TaskState};
+pub use tolerance::{Member, Tolerance};
 pub use validate::PlanError;
 pub use view::{Phase, Progress, Question, QuestionKind, RunOutcome, StageStatus, StepStatus};

@@ -107,7 +107,8 @@ impl Run {
         if self.snapshot == Snapshot::Due {
             return Action::TakeSnapshot;
         }
-        let next = self.steps.iter().find_map(|tracked| action_for(script, Part::Step, tracked));
+        let mut steps = self.steps.iter().filter(|tracked| !self.is_left_behind(&tracked.step));
+        let next = steps.find_map(|tracked| action_for(script, Part::Step, tracked));
         next.unwrap_or(Action::Finish)
     }
 

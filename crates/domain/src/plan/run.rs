@@ -11,6 +11,7 @@ use super::next::Action;
 use super::observation::{Captured, Cause, Observation};
 use super::script::Script;
 use super::task::{Decision, Failure, Fold, Outcome, Part, Task, TaskState};
+use super::tolerance::Tolerance;
 use super::unwind::{Restoration, Tracked, Unwinding};
 use crate::id::ActorId;
 use crate::rollback::RollbackSpeed;
@@ -23,6 +24,9 @@ pub struct Run {
     pub(super) snapshot: Snapshot,
     /// The plan's steps, in order.
     pub(super) steps: Vec<Tracked>,
+    /// How many targets may fail without stopping it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tolerance: Option<Tolerance>,
     pub(super) course: Course,
 }
 
@@ -99,6 +103,7 @@ impl Run {
             auto_rollback: auto_rollback && rollback_plan.is_none_or(RollbackPlan::runs_unattended),
             snapshot: if has_captures { Snapshot::Due } else { Snapshot::NotNeeded },
             steps: plan.steps.iter().filter(is_part).map(Tracked::pending).collect(),
+            tolerance: plan.tolerance.clone(),
             course: Course::Forward,
         };
         // Nothing but holds that nobody demanded is nothing to do.
@@ -162,10 +167,12 @@ impl Run {
         if !self.is_forward() {
             return self;
         }
-        if self.steps.iter().all(|tracked| tracked.state.is_done()) {
+        let is_over = |tracked: &Tracked| tracked.state.is_done() || self.is_left_behind(&tracked.step);
+        if self.steps.iter().all(is_over) {
             return self.on(Course::Finished);
         }
-        let failed = self.steps.iter().find_map(|tracked| match &tracked.state {
+        let mut counted = self.steps.iter().filter(|tracked| !self.is_left_behind(&tracked.step));
+        let failed = counted.find_map(|tracked| match &tracked.state {
             TaskState::Failed { failure, .. } if !script.is_asked_about(&tracked.step, failure) => {
                 Some(tracked.step.clone())
             }

@@ -11,6 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::definition::{STEP_TIMEOUT_SECONDS_MAX, Step, StepKind};
+use super::tolerance::{Member, Tolerance};
 use crate::change::kind::words;
 use crate::id::StepName;
 use crate::number::Share;
@@ -120,6 +121,8 @@ pub struct Spread {
     pub steps: Vec<Step>,
     /// What belongs together.
     pub stages: Vec<Stage>,
+    /// How many targets may fail, where any may.
+    pub tolerance: Option<Tolerance>,
 }
 
 /// What a template is filled with.
@@ -181,6 +184,14 @@ pub enum Unspreadable {
         /// What was given.
         given: String,
     },
+    /// As many failures as there are targets.
+    #[error("`max_failures` is {given} of {targets} targets: expected fewer than there are")]
+    Failures {
+        /// How many may fail.
+        given: usize,
+        /// How many targets there are.
+        targets: usize,
+    },
     /// A generated name that no step can have.
     #[error("`{given}` is no name for a step: {reason}; choose shorter names")]
     Name {
@@ -215,12 +226,12 @@ pub struct Canary {
     pub promote: Vec<Step>,
 }
 
-/// How many targets are changed at a time.
+/// A number of targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Batch {
     /// So many.
     Count(u16),
-    /// So many of all, rounded up.
+    /// So many of all.
     Share(Share),
 }
 
@@ -233,6 +244,8 @@ pub struct Rolling {
     pub targets: Vec<String>,
     /// How many at a time.
     pub batch: Batch,
+    /// How many may fail without stopping it; of a share, what is left of it rounded down.
+    pub max_failures: Batch,
     /// How each batch is watched before the next.
     pub bake: Option<Bake>,
     /// What follows the last batch.
@@ -290,7 +303,7 @@ impl Canary {
         let is_compared = |stage: &CanaryStage| stage.bake.is_some() && stage.weight < Share::MAX;
         let compared = self.stages.iter().filter(|stage| is_compared(stage)).count();
         let analysis = self.analysis.map(|analysis| analysis.split(compared)).transpose()?;
-        let mut spread = Spread { steps: self.prepare, stages: Vec::new() };
+        let mut spread = Spread { steps: self.prepare, ..Spread::default() };
         let last = self.stages.len() - 1;
         let mut previous = Share::ZERO;
         for (at, stage) in self.stages.iter().enumerate() {
@@ -343,11 +356,16 @@ impl Rolling {
         count("targets", self.targets.len(), TARGETS_MAX)?;
         check_targets(&self.targets)?;
         let size = self.batch.size(self.targets.len())?;
-        let mut spread = Spread { steps: self.prepare, stages: Vec::new() };
+        let max_failures = self.may_fail()?;
+        let mut members = Vec::new();
+        let mut spread = Spread { steps: self.prepare, ..Spread::default() };
         for (number, batch) in (1..).zip(self.targets.chunks(size)) {
             let mut steps = Vec::new();
             for one in batch {
-                steps.extend(target(&Filling::Target(one))?);
+                let filled = target(&Filling::Target(one))?;
+                let names = filled.iter().map(|step| step.name.clone()).collect();
+                members.push(Member { name: one.clone(), steps: names });
+                steps.extend(filled);
             }
             if let Some(bake) = &self.bake {
                 steps.push(baking(&format!("bake after batch {number}"), bake)?);
@@ -355,7 +373,19 @@ impl Rolling {
             spread.stage(&format!("batch {number}"), None, steps)?;
         }
         spread.steps.extend(self.finish);
+        spread.tolerance = (max_failures > 0).then_some(Tolerance { max_failures, targets: members });
         Ok(spread)
+    }
+
+    /// How many targets may fail: fewer than there are.
+    fn may_fail(&self) -> Result<u16, Unspreadable> {
+        let targets = self.targets.len();
+        let failures = match self.max_failures {
+            Batch::Count(count) => usize::from(count),
+            Batch::Share(share) => targets * usize::from(share.get()) / usize::from(Share::MAX.get()),
+        };
+        let fewer = u16::try_from(failures).ok().filter(|_| failures < targets);
+        fewer.ok_or(Unspreadable::Failures { given: failures, targets })
     }
 }
 
@@ -366,7 +396,7 @@ impl BlueGreen {
     /// # Errors
     /// When a generated name cannot be one.
     pub fn spread(self) -> Result<Spread, Unspreadable> {
-        let mut spread = Spread { steps: self.prepare, stages: Vec::new() };
+        let mut spread = Spread { steps: self.prepare, ..Spread::default() };
         let mut steps = Vec::new();
         if self.hold {
             let instructions =
@@ -450,14 +480,18 @@ fn count(field: &'static str, given: usize, limit: usize) -> Result<(), Unspread
 /// Targets go into shell lines and addresses, so their names have nothing that means something there.
 fn check_targets(targets: &[String]) -> Result<(), Unspreadable> {
     let mut seen = std::collections::BTreeSet::new();
-    let is_accepted = |c: char| c.is_ascii_alphanumeric() || "._:/@-".contains(c);
     for target in targets {
-        let is_name = (1..=TARGET_BYTES_MAX).contains(&target.len()) && target.chars().all(is_accepted);
-        if !is_name || target.starts_with('-') || !seen.insert(target) {
+        if !is_target_name(target) || !seen.insert(target) {
             return Err(Unspreadable::Target { given: target.chars().take(80).collect() });
         }
     }
     Ok(())
+}
+
+/// Whether a target may be called so.
+pub(super) fn is_target_name(name: &str) -> bool {
+    let is_accepted = |c: char| c.is_ascii_alphanumeric() || "._:/@-".contains(c);
+    (1..=TARGET_BYTES_MAX).contains(&name.len()) && name.chars().all(is_accepted) && !name.starts_with('-')
 }
 
 /// A step of the strategy's own, which changes nothing outside.

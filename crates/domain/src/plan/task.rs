@@ -142,7 +142,7 @@ pub enum Failure {
 
 impl Failure {
     /// Whether repeating it without being asked makes no sense, because somebody stopped it or it has waited long enough.
-    fn is_deliberate(&self) -> bool {
+    pub(super) fn is_deliberate(&self) -> bool {
         match self {
             Self::Cancelled | Self::GivenUp { .. } | Self::Undecided { .. } => true,
             Self::ExitStatus { .. } | Self::Signal { .. } | Self::Other { .. } | Self::TimedOut => false,

@@ -114,6 +114,13 @@ impl Plan {
         let captures = self.steps.iter().map(|step| step.captures.len()).sum();
         plan.at("captures").count(captures, 0..=CAPTURES_TOTAL_MAX, "captures in all steps")?;
         self.validate_stages(&plan.at("stages"))?;
+        if let Some(tolerance) = &self.tolerance {
+            let field = plan.at("tolerance");
+            if self.strategy != Strategy::Rolling {
+                return Err(field.refuse("present", "none but with the strategy `rolling`"));
+            }
+            tolerance.validate(&self.steps, &field)?;
+        }
         self.steps.iter().try_for_each(|step| step.validate(&Field::root(Place::Step(step.name.clone()))))
     }
 }

@@ -129,6 +129,8 @@ words!(
         UndoUnknown = "undo_unknown",
         /// Begun, and nothing takes it back.
         LeftInPlace = "left_in_place",
+        /// Left out, because an earlier step of its target failed and that is tolerated.
+        Skipped = "skipped",
     }
 );
 
@@ -207,7 +209,7 @@ impl Run {
         if self.is_over() {
             return None;
         }
-        self.tasks().filter(|(part, _)| self.is_active(*part)).find_map(|(part, tracked)| {
+        self.way().find_map(|(part, tracked)| {
             let (attempt, kind) = match tracked.state {
                 TaskState::Asked { attempt } => (attempt, QuestionKind::Manual),
                 TaskState::Unknown { attempt, remedy: Remedy::AskPerson } => (attempt, QuestionKind::Unknown),
@@ -279,17 +281,29 @@ impl Run {
             let status = match undo {
                 Some(undo) => undo_status(&undo.state),
                 None if self.left_in_place().contains(&tracked.step) => StepStatus::LeftInPlace,
+                None if self.is_skipped(tracked) => StepStatus::Skipped,
                 None => forward_status(&tracked.state),
             };
             (&tracked.step, status)
         })
     }
 
+    /// Whether it is left out because an earlier step of its target failed.
+    fn is_skipped(&self, tracked: &Tracked) -> bool {
+        self.unwinding().is_none() && !tracked.state.is_begun() && self.is_left_behind(&tracked.step)
+    }
+
     /// Every stage of the plan and where it is, in order.
     pub fn stage_statuses<'a>(&self, plan: &'a Plan) -> Vec<(&'a Stage, StageStatus)> {
         let statuses: BTreeMap<_, _> = self.step_statuses().collect();
         let status = |stage: &Stage| {
-            let of_steps = stage.steps.iter().filter_map(|name| Some((name, *statuses.get(name)?)));
+            // A target that failed and is tolerated is over.
+            let status = |name| {
+                let is_over = self.unwinding().is_none() && self.is_left_behind(name);
+                let status = *statuses.get(name)?;
+                Some(if is_over { StepStatus::Succeeded } else { status })
+            };
+            let of_steps = stage.steps.iter().filter_map(|name| Some((name, status(name)?)));
             let of_steps: Vec<_> = of_steps.collect();
             let any = |wanted: &[StepStatus]| of_steps.iter().any(|(_, status)| wanted.contains(status));
             let is_bake = |name: &StepName| {
@@ -364,7 +378,7 @@ impl Run {
 
     /// How far the run has come on its present way.
     pub fn progress(&self) -> Progress {
-        let way: Vec<_> = self.tasks().filter(|(part, _)| self.is_active(*part)).collect();
+        let way: Vec<_> = self.way().collect();
         let (done, total) = match self.unwinding().map(|unwinding| &unwinding.restoration) {
             None | Some(Restoration::NotNeeded) => (0, 0),
             Some(Restoration::Due) => (0, 1),
@@ -404,9 +418,13 @@ impl Run {
         steps.chain(self.unwinding().into_iter().flat_map(Unwinding::tasks))
     }
 
-    /// Whether tasks of `part` are what the run is about on its present way.
-    fn is_active(&self, part: Part) -> bool {
-        (part == Part::Step) == self.unwinding().is_none()
+    /// The tasks of the run's present way, forward or back. Forward, targets that failed are left behind.
+    fn way(&self) -> impl Iterator<Item = (Part, &Tracked)> {
+        let is_forward = self.unwinding().is_none();
+        self.tasks().filter(move |(part, tracked)| {
+            let is_of_way = (*part == Part::Step) == is_forward;
+            is_of_way && !(is_forward && self.is_left_behind(&tracked.step))
+        })
     }
 }
 

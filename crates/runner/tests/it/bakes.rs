@@ -69,7 +69,8 @@ fn renamed(spread: Spread) -> Spread {
         }
         _ => step,
     });
-    Spread { steps: steps.collect(), stages: spread.stages }
+    let steps = steps.collect();
+    Spread { steps, stages: spread.stages, tolerance: spread.tolerance }
 }
 
 fn rolling() -> Spread {
@@ -77,6 +78,7 @@ fn rolling() -> Spread {
         prepare: vec![],
         targets: ["web-1", "web-2", "web-3"].map(str::to_owned).to_vec(),
         batch: Batch::Count(2),
+        max_failures: Batch::Count(0),
         bake: Some(bake(Undecided::RollBack)),
         finish: vec![],
     };
@@ -96,7 +98,8 @@ fn blue_green() -> Spread {
 /// What is carried out, with one monitor that passes until something is broken.
 fn staged(strategy: Strategy, spread: Spread) -> Definition {
     let mut definition = definition(spread.steps);
-    definition.plan = Plan { strategy, stages: spread.stages, ..definition.plan };
+    definition.plan =
+        Plan { strategy, stages: spread.stages, tolerance: spread.tolerance, ..definition.plan };
     definition.plan.validate().unwrap();
     definition.monitors = vec![front()];
     definition.conditions = RollbackConditions::default();

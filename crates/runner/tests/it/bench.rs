@@ -198,6 +198,7 @@ pub(crate) fn definition(steps: impl IntoIterator<Item = Step>) -> Definition {
         maintenance_window: false,
         soak_seconds: 0,
         stages: Vec::new(),
+        tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
     };
     Definition { plan, rollback_plan: None, monitors: Vec::new(), conditions: RollbackConditions::default() }

@@ -45,6 +45,7 @@ pub(super) fn implementation(known: &Known, change: &Change) -> Option<wire::Imp
         current: progress.current.map(|task| task.to_string()),
         waiting_for: run.question().map(|question| question.to_string()),
         steps: steps(run),
+        failed_targets: texts(run.failed_targets()),
         rollback_cause: run.cause().map(|cause| with_names(known, &cause.to_string())),
         not_undone: texts(run.not_undone()),
     })

@@ -53,6 +53,7 @@ pub(super) fn run_implementation(content: &mut Content) {
         maintenance_window: false,
         soak_seconds: 0,
         stages: Vec::new(),
+        tolerance: None,
         runs_on: BTreeSet::new(),
     });
     plan.steps.iter_mut().for_each(|step| run_what_is_manual(&mut step.kind));

@@ -78,6 +78,7 @@ pub(super) fn content() -> Content {
         maintenance_window: false,
         soak_seconds: 600,
         stages: Vec::new(),
+        tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
     };
     Content {

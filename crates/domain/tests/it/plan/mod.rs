@@ -82,6 +82,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         maintenance_window: false,
         soak_seconds: 0,
         stages: Vec::new(),
+        tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use domain::number::Share;
 use domain::plan::{
-    Action, Bake, CaptureId, Cause, Decision, Failure, Finding, Hold, HoldWhen, Observation, Observed,
-    Outcome, Part, Phase, Plan, Remedy, RollbackPlan, Run, Stage, Step, StepKind, Task, TaskState, Undecided,
+    Action, Bake, CaptureId, Cause, Decision, Failure, Finding, Hold, HoldWhen, Member, Observation,
+    Observed, Outcome, Part, Phase, Plan, Remedy, RollbackPlan, Run, Stage, Step, StepKind, Task, TaskState,
+    Tolerance, Undecided,
 };
 use domain::text::FreeText;
 use proptest::prelude::*;
@@ -62,7 +63,13 @@ fn staged(plan: Plan, weighted: &[bool]) -> Plan {
         weight: has_weight.then(|| Share::new(number).unwrap()),
         steps: vec![step.name.clone()],
     });
-    Plan { stages: stages.collect(), ..plan }
+    // Each weighted step is a target of its own, and one of them may fail.
+    let targets = plan.steps.iter().zip(weighted).filter(|(_, is_target)| **is_target);
+    let targets =
+        targets.map(|(step, _)| Member { name: step.name.to_string(), steps: vec![step.name.clone()] });
+    let targets: Vec<Member> = targets.collect();
+    let tolerance = (targets.len() > 1).then_some(Tolerance { max_failures: 1, targets });
+    Plan { stages: stages.collect(), tolerance, ..plan }
 }
 
 fn any_definitions() -> impl Strategy<Value = (Plan, Option<RollbackPlan>, bool)> {

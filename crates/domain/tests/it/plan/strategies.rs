@@ -4,7 +4,7 @@ use domain::number::Share;
 use domain::plan::strategy::{Batch, BlueGreen, Canary, CanaryStage, Filling, Rolling, Spread, Unspreadable};
 use domain::plan::{
     Action, Bake, Cause, Decision, Failure, HoldWhen, Observation, Observed, Outcome, Part, Phase, Plan,
-    RollbackPlan, Run, RunOutcome, StageStatus, Step, StepKind, Strategy, Task, Undecided,
+    RollbackPlan, Run, RunOutcome, StageStatus, Step, StepKind, StepStatus, Strategy, Task, Undecided,
 };
 use domain::rollback::ConditionName;
 use domain::text::FreeText;
@@ -43,10 +43,15 @@ fn canary_of(stages: &[(i64, bool)], undecided: Undecided) -> Result<Spread, Uns
 }
 
 fn rolling_of(targets: &[&str], batch: Batch) -> Result<Spread, Unspreadable> {
+    tolerant_of(targets, batch, Batch::Count(0))
+}
+
+fn tolerant_of(targets: &[&str], batch: Batch, max_failures: Batch) -> Result<Spread, Unspreadable> {
     let rolling = Rolling {
         prepare: vec![step("fetch")],
         targets: targets.iter().map(ToString::to_string).collect(),
         batch,
+        max_failures,
         bake: Some(bake(Undecided::RollBack)),
         finish: vec![step("announce")],
     };
@@ -64,13 +69,19 @@ fn blue_green() -> Spread {
 }
 
 fn staged(strategy: Strategy, spread: Spread) -> Plan {
-    let plan = Plan { strategy, stages: spread.stages, ..plan(spread.steps) };
+    let plan = Plan { strategy, stages: spread.stages, tolerance: spread.tolerance, ..plan(spread.steps) };
     plan.validate().unwrap();
     plan
 }
 
 fn canary() -> Plan {
     staged(Strategy::Canary, canary_of(&[(5, false), (100, false)], Undecided::RollBack).unwrap())
+}
+
+/// Three targets, of which one may fail.
+fn tolerant() -> Plan {
+    let targets = ["web-1", "web-2", "web-3"];
+    staged(Strategy::Rolling, tolerant_of(&targets, Batch::Count(2), Batch::Count(1)).unwrap())
 }
 
 /// One plan of each strategy.
@@ -385,4 +396,137 @@ fn what_is_isolated_has_no_traffic_and_still_exists() {
     assert_eq!((plain, said), (vec![undo("shift 5%"), undo("start")], None));
     let (_, said) = order(&rollback_plan(vec![]), "immediate_rollback + quarantine");
     assert!(said.unwrap().contains("has no quarantine steps"), "{said:?}");
+}
+
+/// Whatever fails for good, the targets that may fail do not stop it, and everything else takes all of it back.
+#[test]
+fn as_many_targets_fail_as_may_at_every_pair_of_steps() {
+    let plan = tolerant();
+    let target = |step: &Step| {
+        let targets = &plan.tolerance.as_ref().unwrap().targets;
+        targets.iter().find(|member| member.steps.contains(&step.name)).map(|member| member.name.as_str())
+    };
+    for first in &plan.steps {
+        for second in &plan.steps {
+            let mut world = World::default();
+            for step in [first, second] {
+                world.failing_attempts.insert(do_step(step.name.as_str()), u32::MAX);
+            }
+            let run = simulate(&plan, None, true, &mut world);
+            let at = format!("{} and {}", first.name, second.name);
+            match (target(first), target(second)) {
+                (Some(one), Some(other)) if one == other => {
+                    assert_eq!(run.outcome(), RunOutcome::AllSucceeded, "{at}");
+                    assert_eq!(run.failed_targets(), [one], "{at}");
+                    assert_left_out(&plan, &run, &world);
+                }
+                _ => {
+                    assert_eq!(run.outcome(), RunOutcome::Undone { left_in_place: vec![] }, "{at}");
+                    assert!(run.failed_targets().is_empty(), "{at}");
+                    assert_world(&plan, &run, &world);
+                }
+            }
+        }
+    }
+}
+
+/// After the first failure of a target nothing more was done on it, and everything was done on the others.
+fn assert_left_out(plan: &Plan, run: &Run, world: &World) {
+    for member in &plan.tolerance.as_ref().unwrap().targets {
+        let executed: Vec<_> = member
+            .steps
+            .iter()
+            .map(|name| world.executed.iter().filter(|(task, _)| task.step == *name).count())
+            .collect();
+        let is_failed = run.failed_targets().contains(&member.name.as_str());
+        let statuses: Vec<_> = run.step_statuses().filter(|(name, _)| member.steps.contains(name)).collect();
+        let failed = statuses.iter().position(|(_, status)| *status == StepStatus::Failed);
+        assert_eq!(failed.is_some(), is_failed, "{statuses:?}");
+        let done = failed.map_or(member.steps.len(), |at| at + 1);
+        assert!(executed[..done].iter().all(|count| *count == 1), "{executed:?}");
+        assert!(executed[done..].iter().all(|count| *count == 0), "{executed:?}");
+        assert!(statuses[done..].iter().all(|(_, status)| *status == StepStatus::Skipped), "{statuses:?}");
+    }
+    let stages = run.stage_statuses(plan);
+    assert!(stages.iter().all(|(_, status)| *status == StageStatus::Passed), "{stages:?}");
+    assert_eq!(run.progress().done, run.progress().total);
+}
+
+/// A runner that is killed at any instant while a target fails is taken over to the same end.
+#[test]
+fn a_runner_killed_while_a_target_fails_goes_on_without_it() {
+    let plan = tolerant();
+    let plan = Plan { steps: plan.steps.into_iter().map(repeatable).collect(), ..plan };
+    let world = || {
+        let mut world = World::default();
+        world.failing_attempts.insert(do_step("update web-2"), u32::MAX);
+        world
+    };
+    let mut undisturbed = world();
+    assert_eq!(simulate(&plan, None, true, &mut undisturbed).failed_targets(), ["web-2"]);
+    for instant in 0..undisturbed.instants {
+        let mut world = world();
+        world.events.insert(instant, Event::Kill);
+        let run = simulate(&plan, None, true, &mut world);
+        assert_eq!(run.outcome(), RunOutcome::AllSucceeded, "killed at {instant}");
+        assert_eq!(run.failed_targets(), ["web-2"], "killed at {instant}");
+    }
+    // And taken back at any instant, with the failed target.
+    for instant in 0..undisturbed.instants {
+        let mut world = world();
+        let request = rollback_requested(Cause::Person { by: person(), reason: None });
+        world.events.insert(instant, Event::Hear(request));
+        let run = simulate(&plan, None, true, &mut world);
+        let is_back = matches!(run.outcome(), RunOutcome::Undone { .. } | RunOutcome::NothingDone);
+        assert!(is_back, "asked back at {instant}: {:?}", run.outcome());
+        assert_world(&plan, &run, &world);
+    }
+}
+
+/// Where nothing is taken back without asking, only a failure too many asks, and what a person has redone counts no more.
+#[test]
+fn a_person_is_asked_about_the_failure_that_is_one_too_many() {
+    let plan = tolerant();
+    let failed = |step: &str| {
+        let failure = Failure::ExitStatus { status: 1 };
+        [started(&do_step(step), 1), ended(&do_step(step), 1, Outcome::Failed { failure })]
+    };
+    let done = |step: &str| [started(&do_step(step), 1), ended(&do_step(step), 1, Outcome::Succeeded)];
+    let begun = [done("fetch"), failed("drain web-1"), done("drain web-2")].concat();
+    let run = fold(&plan, None, Run::start(&plan, None, false), &begun);
+    assert_eq!((run.question(), run.failed_targets()), (None, vec!["web-1"]));
+    let run = fold(&plan, None, run, &failed("update web-2"));
+    assert_eq!(run.question().map(|question| question.task), Some(do_step("update web-2")));
+    let again = run.answer(&name("update web-2"), Decision::Redo, &person()).unwrap();
+    let run = fold(&plan, None, run, &[again]);
+    assert!(matches!(run.next_action(&plan, None), Action::Execute { attempt: 2, .. }));
+    let given_up = fold(&plan, None, run, &[started(&do_step("update web-2"), 2)]);
+    assert_eq!(given_up.failed_targets(), ["web-1"]);
+}
+
+#[test]
+fn a_tolerance_that_fits_no_plan_is_refused() {
+    let refused = |spread: Result<Spread, Unspreadable>| spread.unwrap_err().to_string();
+    let of = |max_failures| tolerant_of(&["a", "b", "c"], Batch::Count(1), max_failures);
+    assert!(refused(of(Batch::Count(3))).contains("`max_failures` is 3 of 3 targets"));
+    assert!(refused(of(Batch::Share(share(100)))).contains("expected fewer than there are"));
+    assert_eq!(of(Batch::Share(share(70))).unwrap().tolerance.unwrap().max_failures, 2, "rounded down");
+    assert_eq!(of(Batch::Share(share(20))).unwrap().tolerance, None);
+    let broken = |change: fn(&mut Plan)| {
+        let mut plan = tolerant();
+        change(&mut plan);
+        plan.validate().unwrap_err().to_string()
+    };
+    let check = |message: String, expected: &str| assert!(message.contains(expected), "{message}");
+    check(broken(|plan| plan.tolerance.as_mut().unwrap().max_failures = 3), "fewer than there are");
+    check(broken(|plan| plan.tolerance.as_mut().unwrap().max_failures = 0), "1 to 2");
+    check(
+        broken(|plan| plan.tolerance.as_mut().unwrap().targets[1].name = "web-1".to_owned()),
+        "different names",
+    );
+    check(broken(|plan| plan.tolerance.as_mut().unwrap().targets.reverse()), "in the plan's order");
+    check(broken(|plan| plan.tolerance.as_mut().unwrap().targets[0].steps.push(name("fetch"))), "`fetch`");
+    let mut canary = canary();
+    canary.tolerance = tolerant().tolerance;
+    check(canary.validate().unwrap_err().to_string(), "none but with the strategy `rolling`");
 }

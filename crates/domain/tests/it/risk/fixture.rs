@@ -99,6 +99,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         maintenance_window: false,
         soak_seconds: 60,
         stages: Vec::new(),
+        tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
     }
 }

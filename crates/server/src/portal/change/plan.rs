@@ -17,11 +17,13 @@ use crate::portal::mark::Told;
 use crate::record::Recorded;
 
 /// The implementation plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     facts: Vec<String>,
     steps: Vec<Step>,
     monitors: Vec<String>,
+    /// Targets that failed while the others went on.
+    failed_targets: Vec<String>,
 }
 
 /// One step and where it is.
@@ -48,7 +50,7 @@ struct End {
 impl Plan {
     pub(super) fn of(change: &Change, trail: &[Recorded<ChangeEvent>]) -> Self {
         let Some(plan) = &change.content.plan else {
-            return Self { facts: Vec::new(), steps: Vec::new(), monitors: Vec::new() };
+            return Self::default();
         };
         let ends = ends(trail);
         let run = change.execution().map(|execution| &execution.run);
@@ -61,6 +63,7 @@ impl Plan {
             facts: facts(plan, change),
             steps: steps.collect(),
             monitors: change.content.monitors.iter().map(monitor).collect(),
+            failed_targets: run.iter().flat_map(|run| run.failed_targets()).map(str::to_owned).collect(),
         }
     }
 }
@@ -112,6 +115,10 @@ fn facts(plan: &plan::Plan, change: &Change) -> Vec<String> {
     let mut facts = vec![format!("Strategy: {}", plan.strategy.as_str().replace('_', " "))];
     if let Some(seconds) = plan.estimated_duration_seconds {
         facts.push(format!("expected to take {}", format::took(seconds.saturating_mul(1_000))));
+    }
+    if let Some(tolerance) = &plan.tolerance {
+        let targets = tolerance.targets.len();
+        facts.push(format!("{} of {targets} targets may fail", tolerance.max_failures));
     }
     if plan.soak_seconds > 0 {
         facts.push(format!(
@@ -226,6 +233,9 @@ pub(super) fn card(plan: &Plan) -> Markup {
                 p.quiet { "There is none. Without a plan the change cannot start." }
             } @else {
                 p.quiet { (format::sentence(&plan.facts.join(", "))) }
+                @if !plan.failed_targets.is_empty() {
+                    p.bad { "Failed, and left behind as the plan tolerates it: " (plan.failed_targets.join(", ")) "." }
+                }
                 (steps(&plan.steps))
             }
             @if !plan.monitors.is_empty() {
@@ -289,6 +299,7 @@ fn told(status: Option<StepStatus>) -> Told {
         Some(StepStatus::Undone) => Told::step(Icon::Back, "state state-bad", "Undone"),
         Some(StepStatus::UndoFailed) => Told::step(Icon::Broken, "state state-bad", "Could not be undone"),
         Some(StepStatus::UndoUnknown) => Told::step(Icon::Lost, "state state-bad", "Nobody saw its undo end"),
+        Some(StepStatus::Skipped) => Told::step(Icon::Blank, "state state-wait", "Left out"),
         Some(StepStatus::LeftInPlace) => Told::step(Icon::Warning, "state state-wait", "Left in place"),
     }
 }
