@@ -454,6 +454,15 @@ pub struct Implementation {
     /// Every step of the plan, then every step of a rollback that has begun, and where each is.
     #[serde(default)]
     pub steps: Vec<StepProgress>,
+    /// Every stage of the plan, and where each is; empty where the strategy has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageProgress>,
+    /// The bake that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake: Option<BakeProgress>,
+    /// What became of a demanded quarantine, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
     /// Targets that failed while the others went on, as the plan tolerates it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_targets: Vec<String>,
@@ -463,6 +472,37 @@ pub struct Implementation {
     /// Steps that are not taken back although they should be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_undone: Vec<String>,
+}
+
+/// Where one stage is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StageProgress {
+    /// Its name.
+    pub name: String,
+    /// Share of the traffic that it gives to the new version, where it sets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// pending, under_way, holding, baking, passed, stuck or taken_back.
+    pub status: String,
+}
+
+/// A bake that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BakeProgress {
+    /// The bake.
+    pub step: String,
+    /// When it began.
+    pub since: String,
+    /// When it ends, where all is well then.
+    pub until: String,
+    /// When it ends at the latest, while nothing can be said.
+    pub at_latest: String,
+    /// pass, fail or inconclusive, were it to end now; absent before the runner has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// Why, with figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// Where one step is.

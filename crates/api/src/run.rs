@@ -86,6 +86,21 @@ pub struct HeartbeatRequest {
     /// Samples taken since the last heartbeat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
+    /// How the bake stands that is under way, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<BakeStanding>,
+}
+
+/// How a bake that is under way stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BakeStanding {
+    /// The bake.
+    pub step: String,
+    /// pass, fail or inconclusive, were it to end now.
+    pub verdict: String,
+    /// Why, with figures.
+    pub detail: String,
 }
 
 /// Most samples of one heartbeat.

@@ -97,7 +97,9 @@ async fn supervised(session: &Session, attempt: &Attempt, kind: &StepKind) -> Ex
             StepKind::Restore => {
                 snapshot::restore_step(session, &attempt.task.step, attempt.time_limit, &cancel).await
             }
-            StepKind::Bake(bake) => bake::execute(session, bake, attempt.time_limit, &cancel).await,
+            StepKind::Bake(bake) => {
+                bake::execute(session, &attempt.task.step, bake, attempt.time_limit, &cancel).await
+            }
             kind => execute::execute(kind, attempt.time_limit, &session.machine.context, &cancel).await,
         }
     };

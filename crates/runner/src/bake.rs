@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use adapters::execute::{Execution, Performed};
+use adapters::execute::{Execution, ExecutionContext, Performed};
+use api::run::BakeStanding;
 use domain::id::StepName;
 use domain::plan::observation::REASON_BYTES_MAX;
 use domain::plan::{Bake, Failure, Observation, Outcome};
-use domain::rollback::{Breach, Health, Judge, RollbackConditions, Sample};
+use domain::rollback::{Breach, Health, Judge, RollbackConditions, Sample, Verdict};
 use domain::text::FreeText;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -29,6 +30,9 @@ use crate::tally::Tally;
 /// Longest time between two looks at what the answers say: an answer may be missing.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
+/// Longest reason that is told with a heartbeat, in bytes.
+const TOLD_BYTES_MAX: usize = 1024;
+
 /// Where the answers of the bake under way are counted, if one is.
 #[derive(Debug, Default)]
 pub(crate) struct Oven {
@@ -40,6 +44,7 @@ pub(crate) struct Oven {
 /// The answers since a bake began.
 #[derive(Debug)]
 struct Counted {
+    step: StepName,
     judge: Judge,
     tallies: BTreeMap<StepName, Tally>,
     tolerates_failures: bool,
@@ -77,11 +82,12 @@ impl Oven {
         }
     }
 
-    fn begin(&self, session: &Session, bake: &Bake) {
+    fn begin(&self, session: &Session, step: &StepName, bake: &Bake) {
         let script = &session.script;
         let judge = Judge::new(script.conditions.clone(), &script.monitors, &lock(&self.baselines));
         let tallies = script.monitors.iter().map(|monitor| (monitor.name.clone(), Tally::default()));
         *lock(&self.counted) = Some(Counted {
+            step: step.clone(),
             judge,
             tallies: tallies.collect(),
             tolerates_failures: tolerates_failures(&script.conditions),
@@ -93,6 +99,19 @@ impl Oven {
 
     fn end(&self) {
         *lock(&self.counted) = None;
+    }
+
+    /// What is to be told of the bake under way, if one is: were it to end now.
+    pub(crate) fn told(&self, context: &ExecutionContext) -> Option<BakeStanding> {
+        let (step, standing) = lock(&self.counted).as_ref().map(|it| (it.step.clone(), it.standing()))?;
+        let (verdict, detail) = match standing {
+            Standing::Well(figures) => (Verdict::Pass, figures),
+            Standing::Worse(breach) => (Verdict::Fail, breach.to_string()),
+            Standing::Failed(why) | Standing::Unwell(why) => (Verdict::Fail, why),
+            Standing::Unknown(why) => (Verdict::Inconclusive, why),
+        };
+        let detail = FreeText::excerpt(&context.mask(&detail), TOLD_BYTES_MAX).as_str().to_owned();
+        Some(BakeStanding { step: step.to_string(), verdict: verdict.to_string(), detail })
     }
 
     fn standing(&self) -> Standing {
@@ -157,12 +176,13 @@ fn tolerates_failures(conditions: &RollbackConditions) -> bool {
 /// Watches until it can be said whether all is well, or for as long as the bake may take.
 pub(crate) async fn execute(
     session: &Session,
+    step: &StepName,
     bake: &Bake,
     time_limit: Duration,
     cancel: &CancellationToken,
 ) -> Execution {
     let began = Instant::now();
-    session.oven.begin(session, bake);
+    session.oven.begin(session, step, bake);
     let (outcome, log) = tokio::select! {
         biased;
         () = cancel.cancelled() => (Outcome::Failed { failure: Failure::Cancelled }, String::new()),

@@ -173,7 +173,12 @@ async fn finish(session: &Session, decided: u64) -> Result<Reported, RunnerError
 async fn hand_over_samples(session: &Session) {
     let (samples, lease) = (session.samples.take(), session.lease());
     if !samples.is_empty() {
-        let request = HeartbeatRequest { holder: lease.holder, fencing_token: lease.fencing_token, samples };
+        let request = HeartbeatRequest {
+            holder: lease.holder,
+            fencing_token: lease.fencing_token,
+            samples,
+            standing: None,
+        };
         let _lost = session.client.heartbeat(&session.id, &request).await;
     }
 }

@@ -106,6 +106,7 @@ impl Lease {
             holder: session.holder.clone(),
             fencing_token: session.fencing_token,
             samples: samples.clone(),
+            standing: session.oven.told(&session.machine.context),
         };
         let sent = Instant::now();
         let answer = timeout_at(self.deadline, session.client.heartbeat(&session.id, &request)).await;

@@ -11,11 +11,14 @@ use tokio::time::Instant;
 use super::Outcome;
 use super::wait::{News, read_again};
 use crate::args::Seconds;
+use crate::clock;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
-use crate::render;
-use crate::shell::{Format, Shell, plain};
+use crate::render::{self, watching};
+use crate::shell::{Format, Shell};
 
+/// How often a change is read while it bakes: what its judge says comes with its runner's heartbeats.
+const BAKE_POLL: Duration = Duration::from_secs(3);
 /// How often the bar moves.
 const SPIN: Duration = Duration::from_millis(120);
 
@@ -43,8 +46,10 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
     let mut news = News::of(&client, &change);
     let mut seen = since;
     let bar = shell.shows_live().then(bar);
+    let mut stages = Stages::default();
     let status = loop {
         show(&change, seen, bar.as_ref(), shell)?;
+        stages.show(&change, shell);
         seen = change.audit_trail.iter().map(|entry| entry.version).max().unwrap_or(seen).max(seen);
         if let Some(status) = end(&change)? {
             break status;
@@ -53,7 +58,10 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
             shell.warn(format!("watched for {}", render::span(seconds)));
             break ExitStatus::TimedOut;
         }
-        news.wait(deadline).await;
+        // What a bake comes to moves without an event.
+        let is_baking = change.implementation.as_ref().is_some_and(|run| run.bake.is_some());
+        let until = if is_baking { deadline.min(Instant::now() + BAKE_POLL) } else { deadline };
+        news.wait(until).await;
         change = read_again(&client, &id, deadline).await?;
     };
     bar.iter().for_each(ProgressBar::finish_and_clear);
@@ -61,6 +69,26 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
         shell.say(render::change::in_a_line(&change, shell.talk_paint()));
     }
     Ok(status)
+}
+
+/// Where the stages are and what the judge says, told in a line whenever one of them changes and there is no bar.
+#[derive(Debug, Default)]
+struct Stages {
+    told: String,
+}
+
+impl Stages {
+    fn show(&mut self, change: &Change, shell: &Shell) {
+        let Some(run) = &change.implementation else { return };
+        let Some(stages) = watching::stages(&run.stages) else { return };
+        let verdict = run.bake.as_ref().and_then(|bake| bake.verdict.as_deref()).unwrap_or_default();
+        let told = format!("{stages} {verdict}");
+        if self.told != told && shell.format() == Format::Text && !shell.shows_live() {
+            let bake = run.bake.as_ref().map(|_| format!("; {}", watching::in_a_line(run, clock::now())));
+            shell.say(format!("stages: {stages}{}", bake.unwrap_or_default()));
+        }
+        self.told = told;
+    }
 }
 
 /// How the watch ends, if this state ends it.
@@ -103,8 +131,7 @@ fn show(change: &Change, seen: u64, bar: Option<&ProgressBar>, shell: &Shell) ->
     let (Some(bar), Some(run)) = (bar, &change.implementation) else { return Ok(()) };
     bar.set_length(u64::try_from(run.total).unwrap_or(u64::MAX));
     bar.set_position(u64::try_from(run.done).unwrap_or(u64::MAX));
-    let current = run.current.as_deref().unwrap_or_default();
-    bar.set_message(format!("{} {}", render::words(&run.phase), plain(current)));
+    bar.set_message(watching::in_a_line(run, clock::now()));
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use api::change::{
 };
 use api::request::Source;
 
-use super::{Lines, Table, cell, instant, level, plan, rehearsal, risk, span, state, words};
+use super::{Lines, Table, cell, instant, level, plan, rehearsal, risk, span, state, watching, words};
+use crate::clock;
 use crate::shell::{Paint, plain};
 
 /// Columns of an audit entry's action and actor.
@@ -317,6 +318,12 @@ fn implementation(lines: &mut Lines, progress: &Implementation, paint: Paint) {
     lines.field(paint, "finished", progress.finished_at.as_deref().map(instant).as_deref());
     lines.field(paint, "now", progress.current.as_deref());
     lines.field(paint, "waits for", progress.waiting_for.as_deref());
+    lines.field(paint, "stages", watching::stages(&progress.stages).as_deref());
+    if let Some(bake) = &progress.bake {
+        lines.field(paint, "bake", Some(&watching::time_left(bake, clock::now())));
+        lines.field(paint, "judge", watching::verdict(bake).as_deref());
+    }
+    lines.field(paint, "quarantine", progress.quarantine.as_deref());
     let rollback = if progress.auto_rollback { "without asking" } else { "when somebody asks for it" };
     lines.field(paint, "rollback", Some(rollback));
     lines.field(paint, "left behind", joined(&progress.failed_targets).as_deref());

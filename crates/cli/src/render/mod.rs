@@ -26,6 +26,7 @@ pub(crate) mod slot;
 mod step_kinds;
 pub(crate) mod stop;
 mod table;
+pub(crate) mod watching;
 pub(crate) mod what_if;
 
 use console::measure_text_width;

@@ -28,6 +28,7 @@ use crate::commit::Extras;
 use crate::failure::{Failure, Precondition};
 use crate::gates::{board_stream, roster_stream, stops_stream};
 use crate::load;
+use crate::use_cases::implementation::Heartbeat;
 use crate::use_cases::{actors, delegations, implementation, problems};
 use crate::view;
 use crate::work::{ChangeWork, actor_stream};
@@ -204,7 +205,8 @@ impl Asked {
             Kept::Assignment(id) => Ok(respond::assignment(app, &ChangeWork::load(app, id).await?)),
             Kept::Lease { change_id, fencing_token } => {
                 // A lease is worth its time only: it is extended as by a heartbeat, or refused when it was lost since.
-                let held = implementation::heartbeat(app, &self.caller, change_id, fencing_token, Vec::new());
+                let beat = Heartbeat { fencing_token, samples: Vec::new(), standing: None };
+                let held = implementation::heartbeat(app, &self.caller, change_id, beat);
                 Ok(respond::assignment(app, &held.await?))
             }
             Kept::Actor(id) => {

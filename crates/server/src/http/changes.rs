@@ -30,6 +30,7 @@ use crate::commit::Extras;
 use crate::failure::Failure;
 use crate::use_cases::chain;
 use crate::use_cases::create::{self, NewChange};
+use crate::use_cases::implementation;
 use crate::use_cases::request::{self, Amendment};
 use crate::view;
 use crate::work::ChangeWork;
@@ -195,7 +196,11 @@ async fn show_change(
 ) -> Result<Response, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let work = ChangeWork::load(&app, id).await?;
-    Ok(respond::change(&app, StatusCode::OK, &work))
+    let standing = match view::baking(&work.change, &work.trail) {
+        Some(baking) => implementation::standing(&app, id, &baking.step, baking.since).await?,
+        None => None,
+    };
+    Ok(respond::change_with(&app, StatusCode::OK, &work, standing))
 }
 
 /// What led to a change: the changes and incidents before it.

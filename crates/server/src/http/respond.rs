@@ -8,6 +8,7 @@ use domain::actor::Actor;
 use super::problem::Rejection;
 use crate::app::App;
 use crate::failure::Failure;
+use crate::use_cases::implementation::Standing;
 use crate::view;
 use crate::work::ChangeWork;
 
@@ -16,7 +17,21 @@ const CHANGE_BYTES_USUAL: usize = 16 * 1024;
 
 /// A change, with its version as entity tag.
 pub(super) fn change(app: &App, status: StatusCode, work: &ChangeWork) -> Response {
-    let told = view::change(&app.known(), &work.change, &work.trail, work.now);
+    change_with(app, status, work, None)
+}
+
+/// The same with how the bake stands that is under way, as its runner last said.
+pub(super) fn change_with(
+    app: &App,
+    status: StatusCode,
+    work: &ChangeWork,
+    standing: Option<Standing>,
+) -> Response {
+    let mut told = view::change(&app.known(), &work.change, &work.trail, work.now);
+    let bake = told.implementation.as_mut().and_then(|implementation| implementation.bake.as_mut());
+    if let Some((bake, standing)) = bake.zip(standing) {
+        (bake.verdict, bake.detail) = (Some(standing.verdict.to_string()), Some(standing.detail));
+    }
     let mut body = Vec::with_capacity(CHANGE_BYTES_USUAL);
     if let Err(error) = serde_json::to_writer(&mut body, &told) {
         return Rejection(Failure::Internal(error.to_string())).into_response();

@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use api::run::{
-    Assignment, FinishRequest, HeartbeatRequest, ProgressRequest, SAMPLES_MAX, Sample, StartRequest,
+    Assignment, BakeStanding, FinishRequest, HeartbeatRequest, ProgressRequest, SAMPLES_MAX, Sample,
+    StartRequest,
 };
 use axum::Json;
 use axum::extract::State;
@@ -26,7 +27,7 @@ use crate::app::SharedApp;
 use crate::ask;
 use crate::commit::Extras;
 use crate::failure::Failure;
-use crate::use_cases::implementation::{self, Start};
+use crate::use_cases::implementation::{self, Heartbeat, Standing, Start};
 use crate::work::ChangeWork;
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
@@ -126,8 +127,18 @@ async fn heartbeat(
     }
     let samples = value.samples.iter().enumerate().map(|(at, sample)| stored(at, sample));
     let samples = samples.collect::<Result<_, _>>()?;
-    let work = implementation::heartbeat(&app, &caller, id, value.fencing_token, samples).await?;
+    let standing = value.standing.as_ref().map(standing).transpose()?;
+    let beat = Heartbeat { fencing_token: value.fencing_token, samples, standing };
+    let work = implementation::heartbeat(&app, &caller, id, beat).await?;
     Ok(respond::assignment(&app, &work))
+}
+
+fn standing(told: &BakeStanding) -> Result<Standing, Failure> {
+    let field = |name: &str| format!("standing.{name}");
+    let verdict: domain::rollback::Verdict =
+        told.verdict.parse().map_err(|error| api::FieldError::new(field("verdict"), error))?;
+    let step = StepName::new(&*told.step).map_err(|error| api::FieldError::new(field("step"), error))?;
+    Ok(Standing { step, verdict, detail: told.detail.clone() })
 }
 
 fn stored(at: usize, sample: &Sample) -> Result<store::Sample, Failure> {
@@ -215,6 +226,8 @@ async fn list_samples(
     let samples = app.store.samples(id, monitor.as_ref(), from, SAMPLES_PAGE_MAX).await?;
     let items = samples
         .into_iter()
+        // How a bake stands is no answer of a monitor.
+        .filter(|sample| !implementation::is_standing(&sample.series))
         .map(|sample| Sample {
             monitor: sample.series.to_string(),
             at: sample.taken_at.to_string(),

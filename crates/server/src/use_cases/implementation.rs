@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::canonical::Digest;
-use domain::change::{Command, Refusal, Runner, StateName};
-use domain::id::ChangeId;
-use domain::plan::Observation;
+use domain::change::{Change, Command, Refusal, Runner, StateName};
+use domain::id::{ChangeId, StepName};
+use domain::plan::{Observation, Part, StepKind, Task, TaskState};
+use domain::rollback::Verdict;
+use jiff::SignedDuration;
 use policy::Action;
 use store::{AppendError, Guard, HolderName, ResourceName, Sample, StoreError};
 
@@ -28,6 +31,77 @@ pub(crate) struct Start {
     pub commit: Option<String>,
     /// Whether a failure is undone without asking.
     pub auto_rollback: bool,
+}
+
+/// What a runner says from time to time.
+#[derive(Debug, Clone)]
+pub(crate) struct Heartbeat {
+    /// Token of its lease.
+    pub fencing_token: u64,
+    /// What its monitors measured.
+    pub samples: Vec<Sample>,
+    /// How the bake stands that is under way, if one is.
+    pub standing: Option<Standing>,
+}
+
+/// How a bake stands, were it to end now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The bake.
+    pub step: StepName,
+    /// What would come of it.
+    pub verdict: Verdict,
+    /// Why, with figures.
+    pub detail: String,
+}
+
+/// What the series of standings begin with, beside those of monitors.
+const STANDING_MARK: &str = "bake: ";
+/// For how long a standing is told: a runner says it anew with every heartbeat.
+const STANDING_SECONDS: i64 = 60;
+/// More standings than there are heartbeats in that time.
+const STANDINGS_MAX: usize = 1_000;
+
+/// Whether a series is of standings and of no monitor. A monitor whose name begins like that is taken for one.
+pub(crate) fn is_standing(series: &StepName) -> bool {
+    series.as_str().starts_with(STANDING_MARK)
+}
+
+/// The series in which the standings of a bake are kept; nothing for a name that is too long for that.
+fn standings_of(step: &StepName) -> Option<StepName> {
+    StepName::new(format!("{STANDING_MARK}{step}")).ok()
+}
+
+impl Standing {
+    fn to_sample(&self, taken_at: Timestamp) -> Option<Sample> {
+        Some(Sample {
+            series: standings_of(&self.step)?,
+            taken_at,
+            verdict: self.verdict.as_str().to_owned(),
+            value: None,
+            detail: self.detail.clone(),
+        })
+    }
+}
+
+/// How a bake that began at `since` stands, as its runner last said.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn standing(
+    app: &App,
+    id: ChangeId,
+    step: &StepName,
+    since: Timestamp,
+) -> Result<Option<Standing>, Failure> {
+    let Some(series) = standings_of(step) else { return Ok(None) };
+    let recent = app.clock.now() - SignedDuration::from_secs(STANDING_SECONDS);
+    let told = app.store.samples(id, Some(&series), recent.max(since), STANDINGS_MAX).await?;
+    let newest = told.into_iter().last();
+    Ok(newest.and_then(|sample| {
+        let verdict = sample.verdict.parse().ok()?;
+        Some(Standing { step: step.clone(), verdict, detail: sample.detail })
+    }))
 }
 
 /// The resource on which the runner of a change holds its lease.
@@ -161,9 +235,9 @@ pub(crate) async fn heartbeat(
     app: &SharedApp,
     caller: &Caller,
     id: ChangeId,
-    fencing_token: u64,
-    samples: Vec<Sample>,
+    heartbeat: Heartbeat,
 ) -> Result<ChangeWork, Failure> {
+    let Heartbeat { fencing_token, mut samples, standing } = heartbeat;
     let work = ChangeWork::load(app, id).await?;
     require_runner(&work, caller, fencing_token)?;
     work.permit(app, caller, Action::Progress)?;
@@ -171,6 +245,9 @@ pub(crate) async fn heartbeat(
     let resource = lease_resource(id)?;
     let ttl = Duration::from_secs(app.config.lease.seconds);
     app.store.lease_renew(&resource, fencing_token, ttl).await?;
+    // What is said of a bake that has ended meanwhile is said too late.
+    let standing = standing.filter(|standing| is_baking(&work.change, &standing.step));
+    samples.extend(standing.and_then(|standing| standing.to_sample(work.now)));
     if !samples.is_empty() {
         app.store.append_samples(id, samples).await?;
     }
@@ -227,6 +304,18 @@ pub(crate) async fn release(
     let work = interrupt(app, id, fencing_token, extras).await?;
     let_go(app, &lease_resource(id)?, fencing_token).await;
     Ok(work)
+}
+
+/// Whether a bake of the plan is under way.
+fn is_baking(change: &Change, step: &StepName) -> bool {
+    let task = Task::new(Part::Step, step.clone());
+    let is_bake = change
+        .content
+        .plan
+        .as_ref()
+        .is_some_and(|plan| matches!(task.kind_in(plan, None), Some(StepKind::Bake(_))));
+    let state = change.execution().and_then(|execution| execution.run.state_of(&task));
+    is_bake && matches!(state, Some(TaskState::Started { .. }))
 }
 
 /// Only the runner that the change knows of speaks for it.

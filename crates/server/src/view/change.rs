@@ -39,7 +39,7 @@ pub(crate) fn change(
         risk: change.assessment().map(risk),
         approval: approval(known, change),
         blockers: blockers(known, change, now),
-        implementation: implementation(known, change),
+        implementation: implementation(known, change, trail),
         rehearsal: rehearsal(known, change),
         retrospective: retrospective(&change.retrospective, now),
         incidents: texts(&change.incidents),

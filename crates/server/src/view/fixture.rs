@@ -269,7 +269,12 @@ impl Story {
 
     /// The medium change, approved by the technical lead on the condition that staging tests are run, which is met.
     pub(crate) fn started() -> Self {
-        let story = Self::awaiting(Level::Medium, |_| {}).approved(
+        Self::started_with(|_| {})
+    }
+
+    /// The same with another content.
+    pub(crate) fn started_with(edit: impl FnOnce(&mut Content)) -> Self {
+        let story = Self::awaiting(Level::Medium, edit).approved(
             &lead(),
             Role::TechnicalLead,
             332,

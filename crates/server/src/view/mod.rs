@@ -51,7 +51,7 @@ pub(crate) use queue::{approval_sheet, delegation, waiting};
 pub(crate) use rehearsal::rehearsal;
 pub(crate) use risk::risk;
 pub(crate) use roster::{debt, on_call, roster};
-pub(crate) use run::{assignment, rollback_step_statuses};
+pub(crate) use run::{Baking, assignment, baking, rollback_step_statuses};
 pub(crate) use slot::{conflict, conflicts, slots};
 pub(crate) use stop::{scope_in_words, stop, stop_in_words, stops};
 pub(crate) use trail::{actor_name, trail_entry, with_names};

@@ -49,4 +49,5 @@ mod spec;
 mod stops;
 mod story;
 mod team;
+mod watching;
 mod what_if;

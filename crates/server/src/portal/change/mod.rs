@@ -16,6 +16,7 @@ mod risk;
 mod rollback;
 mod stages;
 mod timeline;
+mod watching;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,7 @@ use crate::gates::Gates;
 use crate::known::Known;
 use crate::load::{self, StoredItem};
 use crate::record::Recorded;
+use crate::use_cases::implementation::{self, Standing};
 use crate::{view, work};
 
 /// Most incidents of one change that its page lists.
@@ -69,6 +71,7 @@ struct Model {
     header: header::Header,
     missing: missing::Missing,
     risk: Option<risk::Risk>,
+    watching: Option<watching::Watching>,
     plan: plan::Plan,
     rollback: rollback::Rollback,
     rehearsal: Option<rehearsal::Rehearsal>,
@@ -137,8 +140,12 @@ async fn model(
     let incidents = app.store.list_incidents(query).await?.rows;
     let frame = Frame { log: SignedLog::read(app).await?, ..visitor.frame() };
     let items = load::items(&app.store, &items::names(&change)).await?;
-    let seen =
-        Seen { change: &change, trail: &trail, incidents: &incidents, items: &items, now: visitor.now };
+    let standing = match view::baking(&change, &trail) {
+        Some(baking) => implementation::standing(app, id, &baking.step, baking.since).await?,
+        None => None,
+    };
+    let (incidents, items, now) = (&incidents[..], &items, visitor.now);
+    let seen = Seen { change: &change, trail: &trail, incidents, items, standing, now };
     Ok(Model::of(&app.known(), frame, &seen, asked))
 }
 
@@ -154,12 +161,15 @@ struct Seen<'a> {
     trail: &'a [Recorded<ChangeEvent>],
     incidents: &'a [IncidentRow],
     items: &'a BTreeMap<CiName, StoredItem>,
+    /// How the bake stands that is under way.
+    standing: Option<Standing>,
     now: Timestamp,
 }
 
 impl Model {
     fn of(known: &Known, frame: Frame, seen: &Seen<'_>, asked: Asked) -> Self {
-        let Seen { change, trail, incidents, items, now } = *seen;
+        let Seen { change, trail, incidents, items, standing, now } = seen;
+        let now = *now;
         let frame = Frame { is_live: is_under_way(change) && asked.is_live(), ..frame };
         // The trail is shown in parts, so only the shown part is turned into words.
         let told = view::change(known, change, &[], now);
@@ -170,6 +180,7 @@ impl Model {
             header: header::Header::of(known, change, trail, &told),
             missing: missing::Missing::of(&told),
             risk: change.assessment().map(risk::Risk::of),
+            watching: watching::Watching::of(change, trail, standing.clone()),
             plan: plan::Plan::of(change, trail),
             rollback: rollback::Rollback::of(known, change, trail),
             rehearsal: rehearsal::Rehearsal::of(known, change),
@@ -234,6 +245,7 @@ fn view(model: &Model) -> Markup {
         div.with-rail {
             div.stack {
                 @if let Some(risk) = &model.risk { (risk::card(risk)) }
+                @if let Some(watching) = &model.watching { (watching::card(watching, *now)) }
                 (plan::card(&model.plan))
                 (rollback::card(&model.rollback))
             }
@@ -280,7 +292,8 @@ mod tests {
         let log = Some(SignedLog { size: 48_213, at: at(60) });
         let frame = Frame { log, ..fixture::frame("/changes/CHG-2025-001234") };
         let items = BTreeMap::new();
-        let seen = Seen { change: &change, trail: &story.trail, incidents, items: &items, now };
+        let (trail, items) = (&story.trail[..], &items);
+        let seen = Seen { change: &change, trail, incidents, items, standing: None, now };
         view(&Model::of(&known, frame, &seen, asked)).into_string()
     }
 
