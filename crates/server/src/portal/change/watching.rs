@@ -65,7 +65,7 @@ pub(super) fn card(watching: &Watching, now: Timestamp) -> Markup {
                 }
             }
             @if let Some(bake) = &watching.bake {
-                p { b { (format::sentence(bake.step.as_str())) } ", " (time_left(bake, now)) "." }
+                p { b { (bake.step) } ", " (time_left(bake, now)) "." }
                 @match &watching.standing {
                     Some(standing) => {
                         p { (judged(standing.verdict).mark()) }
@@ -74,7 +74,7 @@ pub(super) fn card(watching: &Watching, now: Timestamp) -> Markup {
                     None => p.quiet { "Its judge has not said anything yet." },
                 }
             }
-            @if let Some(quarantine) = watching.quarantine { p { (format::sentence(quarantine)) "." } }
+            @if let Some(quarantine) = watching.quarantine { p { (format::sentence(quarantine)) } }
         }
     }
 }
@@ -190,7 +190,7 @@ mod tests {
                 "Bakes",
                 "Not reached",
                 "aria-current=\"step\"",
-                "5 min left",
+                "<b>bake at 5%</b>, 5 min left.",
                 "Cannot be said yet",
                 "Monitor <code>errors</code>: &lt;not&gt; shown yet",
             ],
