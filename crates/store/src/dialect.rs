@@ -72,24 +72,27 @@ impl Dialect {
 }
 
 /// Inserts one row on SQLite, where a call costs nothing.
-pub(crate) fn sqlite_insert(table: &Table) -> String {
+pub(crate) fn sqlite_insert(table: &Table, on_conflict: OnConflict) -> String {
     let values: Vec<String> = (1..=table.columns.len()).map(|at| format!("${at}")).collect();
-    insert(table, &format!("VALUES ({})", values.join(", ")))
+    insert(table, &format!("VALUES ({})", values.join(", ")), on_conflict)
 }
 
 /// Inserts many rows into all tables at once on PostgreSQL, where a call costs a round trip. Every column is a
 /// parameter, an array. With `tells`, one more parameter is told to every server on the same database when the
 /// transaction commits. There is no such statement for no tables.
-pub(crate) fn postgres_inserts<'a>(tables: impl Iterator<Item = &'a Table>, tells: bool) -> Option<String> {
+pub(crate) fn postgres_inserts<'a>(
+    tables: impl Iterator<Item = (&'a Table, OnConflict)>,
+    tells: bool,
+) -> Option<String> {
     let mut placeholder = 0;
     let mut inserts: Vec<String> = Vec::new();
-    for table in tables {
+    for (table, on_conflict) in tables {
         let arrays = table.columns.iter().map(|(_, kind)| {
             placeholder += 1;
             format!("${placeholder}::{}[]", postgres_type(*kind))
         });
         let arrays = arrays.collect::<Vec<_>>().join(", ");
-        inserts.push(insert(table, &format!("SELECT * FROM UNNEST({arrays})")));
+        inserts.push(insert(table, &format!("SELECT * FROM UNNEST({arrays})"), on_conflict));
     }
     if tells {
         inserts.push(format!("SELECT pg_notify('cortex_change_log', ${})", placeholder + 1));
@@ -104,9 +107,14 @@ pub(crate) fn postgres_inserts<'a>(tables: impl Iterator<Item = &'a Table>, tell
 }
 
 /// Both texts come from the same list of columns.
-fn insert(table: &Table, source: &str) -> String {
+fn insert(table: &Table, source: &str, on_conflict: OnConflict) -> String {
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    format!("INSERT INTO {} ({}) {source}{}", table.name, names.join(", "), on_conflict(table))
+    format!(
+        "INSERT INTO {} ({}) {source}{}",
+        table.name,
+        names.join(", "),
+        conflict_clause(table, on_conflict)
+    )
 }
 
 fn postgres_type(kind: Kind) -> &'static str {
@@ -117,8 +125,8 @@ fn postgres_type(kind: Kind) -> &'static str {
     }
 }
 
-fn on_conflict(table: &Table) -> String {
-    match table.on_conflict {
+fn conflict_clause(table: &Table, on_conflict: OnConflict) -> String {
+    match on_conflict {
         OnConflict::Fail => String::new(),
         OnConflict::Ignore => " ON CONFLICT DO NOTHING".to_owned(),
         OnConflict::Replace { key, constant } => {
@@ -141,13 +149,29 @@ mod tests {
         on_conflict: OnConflict::Replace { key: &["id"], constant: &["made_at"] },
     };
 
+    /// Tables with rows that may be there already.
+    fn own<const N: usize>(tables: [&Table; N]) -> impl Iterator<Item = (&Table, OnConflict)> {
+        tables.into_iter().map(|table| (table, table.on_conflict))
+    }
+
+    #[test]
+    fn rows_that_are_new_are_inserted_plainly() {
+        let columns = "INSERT INTO t (id, name, made_at, body)";
+        assert_eq!(sqlite_insert(&TABLE, OnConflict::Fail), format!("{columns} VALUES ($1, $2, $3, $4)"));
+        let new = postgres_inserts([(&TABLE, OnConflict::Fail)].into_iter(), false).unwrap();
+        assert!(new.starts_with(columns) && !new.contains("CONFLICT"), "{new}");
+    }
+
     #[test]
     fn both_inserts_come_from_one_list_of_columns() {
         let on_conflict = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body";
         let columns = "INSERT INTO t (id, name, made_at, body) ";
-        assert_eq!(sqlite_insert(&TABLE), format!("{columns}VALUES ($1, $2, $3, $4){on_conflict}"));
         assert_eq!(
-            postgres_inserts([&TABLE].into_iter(), false).unwrap(),
+            sqlite_insert(&TABLE, TABLE.on_conflict),
+            format!("{columns}VALUES ($1, $2, $3, $4){on_conflict}")
+        );
+        assert_eq!(
+            postgres_inserts(own([&TABLE]), false).unwrap(),
             format!(
                 "{columns}SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bytea[]){on_conflict}"
             )
@@ -164,15 +188,15 @@ mod tests {
         };
         let other =
             |at| format!("INSERT INTO u (word) SELECT * FROM UNNEST(${at}::text[]) ON CONFLICT DO NOTHING");
-        let first = postgres_inserts([&TABLE].into_iter(), false).unwrap();
+        let first = postgres_inserts(own([&TABLE]), false).unwrap();
         assert_eq!(
-            postgres_inserts([&TABLE, &OTHER].into_iter(), false).unwrap(),
+            postgres_inserts(own([&TABLE, &OTHER]), false).unwrap(),
             format!("WITH part_0 AS ({first}) {}", other(5))
         );
-        assert_eq!(postgres_inserts([&OTHER].into_iter(), false).unwrap(), other(1));
-        assert_eq!(postgres_inserts([].into_iter(), false), None);
+        assert_eq!(postgres_inserts(own([&OTHER]), false).unwrap(), other(1));
+        assert_eq!(postgres_inserts(own([]), false), None);
         assert_eq!(
-            postgres_inserts([&TABLE].into_iter(), true).unwrap(),
+            postgres_inserts(own([&TABLE]), true).unwrap(),
             format!("WITH part_0 AS ({first}) SELECT pg_notify('cortex_change_log', $5)")
         );
     }

@@ -2,18 +2,37 @@
 
 use super::Value;
 use crate::listener::Growth;
-use crate::table::Table;
+use crate::table::{OnConflict, Table};
 
 /// Rows to be inserted, table after table.
 #[derive(Debug, Default)]
 pub(crate) struct Inserts<'a> {
-    tables: Vec<(&'static Table, Vec<Value<'a>>)>,
+    tables: Vec<TableRows<'a>>,
     growth: Option<String>,
+}
+
+/// Rows of one table.
+#[derive(Debug)]
+pub(super) struct TableRows<'a> {
+    pub(super) table: &'static Table,
+    /// What a row means whose key is there already.
+    pub(super) on_conflict: OnConflict,
+    /// The cells, row after row.
+    pub(super) values: Vec<Value<'a>>,
 }
 
 impl<'a> Inserts<'a> {
     /// Adds rows, given one after the other as flat values. Each table comes at most once.
     pub(crate) fn add(&mut self, table: &'static Table, values: Vec<Value<'a>>) {
+        self.add_rows(table, table.on_conflict, values);
+    }
+
+    /// Adds rows of which the caller knows that their keys are not there: that need not be looked up again.
+    pub(crate) fn add_new(&mut self, table: &'static Table, values: Vec<Value<'a>>) {
+        self.add_rows(table, OnConflict::Fail, values);
+    }
+
+    fn add_rows(&mut self, table: &'static Table, on_conflict: OnConflict, values: Vec<Value<'a>>) {
         assert!(values.len().is_multiple_of(table.columns.len()), "rows of `{}` are complete", table.name);
         let kinds = table.columns.iter().map(|(_, kind)| *kind).cycle();
         assert!(
@@ -22,12 +41,12 @@ impl<'a> Inserts<'a> {
             table.name
         );
         debug_assert!(
-            self.tables.iter().all(|(other, _)| other.name != table.name),
+            self.tables.iter().all(|rows| (rows.table.name, rows.on_conflict) != (table.name, on_conflict)),
             "`{}` comes once",
             table.name
         );
         if !values.is_empty() {
-            self.tables.push((table, values));
+            self.tables.push(TableRows { table, on_conflict, values });
         }
     }
 
@@ -41,13 +60,8 @@ impl<'a> Inserts<'a> {
         self.growth.as_deref()
     }
 
-    /// The tables that get rows.
-    pub(super) fn tables(&self) -> impl Iterator<Item = &'static Table> {
-        self.tables.iter().map(|(table, _)| *table)
-    }
-
     /// Every table with its rows.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Table, &[Value<'a>])> {
-        self.tables.iter().map(|(table, values)| (*table, values.as_slice()))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TableRows<'a>> {
+        self.tables.iter()
     }
 }

@@ -118,7 +118,7 @@ impl Database {
     /// Inserts rows into several tables, of which none sees the others' new rows.
     pub(crate) fn insert_all(&mut self, inserts: &Inserts<'_>) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(db) => inserts.iter().try_for_each(|(table, values)| db.insert(table, values)),
+            Self::Sqlite(db) => inserts.iter().try_for_each(|rows| db.insert(rows)),
             Self::Postgres(db) => db.insert(inserts),
         }
     }

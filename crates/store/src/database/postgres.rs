@@ -122,12 +122,13 @@ impl Postgres {
     /// One statement, and so one round trip, for all rows of all tables and what is told: every column is an array.
     pub(crate) fn insert(&mut self, inserts: &Inserts<'_>) -> Result<(), StoreError> {
         let told = inserts.told();
-        let Some(sql) = dialect::postgres_inserts(inserts.tables(), told.is_some()) else { return Ok(()) };
+        let tables = inserts.iter().map(|rows| (rows.table, rows.on_conflict));
+        let Some(sql) = dialect::postgres_inserts(tables, told.is_some()) else { return Ok(()) };
         let columns: Vec<Box<dyn ToSql + Sync + '_>> = inserts
             .iter()
-            .flat_map(|(table, values)| {
-                let width = table.columns.len();
-                let columns = table.columns.iter().enumerate();
+            .flat_map(|rows| {
+                let (width, values) = (rows.table.columns.len(), &rows.values);
+                let columns = rows.table.columns.iter().enumerate();
                 columns.map(move |(at, (_, kind))| column_array(*kind, values.iter().skip(at).step_by(width)))
             })
             .collect();

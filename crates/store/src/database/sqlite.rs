@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
+use super::inserts::TableRows;
 use super::{PREPARED_STATEMENTS_MAX, Row, Value};
 use crate::dialect;
 use crate::error::StoreError;
-use crate::table::Table;
 
 /// The first version without the bug that corrupts a database when its write-ahead log is reset (3.51.3).
 const VERSION_MIN: i32 = 3_051_003;
@@ -99,8 +99,9 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(crate) fn insert(&mut self, table: &Table, values: &[Value<'_>]) -> Result<(), StoreError> {
-        let sql = dialect::sqlite_insert(table);
+    pub(super) fn insert(&mut self, rows: &TableRows<'_>) -> Result<(), StoreError> {
+        let TableRows { table, on_conflict, values } = rows;
+        let sql = dialect::sqlite_insert(table, *on_conflict);
         let mut statement = self.connection.prepare_cached(&sql).map_err(store_error)?;
         for row in values.chunks(table.columns.len()) {
             statement.execute(params_from_iter(row)).map_err(store_error)?;

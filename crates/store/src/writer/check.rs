@@ -34,6 +34,8 @@ pub(crate) struct Checks<'a> {
 pub(crate) struct StreamState {
     pub(crate) version: u64,
     pub(crate) last_at: i64,
+    /// Whether it has a row.
+    pub(crate) is_stored: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +69,7 @@ impl<'a> Checks<'a> {
             match row.int(0)? {
                 part::HEAD => head = Some(LogHead::of_row(row, 2)?),
                 part::STREAM => {
-                    let state = StreamState { version: row.count(3)?, last_at: row.int(5)? };
+                    let state = StreamState { version: row.count(3)?, last_at: row.int(5)?, is_stored: true };
                     checks.streams.extend(key(&mentioned.streams)?.map(|name| (name, state)));
                 }
                 part::RESPONSE => {
@@ -166,8 +168,11 @@ impl<'a> Checks<'a> {
     fn apply(&mut self, append: &'a PreparedAppend) {
         for stream in &append.streams {
             if let Some(last) = stream.events.last() {
-                let state = StreamState { version: stream.new_version(), last_at: micros(last.at) };
-                self.streams.insert(stream.stream.as_str(), state);
+                let name = stream.stream.as_str();
+                let is_stored = self.streams.get(name).is_some_and(|state| state.is_stored);
+                let state =
+                    StreamState { version: stream.new_version(), last_at: micros(last.at), is_stored };
+                self.streams.insert(name, state);
                 self.written.insert(stream.stream.as_str());
             }
         }

@@ -111,9 +111,15 @@ impl<'a> Rows<'a> {
     ) -> Result<Inserts<'a>, StoreError> {
         let mut inserts = Inserts::default();
         inserts.add(&EVENT, self.events);
-        let streams = streams
-            .flat_map(|(name, state)| [name.into(), count(state.version).into(), state.last_at.into()]);
-        inserts.add(&STREAM, streams.collect());
+        let (stored, new): (Vec<_>, Vec<_>) = streams.partition(|(_, state)| state.is_stored);
+        let cells = |streams: Vec<(&'a str, StreamState)>| {
+            let cells = streams
+                .into_iter()
+                .flat_map(|(name, state)| [name.into(), count(state.version).into(), state.last_at.into()]);
+            cells.collect()
+        };
+        inserts.add(&STREAM, cells(stored));
+        inserts.add_new(&STREAM, cells(new));
         inserts.add(&IDEMPOTENCY, self.responses);
         inserts.add(&OUTBOX, self.messages);
         remove_timers(db, &self.timers)?;
@@ -210,7 +216,10 @@ impl<'a> Projections<'a> {
             new: row.cis.iter().map(CiName::as_str).collect(),
         });
         inserts.add(&CHANGE_CI, added_words(db, &CHANGE_CI, cis)?);
-        inserts.add(&CHANGE_ROW, self.changes.values().flat_map(|row| row.cells()).collect());
+        let (older, new): (Vec<_>, Vec<_>) =
+            self.changes.iter().partition(|(key, _)| self.older_changes.contains(key));
+        inserts.add(&CHANGE_ROW, older.into_iter().flat_map(|(_, row)| row.cells()).collect());
+        inserts.add_new(&CHANGE_ROW, new.into_iter().flat_map(|(_, row)| row.cells()).collect());
         Ok(())
     }
 
