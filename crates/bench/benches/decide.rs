@@ -243,5 +243,6 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         in_freeze: false,
         outside_maintenance: false,
         in_conflict: false,
+        withdrawn_since_assessed: false,
     })
 }

@@ -97,5 +97,6 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         in_freeze: false,
         outside_maintenance: false,
         in_conflict: false,
+        withdrawn_since_assessed: false,
     })
 }

@@ -211,6 +211,7 @@ impl Vocabulary {
                 ("in_freeze", truth(change.in_freeze)),
                 ("outside_maintenance", truth(change.outside_maintenance)),
                 ("in_conflict", truth(change.in_conflict)),
+                ("withdrawn_since_assessed", truth(change.withdrawn_since_assessed)),
             ]
             .map(owned),
         );
@@ -325,6 +326,7 @@ mod tests {
             in_freeze: known,
             outside_maintenance: known,
             in_conflict: known,
+            withdrawn_since_assessed: known,
         }
     }
 

@@ -210,6 +210,8 @@ pub struct ChangeResource {
     pub outside_maintenance: bool,
     /// Whether another change holds it back with which it is in conflict.
     pub in_conflict: bool,
+    /// Whether the version that it rolls out has led to an incident that its assessment does not know of.
+    pub withdrawn_since_assessed: bool,
 }
 
 /// The facts about an incident that policies may weigh.

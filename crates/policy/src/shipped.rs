@@ -72,4 +72,5 @@ pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "tokens-only-by-their-owner",
     "valid-approvals-before-start",
     "window-before-start",
+    "withdrawn-version-needs-a-new-decision",
 ];

@@ -253,6 +253,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         in_freeze: !standing.freezes.is_empty(),
         outside_maintenance: !standing.closed_windows.is_empty(),
         in_conflict: gates.conflicts_that_hold(change).next().is_some(),
+        withdrawn_since_assessed: gates.withdrawn_since_assessed(change).is_some(),
     }
 }
 

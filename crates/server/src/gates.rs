@@ -20,6 +20,7 @@ use domain::change::{Change, ChangeType, Runner, StateName};
 use domain::cmdb::Ci;
 use domain::ecab::{Debt, Roster};
 use domain::id::{ActorId, CiName, EnvironmentName, ServiceName};
+use domain::risk::VersionWithdrawn;
 use domain::stop::{Stop, StopScope, Stoppable, Stops};
 use jiff::SignedDuration;
 use policy::Action;
@@ -33,6 +34,8 @@ use crate::record::{Envelope, encode};
 
 /// The policy by which conflicting changes are started one after the other.
 const TAKE_TURNS: &str = "conflicting-changes-take-turns";
+/// The policy by which a version that led to an incident is not rolled out again as if nothing had happened.
+const DECIDE_ANEW: &str = "withdrawn-version-needs-a-new-decision";
 
 /// What stands in the way of a change's gates, whoever passes them.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +48,8 @@ pub(crate) struct Gates {
     starts: Starts,
     /// Other changes that get in its way, where it may be started next.
     conflicts: Vec<Conflict>,
+    /// The incident to which the same version has led, where it may be started next.
+    withdrawn: Option<VersionWithdrawn>,
     /// What authorising it depends on; nothing for a change that is no emergency.
     emergency: Option<Box<Emergency>>,
     /// Whether an agent created it.
@@ -105,10 +110,11 @@ impl Gates {
         };
         let is_next = change.state_name() == StateName::Approved;
         let conflicts = if is_next { conflicts(known, change, now) } else { Vec::new() };
+        let withdrawn = known.incidents.version_withdrawn(&change.content, now).filter(|_| is_next);
         let created_by_agent = is_agent(&known.directory, &change.created_by);
         let starts = known.starts;
-        let gates =
-            Self { stops, calendar, starts, conflicts, emergency, created_by_agent, ..Self::default() };
+        let gates = Self { stops, calendar, starts, conflicts, withdrawn, emergency, ..Self::default() };
+        let gates = Self { created_by_agent, ..gates };
         if gates.stops.is_empty() && gates.calendar.is_empty() {
             return gates;
         }
@@ -140,12 +146,25 @@ impl Gates {
         self.conflicts.iter().filter(move |conflict| conflict.holds(id))
     }
 
+    /// The incident to which the same version has led, unless the change was assessed in view of it.
+    pub(crate) fn withdrawn_since_assessed(&self, change: &Change) -> Option<&VersionWithdrawn> {
+        let assessed = change.assessment().and_then(|it| it.circumstances.version_withdrawn.as_ref());
+        self.withdrawn.as_ref().filter(|now| assessed.is_none_or(|then| then.incident != now.incident))
+    }
+
     /// A refusal for the sake of another change names that one.
-    pub(crate) fn name_conflict(&self, change: &Change, answer: &mut Answer) {
+    pub(crate) fn name_others(&self, change: &Change, answer: &mut Answer) {
         let Answer::Denied { violations } = answer else { return };
-        let Some(conflict) = self.conflicts_that_hold(change).next() else { return };
-        for violation in violations.iter_mut().filter(|one| one.rule.as_str() == TAKE_TURNS) {
-            violation.sentence = format!("{}: {}", violation.sentence, conflict.sentence());
+        let mut add = |rule: &str, other: String| {
+            for violation in violations.iter_mut().filter(|one| one.rule.as_str() == rule) {
+                violation.sentence = format!("{}: {other}", violation.sentence);
+            }
+        };
+        if let Some(conflict) = self.conflicts_that_hold(change).next() {
+            add(TAKE_TURNS, conflict.sentence());
+        }
+        if let Some(withdrawn) = self.withdrawn_since_assessed(change) {
+            add(DECIDE_ANEW, withdrawn.sentence());
         }
     }
 

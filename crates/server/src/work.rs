@@ -199,7 +199,7 @@ impl ChangeWork {
         command: &Command,
     ) -> Result<(), Failure> {
         let mut ruling = ask::about_change(app, caller, action, self.subject(), particulars);
-        self.gates.name_conflict(&self.change, &mut ruling.answer);
+        self.gates.name_others(&self.change, &mut ruling.answer);
         let speaker = Speaker { caller, delegator: particulars.delegator };
         self.answered(app, speaker, action, &ruling, command)
     }

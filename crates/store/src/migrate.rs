@@ -9,7 +9,8 @@ use crate::sql::count;
 
 /// The schema version that this release reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
-/// Every step of the schema, first to last. Steps are never edited once released; new ones are added at the end.
+/// Every step of the schema, first to last. Steps are never edited once released, which none is yet; new ones are added at
+/// the end.
 const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [include_str!("../migrations/0001_log.sql")];
 
 /// Marks an SQLite file as ours: "CxCh".

@@ -68,6 +68,7 @@ facts!(
             in_freeze: bool,
             outside_maintenance: bool,
             in_conflict: bool,
+            withdrawn_since_assessed: bool,
         }
         perhaps {
             environment: EnvironmentName,
@@ -230,6 +231,7 @@ fn change(ann: ActorId, bot: ActorId, action: Action) -> Result<ChangeResource, 
         in_freeze: false,
         outside_maintenance: false,
         in_conflict: false,
+        withdrawn_since_assessed: false,
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::world::World;
 
 /// Longest wait for a change to get somewhere.
@@ -24,12 +25,16 @@ impl Drop for Daemon {
 
 impl Daemon {
     fn start(world: &World, token: &str, labels: &[&str]) -> Result<Self> {
-        let log = std::fs::File::create(world.folder().join("runner.jsonl"))?;
+        Self::start_at(world.url(), world.folder(), token, labels)
+    }
+
+    fn start_at(url: &str, folder: &Path, token: &str, labels: &[&str]) -> Result<Self> {
+        let log = std::fs::File::create(folder.join("runner.jsonl"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_cortex-change"));
         command.args(["runner", "--poll", "1s", "--concurrency", "2", "--output", "json", "--drain", "60s"]);
         command.args(labels.iter().flat_map(|label| ["--label", label]));
-        command.current_dir(world.folder()).env("HOME", world.folder());
-        command.env("CORTEX_CHANGE_URL", world.url()).env("CORTEX_CHANGE_TOKEN", token);
+        command.current_dir(folder).env("HOME", folder);
+        command.env("CORTEX_CHANGE_URL", url).env("CORTEX_CHANGE_TOKEN", token);
         Ok(Self(command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).spawn()?))
     }
 
@@ -148,6 +153,23 @@ fn what_a_killed_daemon_leaves_another_one_goes_on_with() -> Result<()> {
     drop(first);
     let _second = Daemon::start(&world, &token, &["eu"])?;
     wait_for(&world, &id, "closed")?;
+    Ok(())
+}
+
+#[test]
+fn a_daemon_looks_behind_a_page_that_has_nothing_for_it() -> Result<()> {
+    const LIST: &str = "/changes?state=rolling_back%2Cinterrupted%2Capproved&runner=eu&sort=deadline&limit=200";
+    let behind = format!("{LIST}&cursor=behind");
+    let api = Api::start()
+        .on("GET", LIST, 200, &json!({ "items": [], "next_cursor": "behind" }))
+        .on("GET", &behind, 200, &json!({ "items": [] }));
+    let folder = tempfile::tempdir()?;
+    let _daemon = Daemon::start_at(&api.url, folder.path(), "cct_token", &["eu"])?;
+    let began = Instant::now();
+    while api.asked("GET", &behind).is_empty() {
+        ensure!(began.elapsed() < PATIENCE, "it asked for {:?}", api.all_asked());
+        std::thread::sleep(Duration::from_millis(50));
+    }
     Ok(())
 }
 

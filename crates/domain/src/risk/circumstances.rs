@@ -71,6 +71,15 @@ pub struct VersionWithdrawn {
     pub incident: IncidentId,
 }
 
+impl VersionWithdrawn {
+    /// It in words.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { at, change, incident } = self;
+        format!("the same version was rolled out by {change} and led to {incident} at {at}")
+    }
+}
+
 /// A rule of the organisation's own rule sets that a change breaks. One that could not be evaluated is broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

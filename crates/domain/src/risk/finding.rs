@@ -96,10 +96,9 @@ fn taken_time(conflict: &Conflict) -> Option<Finding> {
 
 /// What was taken back, or hurt, is not rolled out again unless somebody decides so anew.
 fn withdrawn_version(before: &VersionWithdrawn) -> Option<Finding> {
-    let VersionWithdrawn { at, change, incident } = before;
     finding(
         FindingRule::VersionWithdrawn,
-        format!("the same version was rolled out by {change} and led to {incident} at {at}"),
+        before.sentence(),
         "roll out a corrected version, or have a person decide that this one may be rolled out again",
         &["SOC2:CC8.1", "ISO27001:A.8.32"],
     )

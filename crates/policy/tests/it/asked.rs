@@ -166,6 +166,7 @@ pub(crate) fn change() -> ChangeResource {
         in_freeze: false,
         outside_maintenance: false,
         in_conflict: false,
+        withdrawn_since_assessed: false,
     }
 }
 

@@ -142,6 +142,10 @@ fn refused_to_all() -> Vec<(&'static str, Asked)> {
         ),
         ("conditions-before-start", start().change(|change| change.conditions_outstanding = 1)),
         ("conflicting-changes-take-turns", start().change(|change| change.in_conflict = true)),
+        (
+            "withdrawn-version-needs-a-new-decision",
+            start().change(|change| change.withdrawn_since_assessed = true),
+        ),
         ("delegation-only-with-the-right", ask(Action::ActOnBehalf)),
         (
             "encryption-evidence-in-production",

@@ -96,10 +96,19 @@ impl Before<'_> {
             let missing = "the content is not the one that was approved";
             blockers.push(self.by_requester("digest", missing, "by having the present content approved"));
         }
+        blockers.extend(self.withdrawn());
         blockers.extend(self.conditions(&authorization.conditions));
         blockers.extend(self.window());
         blockers.extend(self.plan());
         blockers
+    }
+
+    /// The same version hurt after the change was assessed.
+    fn withdrawn(self) -> Option<Blocker> {
+        let withdrawn = self.gates.withdrawn_since_assessed(self.change)?;
+        let missing = format!("it was decided without knowing that {}", withdrawn.sentence());
+        let by = "by rolling out a corrected version, or by amending it so that it is decided anew";
+        Some(self.by_requester("withdrawn", missing, by))
     }
 
     /// Stops that cover it, whoever acts.
