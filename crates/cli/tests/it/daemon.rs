@@ -160,12 +160,15 @@ fn what_a_killed_daemon_leaves_another_one_goes_on_with() -> Result<()> {
 fn a_daemon_looks_behind_a_page_that_has_nothing_for_it() -> Result<()> {
     let list = |cursor: &str| {
         let states = "rolling_back%2Cinterrupted%2Cvalidating%2Capproved";
-        format!("/changes?state={states}&runner=eu&sort=deadline{cursor}&limit=200")
+        format!("/changes?state={states}&runner=eu&sort=deadline{cursor}&limit=500")
     };
     let behind = list("&cursor=behind");
-    let api = Api::start()
-        .on("GET", &list(""), 200, &json!({ "items": [], "next_cursor": "behind" }))
-        .on("GET", &behind, 200, &json!({ "items": [] }));
+    let api = Api::start().on("GET", &list(""), 200, &json!({ "items": [], "next_cursor": "behind" })).on(
+        "GET",
+        &behind,
+        200,
+        &json!({ "items": [] }),
+    );
     let folder = tempfile::tempdir()?;
     let _daemon = Daemon::start_at(&api.url, folder.path(), "cct_token", &["eu"])?;
     let began = Instant::now();
