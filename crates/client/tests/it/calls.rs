@@ -143,7 +143,8 @@ async fn a_runner_reports_below_its_change() -> Result<()> {
     let progress =
         serde_json::json!({"fencing_token": 7, "observation": {"observation": "rollback_timed_out"}});
     let progress: ProgressRequest = serde_json::from_value(progress)?;
-    let beat = HeartbeatRequest { holder: "h".to_owned(), fencing_token: 7, samples: Vec::new() };
+    let beat =
+        HeartbeatRequest { holder: "h".to_owned(), fencing_token: 7, samples: Vec::new(), standing: None };
     let end = FinishRequest { holder: "h".to_owned(), fencing_token: 7 };
     check(&path("start"), async |c| c.start(ID, &start).await).await?;
     check(&path("progress"), async |c| c.progress(ID, &progress).await).await?;
