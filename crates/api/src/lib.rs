@@ -16,6 +16,7 @@ pub mod catalog;
 pub mod chain;
 pub mod change;
 pub mod cmdb;
+pub mod command;
 pub mod ecab;
 pub mod evidence;
 pub mod field;

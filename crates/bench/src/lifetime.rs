@@ -1,7 +1,7 @@
 //! A change taken from its approval to its end, by a runner whose steps all succeed at once.
 
 use anyhow::{Context as _, Result, bail};
-use api::change::{Check, CloseRequest, ValidateRequest};
+use api::command::{Check, CloseRequest, ValidateRequest};
 use api::run::{Assignment, FinishRequest, ProgressRequest, StartRequest};
 use client::Client;
 use domain::plan::{Action, Observation, Outcome};

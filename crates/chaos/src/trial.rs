@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use api::audit::TrailEntry;
-use api::change::{ApproveRequest, Change, DecideStepRequest};
+use api::change::Change;
+use api::command::{ApproveRequest, DecideStepRequest};
 use tokio::process::{Child, Command};
 
 use crate::chance::Chance;

@@ -2,9 +2,10 @@
 
 use api::Page;
 use api::chain::Chain;
-use api::change::{
-    ApproveRequest, Change, ChangeSummary, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest,
-    RejectRequest, ReviewRequest, SatisfyRequest, ValidateRequest,
+use api::change::{Change, ChangeSummary};
+use api::command::{
+    ApproveRequest, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
+    ReviewRequest, SatisfyRequest, ValidateRequest,
 };
 use api::rehearsal::RehearsalRequest;
 use api::request::ChangeRequest;

@@ -79,7 +79,7 @@ async fn pause(session: &Session) -> Result<Response, RunnerError> {
 
 /// Has the server begin to take the change back, unless that has begun.
 pub(crate) async fn ask_for_rollback(session: &Session, reason: &str) -> Result<(), ClientError> {
-    let request = api::change::ReasonRequest { reason: reason.to_owned() };
+    let request = api::command::ReasonRequest { reason: reason.to_owned() };
     loop {
         let view = session.view();
         if view.run.is_rolling_back()

@@ -9,7 +9,8 @@ use std::fmt;
 use std::time::Duration;
 
 use api::Page;
-use api::change::{ChangeSummary, CloseRequest, ValidateRequest};
+use api::change::ChangeSummary;
+use api::command::{CloseRequest, ValidateRequest};
 use client::{ChangeFilter, Client, ClientError};
 use domain::change::{Outcome, StateName};
 use domain::id::{ChangeId, RunnerLabel};

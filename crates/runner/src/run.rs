@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adapters::snapshot::SnapshotStore;
-use api::change::{Check, ReasonRequest};
+use api::command::{Check, ReasonRequest};
 use api::run::{Assignment, StartRequest};
 use client::Client;
 use domain::id::ChangeId;

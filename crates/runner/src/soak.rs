@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use adapters::execute::ExecutionContext;
-use api::change::Check;
+use api::command::Check;
 use domain::id::StepName;
 use domain::plan::{Monitor, Probe};
 use domain::rollback::judge::WINDOW_SAMPLES_MIN;

@@ -2,7 +2,7 @@
 
 use api::Page;
 use api::approval::{ApprovalSheet, DelegateRequest, Delegation, OverrideRequest, WaitingApproval};
-use api::change::ReasonRequest;
+use api::command::ReasonRequest;
 use clap::Subcommand;
 use client::Client;
 use domain::actor::Role;

@@ -1,6 +1,6 @@
 //! `approve`: approves a change as an authority, bound to the digest of exactly what was shown.
 
-use api::change::ApproveRequest;
+use api::command::ApproveRequest;
 use domain::actor::Role;
 use domain::canonical::Digest;
 use domain::id::ChangeId;

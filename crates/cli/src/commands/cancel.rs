@@ -1,6 +1,6 @@
 //! `cancel`: gives a change up before it is started.
 
-use api::change::ReasonRequest;
+use api::command::ReasonRequest;
 use domain::id::ChangeId;
 
 use super::{Outcome, moved};

@@ -1,6 +1,6 @@
 //! `close`: ends a change and documents how it went.
 
-use api::change::CloseRequest;
+use api::command::CloseRequest;
 use domain::id::ChangeId;
 
 use super::{Outcome, moved};

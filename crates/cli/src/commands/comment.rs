@@ -1,6 +1,6 @@
 //! `comment`: adds a remark to a change.
 
-use api::change::CommentRequest;
+use api::command::CommentRequest;
 use domain::id::ChangeId;
 
 use super::{Outcome, moved};

@@ -1,6 +1,6 @@
 //! `decide`: answers the question about a step that waits for a person.
 
-use api::change::DecideStepRequest;
+use api::command::DecideStepRequest;
 use domain::id::{ChangeId, StepName};
 use domain::plan::Decision;
 

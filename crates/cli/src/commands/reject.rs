@@ -1,6 +1,6 @@
 //! `reject`: refuses a change as an authority.
 
-use api::change::RejectRequest;
+use api::command::RejectRequest;
 use domain::actor::Role;
 use domain::id::ChangeId;
 

@@ -1,6 +1,6 @@
 //! `review`: adds a review to a change; the retrospective one fulfils the duty of an emergency change.
 
-use api::change::ReviewRequest;
+use api::command::ReviewRequest;
 use domain::change::ReviewKind;
 use domain::id::ChangeId;
 

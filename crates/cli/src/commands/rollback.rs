@@ -1,6 +1,7 @@
 //! `rollback`: takes a change back. Its runner does it where it has one, otherwise this machine.
 
-use api::change::{Change, ReasonRequest};
+use api::change::Change;
+use api::command::ReasonRequest;
 use client::Client;
 use domain::id::ChangeId;
 use runner::Ended;

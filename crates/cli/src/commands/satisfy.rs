@@ -1,6 +1,6 @@
 //! `satisfy`: records what shows that a condition of an approval is met.
 
-use api::change::SatisfyRequest;
+use api::command::SatisfyRequest;
 use api::read::FILE_BYTES_MAX;
 use domain::canonical::Digest;
 use domain::id::ChangeId;

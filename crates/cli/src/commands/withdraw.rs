@@ -1,6 +1,6 @@
 //! `withdraw`: takes one's own approval back.
 
-use api::change::ReasonRequest;
+use api::command::ReasonRequest;
 use domain::id::ChangeId;
 
 use super::{Outcome, moved};

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use api::actor::{IssueToken, RegisterActor, UpdateActor};
 use api::catalog::CatalogFile;
-use api::change::{
+use api::cmdb::CmdbEdit;
+use api::command::{
     ApproveRequest, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
-use api::cmdb::CmdbEdit;
 use api::history::HistoryImport;
 use api::incident::UpdateIncident;
 use api::request::ChangeRequest;

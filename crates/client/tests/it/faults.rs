@@ -1,7 +1,7 @@
 //! Lost answers, wrong answers, and what is never shown.
 
 use anyhow::Result;
-use api::change::ReasonRequest;
+use api::command::ReasonRequest;
 use api::request::ChangeRequest;
 use client::{ATTEMPTS_MAX, Client, ClientError, RESPONSE_BYTES_MAX};
 

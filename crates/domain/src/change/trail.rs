@@ -1,6 +1,7 @@
 //! The audit trail in the specification's words: an action name and a sentence for every event.
 
 use super::event::{ChangeEvent, Grounds, Overridden};
+use super::state::Validation;
 use crate::actor::Role;
 use crate::approval::Proof;
 use crate::plan::{Outcome, Rehearsal};
@@ -112,12 +113,7 @@ fn details(event: &ChangeEvent) -> String {
             1 => "The check passed".to_owned(),
             count => format!("All {count} checks passed"),
         },
-        ChangeEvent::ValidationFailed { validation } => {
-            let failed: Vec<_> = validation.checks.iter().filter(|check| !check.passed).collect();
-            let names: Vec<_> =
-                failed.iter().map(|check| format!("{}: {}", check.name, check.detail)).collect();
-            format!("{} of {} checks failed: {}", failed.len(), validation.checks.len(), names.join("; "))
-        }
+        ChangeEvent::ValidationFailed { validation } => failed_checks(validation),
         ChangeEvent::RollbackStarted { cause, .. } => format!("Rollback started: {cause}"),
         ChangeEvent::RolledBack => "Everything was undone".to_owned(),
         ChangeEvent::RollbackFailed { reason, .. } => format!("Rollback failed: {reason}"),
@@ -135,6 +131,12 @@ fn details(event: &ChangeEvent) -> String {
         }
         ChangeEvent::IncidentLinked { incident } => format!("Incident {incident} linked"),
     }
+}
+
+fn failed_checks(validation: &Validation) -> String {
+    let failed: Vec<_> = validation.checks.iter().filter(|check| !check.passed).collect();
+    let names: Vec<_> = failed.iter().map(|check| format!("{}: {}", check.name, check.detail)).collect();
+    format!("{} of {} checks failed: {}", failed.len(), validation.checks.len(), names.join("; "))
 }
 
 fn rehearsed(rehearsal: &Rehearsal) -> String {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use api::change::Check;
+use api::command::Check;
 use domain::number::Share;
 use domain::plan::{HttpRequest, Monitor, Probe};
 use domain::rollback::{ErrorRate, Latency, LatencyThreshold, Reaction, RollbackConditions, RollbackSpeed};

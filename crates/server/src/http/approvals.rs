@@ -2,7 +2,8 @@
 
 use api::Page;
 use api::approval::{ApprovalSheet, DelegateRequest, Delegation, OverrideRequest, WaitingApproval};
-use api::change::{Change, ReasonRequest};
+use api::change::Change;
+use api::command::ReasonRequest;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

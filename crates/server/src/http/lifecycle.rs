@@ -1,7 +1,8 @@
 //! What people and pipelines ask of a change after it was created.
 
-use api::change::{
-    ApproveRequest, Change, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
+use api::change::Change;
+use api::command::{
+    ApproveRequest, CloseRequest, CommentRequest, DecideStepRequest, ReasonRequest, RejectRequest,
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
 use api::rehearsal::RehearsalRequest;
@@ -270,7 +271,7 @@ async fn validate(
         let message = format!("{} checks are more than the {CHECKS_MAX} accepted", value.checks.len());
         return Err(api::FieldError::new("checks", message).into());
     }
-    let check = |(at, check): (usize, &api::change::Check)| -> Result<ValidationCheck, Failure> {
+    let check = |(at, check): (usize, &api::command::Check)| -> Result<ValidationCheck, Failure> {
         Ok(ValidationCheck {
             name: parse(&format!("checks[{at}].name"), &check.name)?,
             passed: check.passed,

@@ -1,7 +1,7 @@
 //! The life of a change over HTTP.
 
 use anyhow::Result;
-use api::change::ApproveRequest;
+use api::command::ApproveRequest;
 
 use crate::harness::{TestApp, small_change};
 

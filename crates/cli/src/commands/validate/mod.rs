@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use adapters::scan::sarif::Severity;
-use api::change::{Change, Check, ValidateRequest};
+use api::change::Change;
+use api::command::{Check, ValidateRequest};
 use client::Client;
 use domain::change::StateName;
 use domain::id::ChangeId;

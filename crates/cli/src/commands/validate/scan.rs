@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use adapters::git::Repository;
 use adapters::scan::findings::read_findings;
 use adapters::scan::sarif::{Findings, Severity, read_sarif};
-use api::change::Check;
+use api::command::Check;
 use domain::change::FindingSeverity;
 use domain::id::NAME_BYTES_MAX;
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Decision, gate, request};
+use super::{Decision, gate, illegal, request};
 use crate::actor::{ActorKind, Role};
 use crate::approval::{Approval, Proof, Requirements, in_turn, outstanding};
 use crate::canonical::Digest;
@@ -278,10 +278,6 @@ pub(super) fn stage_deadline(requirements: &Requirements, stage: u8, facts: &Fac
 
 fn after(from: Timestamp, seconds: u64) -> Timestamp {
     deadlines::after(from, i64::try_from(seconds).unwrap_or(i64::MAX))
-}
-
-fn illegal(change: &Change, command: CommandName) -> Refusal {
-    Refusal::IllegalTransition { state: change.state_name(), command }
 }
 
 fn assessed(assessing: &Assessing, command: CommandName) -> Result<&Requirements, Refusal> {

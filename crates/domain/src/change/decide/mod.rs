@@ -18,6 +18,7 @@ use super::content::Content;
 use super::event::ChangeEvent;
 use super::refusal::Refusal;
 use super::state::{Change, State};
+use super::transition::CommandName;
 use crate::authorization::Answer;
 use crate::plan::Observation;
 
@@ -60,12 +61,20 @@ pub fn create(content: Content, draft: bool, facts: &Facts<'_>) -> Result<Decisi
 /// # Errors
 /// When policy refuses, the state does not admit the command, or an invariant of the domain would be broken.
 pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    let illegal = || Refusal::IllegalTransition { state: change.state_name(), command: command.name() };
     if !command.name().is_legal_in(change.state_name()) {
-        return Err(illegal());
+        return Err(illegal(change, command.name()));
     }
     require_policy(facts)?;
     require_clock(change, facts)?;
+    dispatch(change, command, facts)
+}
+
+fn illegal(change: &Change, command: CommandName) -> Refusal {
+    Refusal::IllegalTransition { state: change.state_name(), command }
+}
+
+/// Each command has its own rules; a state that a command needs the content of is matched here.
+fn dispatch(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     match (command, &change.state) {
         (Command::Submit, _) => request::submit(change, facts),
         (Command::Amend { content }, _) => request::amend(change, content, facts),
@@ -127,7 +136,7 @@ pub fn decide(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<D
             | Command::Finish { .. }
             | Command::Validate { .. },
             _,
-        ) => Err(illegal()),
+        ) => Err(illegal(change, command.name())),
     }
 }
 

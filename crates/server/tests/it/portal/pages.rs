@@ -1,7 +1,7 @@
 //! The pages in a real browser: that they can be read, listened to, operated, at any width and in both colours.
 
 use anyhow::{Context as _, Result};
-use api::change::{ApproveRequest, CommentRequest};
+use api::command::{ApproveRequest, CommentRequest};
 use api::request::ChangeRequest;
 use api::run::{ProgressRequest, StartRequest};
 use client::Client;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use api::actor::{IssueToken, RegisterActor, Rights};
 use api::catalog::{CatalogFile, Service};
-use api::change::ApproveRequest;
+use api::command::ApproveRequest;
 use client::Client;
 use server::{Config, Running};
 use tempfile::TempDir;
