@@ -6,10 +6,13 @@
 //!
 //! A monitor that counts requests is judged by them: `error_rate` by the share of them that failed, `latency` by the
 //! percentile that the monitor asks for, compared with the other arm where there is one. A monitor that reads findings is
-//! judged by `security`. Every other monitor is judged by its answers.
+//! judged by `security`. Every other monitor is judged by its answers, and `latency` only where an answer takes a time that
+//! says something about what has changed.
 //!
 //! A rate or a median is never taken from fewer than [`WINDOW_SAMPLES_MIN`] samples, and a multiple of the baseline never
-//! without a baseline: such a condition is not breached, and the monitor is not healthy either but unknown.
+//! without a baseline: such a condition is not breached, and the monitor is not healthy either but unknown. An arm that no
+//! longer gets requests, because the canary has them all, is nothing to compare with: then the time before the change
+//! counts, and without that only what the monitor itself expects.
 //!
 //! Budget: a sample costs one pass over its monitor's window, at most [`SAMPLES_MAX`] entries.
 
@@ -33,6 +36,8 @@ pub const WINDOW_SAMPLES_MIN: usize = 5;
 pub const SAMPLES_MAX: usize = 10_000;
 /// Most samples kept of one monitor whose samples hold histograms.
 pub const HISTOGRAMS_MAX: usize = 1_000;
+/// An arm with less than this share of the canary's requests, one in so many, has none to speak of.
+const LEFT_OVER_SHARE: u64 = 20;
 /// Intervals after which a monitor's last sample is too old to say anything.
 pub const STALE_INTERVALS: u64 = 3;
 /// Longest explanation of a breach, in bytes.
@@ -134,7 +139,9 @@ struct Kept {
 /// By what a monitor is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Basis {
-    /// Its answers.
+    /// Its answers, and how long they take.
+    Timed,
+    /// Its answers, which take no time that says anything.
     Answers,
     /// Requests and their failures.
     Requests { requests_min: u64 },
@@ -250,7 +257,8 @@ impl Security {
 impl Basis {
     fn of(probe: &Probe) -> Self {
         match probe {
-            Probe::Http { .. } | Probe::Command { .. } | Probe::Alertmanager(_) => Self::Answers,
+            Probe::Http { .. } | Probe::Command { .. } => Self::Timed,
+            Probe::Alertmanager(_) => Self::Answers,
             Probe::Findings(_) => Self::Findings,
             Probe::Prometheus(question) => {
                 let requests_min = question.min_requests;
@@ -268,7 +276,7 @@ impl Basis {
     fn samples_max(self) -> usize {
         match self {
             Self::Latencies { .. } => HISTOGRAMS_MAX,
-            Self::Answers | Self::Requests { .. } | Self::Findings => SAMPLES_MAX,
+            Self::Timed | Self::Answers | Self::Requests { .. } | Self::Findings => SAMPLES_MAX,
         }
     }
 }
@@ -319,7 +327,9 @@ impl Watched {
         for kept in self.window(now, seconds) {
             if let Some(Measured::Latencies(arms)) = &kept.measured {
                 canary = canary.plus(&arms.canary);
-                baseline = arms.baseline.as_ref().map(|more| baseline.unwrap_or_default().plus(more));
+                if let Some(more) = &arms.baseline {
+                    baseline = Some(baseline.unwrap_or_default().plus(more));
+                }
             }
         }
         (canary, baseline)
@@ -370,7 +380,7 @@ impl HealthCheck {
 impl ErrorRate {
     fn judge(self, watched: &Watched, now: Timestamp) -> Judgement {
         match watched.basis {
-            Basis::Answers => self.judge_answers(watched, now),
+            Basis::Timed | Basis::Answers => self.judge_answers(watched, now),
             Basis::Requests { requests_min } => {
                 let requests = watched.requests(now, self.window_seconds);
                 self.judge_share("requests", requests, requests_min)
@@ -412,11 +422,11 @@ impl ErrorRate {
 impl Latency {
     fn judge(self, watched: &Watched, now: Timestamp) -> Judgement {
         match watched.basis {
-            Basis::Answers => self.judge_answers(watched, now),
+            Basis::Timed => self.judge_answers(watched, now),
             Basis::Latencies { requests_min, per_mille } => {
                 self.judge_requests(watched, now, requests_min, per_mille)
             }
-            Basis::Requests { .. } | Basis::Findings => Judgement::Kept,
+            Basis::Answers | Basis::Requests { .. } | Basis::Findings => Judgement::Kept,
         }
     }
 
@@ -439,15 +449,18 @@ impl Latency {
         let Some(micros) = canary.percentile_micros(per_mille).filter(|_| total >= enough) else {
             return too_few("requests", total, enough, &window);
         };
-        let baseline = match other {
-            Some(other) if other.total() < enough => {
-                return too_few("requests of the baseline", other.total(), enough, &window);
-            }
-            Some(other) => other.percentile_micros(per_mille),
-            None => watched.baseline_micros,
-        };
         let percentile = format!("p{}.{}", per_mille / 10, per_mille % 10);
         let what = format!("{} of {total} requests in {window}", percentile.trim_end_matches(".0"));
+        let before = watched.baseline_micros;
+        let baseline = match (self.threshold, other) {
+            (LatencyThreshold::Millis(_), _) | (_, None) => before,
+            (_, Some(other)) if other.total() >= enough => other.percentile_micros(per_mille),
+            (_, Some(other)) if other.total().saturating_mul(LEFT_OVER_SHARE) >= total => {
+                return too_few("requests of the baseline", other.total(), enough, &window);
+            }
+            (_, Some(_)) if before.is_none() => return Judgement::Kept,
+            (_, Some(_)) => before,
+        };
         self.judge_micros(&what, micros, baseline)
     }
 

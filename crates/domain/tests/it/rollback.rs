@@ -8,7 +8,9 @@ use domain::duration::parse_duration_seconds;
 use domain::id::StepName;
 use domain::number::Share;
 use domain::plan::source::Source;
-use domain::plan::{Cause, Command, FindingsQuestion, MetricQuery, Monitor, Probe, PrometheusQuestion};
+use domain::plan::{
+    AlertQuestion, Cause, Command, FindingsQuestion, MetricQuery, Monitor, Probe, PrometheusQuestion,
+};
 use domain::rollback::judge::{SAMPLES_MAX, WINDOW_SAMPLES_MIN};
 use domain::rollback::{
     Arms, Breach, ConditionName, ErrorRate, Health, HealthCheck, Histogram, Judge, Latency, LatencyThreshold,
@@ -355,7 +357,16 @@ fn a_scan_breaches_only_a_condition_that_is_switched_on() {
     assert_eq!(off.judge(&name("trivy"), 2), None);
 }
 
+/// A judge of a monitor whose answers took 100 ms before the change.
 fn watching(query: MetricQuery, conditions: RollbackConditions) -> Judge {
+    watching_from(query, conditions, &BTreeMap::from([(name("home"), 100_000)]))
+}
+
+fn watching_from(
+    query: MetricQuery,
+    conditions: RollbackConditions,
+    baselines: &BTreeMap<StepName, u64>,
+) -> Judge {
     let probe = Probe::Prometheus(PrometheusQuestion {
         source: Source { url: "http://prometheus:9090".to_owned(), credentials: None },
         query,
@@ -366,7 +377,7 @@ fn watching(query: MetricQuery, conditions: RollbackConditions) -> Judge {
         timeout_millis: 1_000,
     });
     let monitor = Monitor { probe, ..monitor("home") };
-    Judge::new(conditions, &[monitor], &BTreeMap::from([(name("home"), 100_000)]))
+    Judge::new(conditions, &[monitor], baselines)
 }
 
 fn measured(seconds: i64, measured: Measured) -> Sample {
@@ -425,12 +436,74 @@ fn a_latency_is_compared_with_the_other_arm_where_there_is_one() {
         breach.explanation,
         "p50 of 1000 requests in 10m took 450ms, the limit is 2x_baseline of 200ms"
     );
-    // A baseline without requests is no baseline.
-    let mut judge = watching(query, only_latency("2x_baseline"));
-    assert_eq!(judge.observe(&latencies(0, took(900, 1_000), Some(Histogram::default()))), None);
-    assert!(
-        matches!(judge.health(at(1)), Health::Unknown { why } if why.contains("requests of the baseline"))
-    );
+    // Few requests of the baseline beside few of the canary: more are to come.
+    let mut judge = watching(query.clone(), only_latency("2x_baseline"));
+    assert_eq!(judge.observe(&latencies(0, took(700, 1_000), Some(took(400, 99)))), None);
+    let why = "monitor `home`: 99 requests of the baseline in 10m, at least 100 are needed".to_owned();
+    assert_eq!(judge.health(at(1)), Health::Unknown { why });
+    // A sample without the arm takes nothing away from those that had it.
+    assert_eq!(judge.observe(&latencies(2, took(700, 1), None)), None);
+    assert_eq!(judge.observe(&latencies(4, took(700, 1), Some(took(500, 1)))), None);
+    assert_eq!(judge.health(at(5)), Health::Healthy);
+}
+
+#[test]
+fn a_canary_that_has_all_requests_is_compared_with_the_time_before_or_with_nothing() {
+    let query = MetricQuery::Latency {
+        metric: "seconds".to_owned(),
+        labels: BTreeMap::new(),
+        per_mille: 990,
+        unit_micros: 1_000_000,
+        window_seconds: 60,
+    };
+    let took = |millis: u64, count| Histogram::new(vec![(millis * 1_000, count)]).unwrap();
+    let latencies = |canary: Histogram, baseline: Histogram| {
+        measured(0, Measured::Latencies(Arms { canary, baseline: Some(baseline) }))
+    };
+    for left_over in [Histogram::default(), took(1, 49)] {
+        // An absolute limit asks for no baseline.
+        let mut judge = watching(query.clone(), only_latency("500ms"));
+        let breach = judge.observe(&latencies(took(10_000, 1_000), left_over.clone())).unwrap();
+        let expected = "p99 of 1000 requests in 10m took 9s900ms, the limit is 500ms";
+        assert_eq!(breach.explanation, expected);
+        let mut judge = watching(query.clone(), only_latency("500ms"));
+        assert_eq!(judge.observe(&latencies(took(400, 1_000), left_over.clone())), None);
+        assert_eq!(judge.health(at(1)), Health::Healthy);
+
+        // A multiple is compared with the time before the change, 100 ms.
+        let mut judge = watching(query.clone(), only_latency("2x_baseline"));
+        let breach = judge.observe(&latencies(took(400, 1_000), left_over.clone())).unwrap();
+        let expected = "p99 of 1000 requests in 10m took 396ms, the limit is 2x_baseline of 100ms";
+        assert_eq!(breach.explanation, expected);
+
+        // Where that was not measured either, there is nothing to compare with.
+        let mut judge = watching_from(query.clone(), only_latency("2x_baseline"), &BTreeMap::new());
+        assert_eq!(judge.observe(&latencies(took(400, 1_000), left_over.clone())), None);
+        assert_eq!(judge.health(at(1)), Health::Healthy);
+    }
+}
+
+#[test]
+fn how_long_a_source_takes_to_answer_is_no_latency_of_the_change() {
+    let source = Source { url: "http://alertmanager:9093".to_owned(), credentials: None };
+    let labels = BTreeMap::new();
+    let question = AlertQuestion { source, labels, watchdog: None, timeout_millis: 1_000 };
+    let alerts = Monitor { probe: Probe::Alertmanager(question), ..monitor("home") };
+    let mut judge = Judge::new(only_latency("250ms"), std::slice::from_ref(&alerts), &BTreeMap::new());
+    assert_eq!(judge.observe(&sample(0, Verdict::Pass)), None);
+    assert_eq!(judge.health(at(1)), Health::Healthy);
+    let saturation =
+        MetricQuery::Saturation { used: "used".to_owned(), limit: None, labels: BTreeMap::new() };
+    let expression = MetricQuery::Instant { expression: "queue_length".to_owned() };
+    for query in [saturation, expression] {
+        let mut judge = watching(query, only_latency("2x_baseline"));
+        assert_eq!(judge.observe(&sample(0, Verdict::Pass)), None);
+        assert_eq!(judge.health(at(1)), Health::Healthy);
+    }
+    // Their answers still make an error rate.
+    let mut judge = Judge::new(only_error_rate(), &[alerts], &BTreeMap::new());
+    let failing = (0..9).map(|seconds| sample(seconds, Verdict::Fail));
+    assert!(first_breach(&mut judge, failing).is_some());
 }
 
 #[test]
