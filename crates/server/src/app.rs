@@ -53,6 +53,8 @@ pub(crate) struct App {
     pub health: Health,
     /// What past changes teach.
     pub experience: Experience,
+    /// Places for rankings of what may have led to a trouble: each reads many changes.
+    pub rankings: Semaphore,
     /// Held by the one registration that is under way: all of them write to one stream, and need not race for it here.
     pub registrations: tokio::sync::Mutex<()>,
     /// Held by the one start that is under way, for the same reason.
@@ -67,6 +69,8 @@ pub(crate) struct App {
 #[derive(Debug, Default)]
 struct Numbers(Mutex<HashMap<u16, u32>>);
 
+/// Most rankings of suspects at once.
+const RANKINGS_MAX: usize = 2;
 /// Most actors whose refused attempts are counted at once.
 const REFUSAL_COUNTERS_MAX: usize = 10_000;
 const HOUR_SECONDS: i64 = 3_600;
@@ -111,6 +115,7 @@ impl App {
             seats,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            rankings: Semaphore::new(RANKINGS_MAX),
             followed,
             health,
             experience: Experience::default(),

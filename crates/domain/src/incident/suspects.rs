@@ -5,6 +5,7 @@
 //!
 //! Budget: one search over the items that the trouble leans on, at most [`ITEMS_MAX`]; then a look-up for each changed item.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +27,7 @@ pub const DISTANCE_MAX: u32 = 8;
 /// Most suspects of an answer.
 pub const SUSPECTS_MAX: usize = 20;
 /// A change that began later than this after the trouble was seen cannot have led to it: clocks and watchers take time.
-const SEEN_LATE_MINUTES: i64 = 5;
+const SEEN_LATE: SignedDuration = SignedDuration::from_mins(5);
 /// Points of a change to what is in trouble itself.
 const NEAR_POINTS: u32 = 40;
 /// Points of a change to what uses it: a caller can be the trouble of what it calls.
@@ -56,14 +57,29 @@ pub struct Candidate {
     pub change: ChangeId,
     /// What it changed, services included.
     pub items: BTreeSet<CiName>,
-    /// When it was started.
-    pub started_at: Timestamp,
-    /// When it was done or taken back; nothing while it is under way.
-    pub ended_at: Option<Timestamp>,
     /// How risky it was.
     pub risk: Option<(RiskScore, Level)>,
-    /// What its own watching said against it, in words.
-    pub watched: Option<String>,
+    /// What became of it.
+    pub course: Course,
+}
+
+/// What became of a change, as its events say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Course {
+    /// When it was at work, in order.
+    spells: Vec<Spell>,
+    /// What its own watching said against it: the last thing that went wrong, in words.
+    watched: Option<String>,
+}
+
+/// A time in which a change was at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Spell {
+    from: Timestamp,
+    /// Nothing while it lasts.
+    until: Option<Timestamp>,
+    /// Whether it was taken back then.
+    is_rollback: bool,
 }
 
 /// A change that may have led to a trouble.
@@ -79,6 +95,59 @@ pub struct Suspect {
     pub reasons: Vec<(u32, String)>,
 }
 
+impl Trouble {
+    /// What a change must have begun by to have led to it.
+    pub fn latest(&self) -> Timestamp {
+        self.at.saturating_add(SEEN_LATE).unwrap_or(Timestamp::MAX)
+    }
+
+    /// From when on a change must have been at work.
+    pub fn earliest(&self) -> Timestamp {
+        let look_back = SignedDuration::from_hours(24 * LOOK_BACK_DAYS);
+        self.at.saturating_sub(look_back).unwrap_or(Timestamp::MIN)
+    }
+}
+
+impl Course {
+    /// What the events of a change say.
+    pub fn of<'a>(events: impl IntoIterator<Item = (Timestamp, &'a ChangeEvent)>) -> Self {
+        let mut course = Self::default();
+        for (at, event) in events {
+            if let ChangeEvent::ImplementationStarted { .. } = event {
+                course.begin(at, false);
+            } else if let ChangeEvent::RollbackStarted { cause, .. } = event {
+                course.end(at);
+                course.begin(at, true);
+                course.watched = Some(against(cause));
+            } else if let ChangeEvent::RollbackFailed { .. } = event {
+                course.end(at);
+                course.watched = Some("it could not be taken back".to_owned());
+            } else if let ChangeEvent::Implemented { .. } | ChangeEvent::RolledBack = event {
+                course.end(at);
+            }
+        }
+        course
+    }
+
+    fn begin(&mut self, from: Timestamp, is_rollback: bool) {
+        self.spells.push(Spell { from, until: None, is_rollback });
+    }
+
+    fn end(&mut self, at: Timestamp) {
+        if let Some(last) = self.spells.last_mut() {
+            last.until.get_or_insert(at);
+        }
+    }
+
+    /// Whether it was at work within the time in which a change can have led to a trouble.
+    pub fn is_within(&self, trouble: &Trouble) -> bool {
+        let (earliest, latest) = (trouble.earliest(), trouble.latest());
+        let is_within =
+            |spell: &Spell| spell.from <= latest && spell.until.is_none_or(|until| until >= earliest);
+        self.spells.iter().any(is_within)
+    }
+}
+
 /// How an item is connected with what is in trouble.
 #[derive(Debug, Clone, Copy)]
 struct Near<'a> {
@@ -89,7 +158,7 @@ struct Near<'a> {
     hard: bool,
 }
 
-/// Ranks `candidates`, the likeliest first. Those that began after the trouble are left out.
+/// Ranks `candidates`, the likeliest first. Those that were not at work in the days before the trouble are left out.
 pub fn rank(trouble: &Trouble, candidates: &[Candidate], cmdb: &Cmdb) -> Vec<Suspect> {
     let troubled: Vec<Ci<'_>> = trouble.items.iter().filter_map(|name| cmdb.get(name.as_str())).collect();
     let leaned_on = leaned_on(&troubled);
@@ -98,11 +167,9 @@ pub fn rank(trouble: &Trouble, candidates: &[Candidate], cmdb: &Cmdb) -> Vec<Sus
         .flat_map(|ci| ci.dependents().map(|link| (link.ci.name(), *ci)))
         .take(ITEMS_MAX)
         .collect();
-    let latest = trouble.at.saturating_add(SignedDuration::from_mins(SEEN_LATE_MINUTES));
-    let latest = latest.unwrap_or(Timestamp::MAX);
     let mut suspects: Vec<Suspect> = candidates
         .iter()
-        .filter(|candidate| candidate.started_at <= latest)
+        .filter(|candidate| candidate.course.is_within(trouble))
         .map(|candidate| suspect(trouble, candidate, &leaned_on, &callers))
         .collect();
     suspects.sort_by(|one, other| other.points.cmp(&one.points).then(other.change.cmp(&one.change)));
@@ -110,7 +177,7 @@ pub fn rank(trouble: &Trouble, candidates: &[Candidate], cmdb: &Cmdb) -> Vec<Sus
     suspects
 }
 
-/// Everything that the troubled items lean on, each at its shortest distance.
+/// Everything that the troubled items lean on, each at its shortest distance; of several ways as short, by a hard one.
 fn leaned_on<'a>(troubled: &[Ci<'a>]) -> HashMap<&'a str, Near<'a>> {
     let mut found: HashMap<&str, Near<'_>> = HashMap::new();
     let mut open = VecDeque::new();
@@ -126,10 +193,18 @@ fn leaned_on<'a>(troubled: &[Ci<'a>]) -> HashMap<&'a str, Near<'a>> {
             if found.len() >= ITEMS_MAX {
                 return found;
             }
-            if !found.contains_key(link.ci.name()) {
-                let hard = near.hard && link.strength == Strength::Hard;
-                found.insert(link.ci.name(), Near { of: near.of, distance: near.distance + 1, hard });
-                open.push_back(link.ci);
+            let hard = near.hard && link.strength == Strength::Hard;
+            let next = Near { of: near.of, distance: near.distance + 1, hard };
+            match found.entry(link.ci.name()) {
+                Entry::Vacant(place) => {
+                    place.insert(next);
+                    open.push_back(link.ci);
+                }
+                // Another way, as short and harder. What lies behind it has not been looked at yet.
+                Entry::Occupied(mut known) if known.get().distance == next.distance && hard => {
+                    known.insert(next);
+                }
+                Entry::Occupied(_) => {}
             }
         }
     }
@@ -148,7 +223,7 @@ fn suspect(
         let points = RISK_POINTS * u32::from(score.get()) / 100;
         reasons.push((points, format!("its risk was {level}, {score} of 100")));
     }
-    if let Some(watched) = &candidate.watched {
+    if let Some(watched) = &candidate.course.watched {
         reasons.push((WATCHED_POINTS, watched.clone()));
     }
     reasons.sort_by_key(|(points, _)| std::cmp::Reverse(*points));
@@ -184,12 +259,15 @@ fn nearness(
 }
 
 fn at_work(trouble: &Trouble, candidate: &Candidate) -> (u32, String) {
-    let ended = candidate.ended_at.filter(|ended| *ended < trouble.at);
-    let Some(ended) = ended else {
-        if candidate.started_at > trouble.at {
-            return (AT_WORK_POINTS / 2, "it began when the trouble was seen".to_owned());
-        }
-        return (AT_WORK_POINTS, "it was at work when the trouble began".to_owned());
+    let begun = || candidate.course.spells.iter().filter(|spell| spell.from <= trouble.at);
+    let under_way = begun().find(|spell| spell.until.is_none_or(|until| until >= trouble.at));
+    if let Some(spell) = under_way {
+        let what = if spell.is_rollback { "it was being taken back" } else { "it was at work" };
+        return (AT_WORK_POINTS, format!("{what} when the trouble began"));
+    }
+    let last = begun().filter_map(|spell| Some((spell.until?, spell.is_rollback))).max();
+    let Some((ended, is_rollback)) = last else {
+        return (AT_WORK_POINTS / 2, "it began when the trouble was seen".to_owned());
     };
     let minutes = trouble.at.duration_since(ended).as_mins();
     // Halved with every full span, and evenly in between.
@@ -202,35 +280,30 @@ fn at_work(trouble: &Trouble, candidate: &Candidate) -> (u32, String) {
         120..2_880 => format!("{} hours", minutes / 60),
         _ => format!("{} days", minutes / 1_440),
     };
-    (points, format!("it was done {before} before"))
+    let what = if is_rollback { "taken back" } else { "done" };
+    (points, format!("it was {what} {before} before"))
 }
 
-/// What the events of a change say against it: the last thing that went wrong, in words.
-pub fn watched<'a>(events: impl Iterator<Item = &'a ChangeEvent>) -> Option<String> {
-    let mut said = None;
-    for event in events {
-        if let ChangeEvent::RollbackStarted { cause, .. } = event {
-            said = Some(match cause {
-                Cause::Breach { condition, monitor, explanation, .. } => {
-                    format!("its monitor `{monitor}` breached `{condition}`: {explanation}")
-                }
-                Cause::StepFailed { step } => format!("its step `{step}` failed"),
-                Cause::SnapshotFailed { .. } => "what it would change could not be saved".to_owned(),
-                Cause::ValidationFailed => "its result did not pass validation".to_owned(),
-                Cause::ValidationDeadline => "its result was not validated in time".to_owned(),
-                Cause::RunnerLost => "its runner was lost".to_owned(),
-                Cause::Person { .. } => "a person took it back".to_owned(),
-            });
-        } else if let ChangeEvent::RollbackFailed { .. } = event {
-            said = Some("it could not be taken back".to_owned());
+/// What the cause of a rollback says against a change.
+fn against(cause: &Cause) -> String {
+    match cause {
+        Cause::Breach { condition, monitor, explanation, .. } => {
+            format!("its monitor `{monitor}` breached `{condition}`: {explanation}")
         }
+        Cause::StepFailed { step } => format!("its step `{step}` failed"),
+        Cause::SnapshotFailed { .. } => "what it would change could not be saved".to_owned(),
+        Cause::ValidationFailed => "its result did not pass validation".to_owned(),
+        Cause::ValidationDeadline => "its result was not validated in time".to_owned(),
+        Cause::RunnerLost => "its runner was lost".to_owned(),
+        Cause::Person { .. } => "a person took it back".to_owned(),
     }
-    said
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canonical::Digest;
+    use crate::text::FreeText;
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
@@ -240,14 +313,34 @@ mod tests {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    fn candidate(number: u32, item: &str, started: i64, ended: Option<i64>) -> Candidate {
+    fn started() -> ChangeEvent {
+        ChangeEvent::ImplementationStarted {
+            digest: Digest::of_bytes(&[]),
+            fencing_token: 1,
+            auto_rollback: true,
+            holds: false,
+        }
+    }
+
+    fn finished() -> ChangeEvent {
+        ChangeEvent::Implemented { deadline: at(0) }
+    }
+
+    fn taken_back() -> ChangeEvent {
+        ChangeEvent::RollbackStarted { cause: Cause::ValidationFailed, deadline: at(0) }
+    }
+
+    fn course(events: &[(i64, ChangeEvent)]) -> Course {
+        Course::of(events.iter().map(|(minutes, event)| (at(*minutes), event)))
+    }
+
+    fn candidate(number: u32, item: &str, began: i64, ended: Option<i64>) -> Candidate {
+        let ended = ended.map(|ended| (ended, finished()));
         Candidate {
             change: ChangeId::new(2026, number).unwrap(),
             items: names(&[item]),
-            started_at: at(started),
-            ended_at: ended.map(at),
             risk: None,
-            watched: None,
+            course: course(&[(began, started())].into_iter().chain(ended).collect::<Vec<_>>()),
         }
     }
 
@@ -283,8 +376,8 @@ mod tests {
         let calm = candidate(2, "shop", 9_000, Some(9_500));
         let bad = Candidate {
             change: ChangeId::new(2026, 3).unwrap(),
-            watched: Some("its monitor breached".to_owned()),
             risk: Some((RiskScore::new(60).unwrap(), Level::Medium)),
+            course: Course { watched: Some("its monitor breached".to_owned()), ..calm.course.clone() },
             ..calm.clone()
         };
         let points = ranked(&[later, calm, bad]);
@@ -300,5 +393,44 @@ mod tests {
         let falling: Vec<_> =
             [99_999, 99_940, 99_880, 99_760, 99_000, 90_000, 10].map(points).into_iter().collect();
         assert_eq!(falling, [30, 22, 15, 7, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_change_is_at_work_while_it_is_carried_out_and_while_it_is_taken_back() {
+        let day = 1_440;
+        let text = FreeText::new("a remark").unwrap();
+        let remark = ChangeEvent::Commented { text: text.clone() };
+        // Carried out on day 1, taken back on day 3 for an hour, remarked on on day 5.
+        let events = [
+            (day, started()),
+            (day + 10, finished()),
+            (3 * day, taken_back()),
+            (3 * day + 60, ChangeEvent::RolledBack),
+            (5 * day, remark),
+        ];
+        let change = Candidate { course: course(&events), ..candidate(1, "shop", 0, None) };
+        let said = |minutes: i64| {
+            let trouble = Trouble { items: names(&["shop"]), at: at(minutes) };
+            change.course.is_within(&trouble).then(|| at_work(&trouble, &change).1)
+        };
+        let expected = [
+            (day - 6, None),
+            (day - 5, Some("it began when the trouble was seen")),
+            (day, Some("it was at work when the trouble began")),
+            (day + 40, Some("it was done 30 minutes before")),
+            (2 * day + 10, Some("it was done 24 hours before")),
+            (3 * day + 30, Some("it was being taken back when the trouble began")),
+            (4 * day + 60, Some("it was taken back 24 hours before")),
+            (10 * day, Some("it was taken back 6 days before")),
+            (10 * day + 61, None),
+        ];
+        for (minutes, words) in expected {
+            assert_eq!(said(minutes).as_deref(), words, "{minutes}");
+        }
+        let failed = ChangeEvent::RollbackFailed { not_undone: vec![], reason: text };
+        let course = course(&[(0, started()), (5, taken_back()), (10, failed)]);
+        let trouble = Trouble { items: names(&["shop"]), at: at(40) };
+        let failed = Candidate { course, ..change };
+        assert_eq!(at_work(&trouble, &failed).1, "it was taken back 30 minutes before");
     }
 }

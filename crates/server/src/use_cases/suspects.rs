@@ -1,28 +1,46 @@
 //! What changed before a trouble: the changes that were at work within the last days, ranked.
+//!
+//! Budget: rows of at most [`READ_MAX`] + [`EARLIER_MAX`] changes, and their events by pages; of these only the few are
+//! decoded that say when a change was at work.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
-use domain::calendar;
-use domain::change::{Change, State, StateName};
-use domain::incident::suspects::{self, Candidate, LOOK_BACK_DAYS, Suspect, Trouble};
-use jiff::SignedDuration;
-use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, ChangeSort};
+use domain::calendar::StartEvent;
+use domain::change::{ChangeEvent, StateName};
+use domain::id::{ChangeId, CiName};
+use domain::incident::suspects::{self, Candidate, Course, Suspect, Trouble};
+use store::{
+    ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, ChangeSort, EventPlace, LOG_PAGE_EVENTS_MAX,
+    StoredEvent, StreamName, StreamSet,
+};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::work;
+use crate::gates::starts_stream;
+use crate::record::{Recorded, decode};
 
-/// Most changes whose events are read, those that were touched last.
+/// Most changes that are looked at of those that were started, the last ones.
 const READ_MAX: usize = 200;
-/// Every state of a change that was started.
-const STARTED: [StateName; 8] = [
+/// Most changes that are looked at beside them, because they were started earlier and are not over.
+const EARLIER_MAX: usize = 50;
+/// Changes whose events are read at once.
+const CHANGES_PAGE: usize = 50;
+/// States of a change that is at work, or was taken back and not closed yet.
+const NOT_OVER: [StateName; 5] = [
     StateName::Implementing,
     StateName::Interrupted,
-    StateName::Validating,
-    StateName::Implemented,
     StateName::RollingBack,
     StateName::RolledBack,
     StateName::Failed,
-    StateName::Closed,
+];
+/// The events that say when a change was at work.
+const OF_ITS_COURSE: [&str; 5] = [
+    "change.implementation_started",
+    "change.implemented",
+    "change.rollback_started",
+    "change.rolled_back",
+    "change.rollback_failed",
 ];
 
 /// The changes that may have led to a trouble.
@@ -36,64 +54,133 @@ pub(crate) struct Answer {
     pub is_cut: bool,
 }
 
+/// The changes that are looked at.
+#[derive(Debug, Default)]
+struct Found {
+    rows: BTreeMap<ChangeId, ChangeRow>,
+    is_cut: bool,
+}
+
 /// Ranks what was changed before `trouble`.
 ///
 /// # Errors
-/// When the store or the log fails.
+/// When the store or the log fails, or the server is shutting down.
 pub(crate) async fn rank(app: &App, trouble: &Trouble) -> Result<Answer, Failure> {
-    let from = trouble.at.saturating_sub(SignedDuration::from_hours(24 * LOOK_BACK_DAYS));
-    let filter = ChangeFilter {
-        states: STARTED.to_vec(),
-        created_before: trouble.at.saturating_add(SignedDuration::from_mins(1)).ok(),
-        updated_from: Some(from.unwrap_or(Timestamp::MIN)),
-        ..ChangeFilter::default()
-    };
-    let order = ChangeOrder { by: ChangeSort::Updated, descending: true };
-    let page = app.store.list_changes(ChangeQuery { filter, order, after: None, limit: READ_MAX }).await?;
-    let mut candidates = Vec::with_capacity(page.rows.len());
-    for row in &page.rows {
-        let (change, trail) = work::load(app, row.change_id).await?;
-        let watched = suspects::watched(trail.iter().map(|recorded| &recorded.event));
-        candidates.extend(candidate(&change, watched));
+    let _place = app.rankings.acquire().await.map_err(|error| Failure::Internal(error.to_string()))?;
+    let mut found = Found::default();
+    found.add_started(app, trouble).await?;
+    found.add_earlier(app, trouble).await?;
+    let ids: Vec<ChangeId> = found.rows.keys().copied().collect();
+    let mut candidates = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(CHANGES_PAGE) {
+        let mut courses = courses(app, ids).await?;
+        let rows = ids.iter().filter_map(|id| found.rows.get(id));
+        candidates.extend(rows.map(|row| candidate(row, courses.remove(&row.change_id).unwrap_or_default())));
     }
+    candidates.retain(|candidate| candidate.course.is_within(trouble));
     let ranked = suspects::rank(trouble, &candidates, &app.known().cmdb);
-    let row = |suspect: Suspect| {
-        let row = page.rows.iter().find(|row| row.change_id == suspect.change)?;
-        Some((suspect, row.clone()))
-    };
+    let with_row = |suspect: Suspect| found.rows.remove(&suspect.change).map(|row| (suspect, row));
     Ok(Answer {
-        suspects: ranked.into_iter().filter_map(row).collect(),
+        suspects: ranked.into_iter().filter_map(with_row).collect(),
         looked_at: candidates.len(),
-        is_cut: page.next.is_some(),
+        is_cut: found.is_cut,
     })
 }
 
-/// A change that was started, as far as a ranking asks.
-fn candidate(change: &Change, watched: Option<String>) -> Option<Candidate> {
-    let (execution, closed_at) = match &change.state {
-        State::Closed(closed) => (&closed.execution, Some(closed.at)),
-        State::Draft
-        | State::Assessing(_)
-        | State::AwaitingApproval(_)
-        | State::Approved(_)
-        | State::Implementing(_)
-        | State::Interrupted(_)
-        | State::Validating(_)
-        | State::Implemented(_)
-        | State::RollingBack(_)
-        | State::RolledBack(_)
-        | State::Failed(_)
-        | State::Rejected(_)
-        | State::Cancelled => (change.execution()?, None),
+impl Found {
+    /// Adds the last changes that were started within the time that counts.
+    async fn add_started(&mut self, app: &App, trouble: &Trouble) -> Result<(), Failure> {
+        let stream = starts_stream()?;
+        let last = last_start(app, &stream, trouble.latest()).await?;
+        let before_them = last.saturating_sub(READ_MAX as u64);
+        let after = EventPlace { stream: stream.clone(), version: before_them };
+        let page = app.store.read_streams(&StreamSet::Named(vec![stream]), Some(&after), READ_MAX).await?;
+        let starts: Vec<Recorded<StartEvent>> = page.into_iter().map(decode).collect::<Result<_, _>>()?;
+        let within =
+            starts.iter().filter(|start| start.version <= last && start.envelope.at >= trouble.earliest());
+        let within: Vec<_> = within.collect();
+        self.is_cut |= before_them > 0 && within.len() == READ_MAX;
+        let ids: BTreeSet<ChangeId> = within
+            .iter()
+            .map(|Recorded { event: StartEvent::ChangeStarted { change }, .. }| *change)
+            .collect();
+        for id in ids {
+            self.rows.extend(app.store.change(id).await?.map(|row| (id, row)));
+        }
+        Ok(())
+    }
+
+    /// Adds the changes that are not over, whenever they were started.
+    async fn add_earlier(&mut self, app: &App, trouble: &Trouble) -> Result<(), Failure> {
+        let filter = ChangeFilter {
+            states: NOT_OVER.to_vec(),
+            created_before: Some(trouble.earliest()),
+            updated_from: Some(trouble.earliest()),
+            ..ChangeFilter::default()
+        };
+        let order = ChangeOrder { by: ChangeSort::Updated, descending: true };
+        let query = ChangeQuery { filter, order, after: None, limit: EARLIER_MAX };
+        let page = app.store.list_changes(query).await?;
+        self.is_cut |= page.next.is_some();
+        self.rows.extend(page.rows.into_iter().map(|row| (row.change_id, row)));
+        Ok(())
+    }
+}
+
+/// The number of the last start at `latest` or before; 0 when there was none. Starts are in the order of their instants.
+async fn last_start(app: &App, stream: &StreamName, latest: Timestamp) -> Result<u64, Failure> {
+    let (mut at_or_before, mut after) = (0, app.store.stream_version(stream).await? + 1);
+    while after - at_or_before > 1 {
+        let middle = at_or_before + (after - at_or_before) / 2;
+        let place = EventPlace { stream: stream.clone(), version: middle - 1 };
+        let page = app.store.read_streams(&StreamSet::Named(vec![stream.clone()]), Some(&place), 1).await?;
+        let start = page.into_iter().next().map(decode::<StartEvent>).transpose()?;
+        if start.is_some_and(|start| start.envelope.at <= latest) {
+            at_or_before = middle;
+        } else {
+            after = middle;
+        }
+    }
+    Ok(at_or_before)
+}
+
+/// What became of changes.
+async fn courses(app: &App, ids: &[ChangeId]) -> Result<BTreeMap<ChangeId, Course>, Failure> {
+    let streams: BTreeMap<StreamName, ChangeId> =
+        ids.iter().map(|id| (StreamName::change(*id), *id)).collect();
+    let named = StreamSet::Named(streams.keys().cloned().collect());
+    let mut events: BTreeMap<ChangeId, Vec<Recorded<ChangeEvent>>> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = app.store.read_streams(&named, after.as_ref(), LOG_PAGE_EVENTS_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(EventPlace::of(last));
+        let is_last = page.len() < LOG_PAGE_EVENTS_MAX;
+        for stored in page.into_iter().filter(is_of_its_course) {
+            let id = streams.get(&stored.stream).copied();
+            if let Some(id) = id {
+                events.entry(id).or_default().push(decode(stored)?);
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    let course = |trail: &Vec<Recorded<ChangeEvent>>| {
+        Course::of(trail.iter().map(|recorded| (recorded.envelope.at, &recorded.event)))
     };
-    let is_over = matches!(&change.state, State::RolledBack(_) | State::Failed(_));
-    let over_at = closed_at.or_else(|| is_over.then_some(change.updated_at));
-    Some(Candidate {
-        change: change.id,
-        items: calendar::items(change),
-        started_at: execution.started_at,
-        ended_at: execution.finished_at.or(over_at),
-        risk: change.assessment().map(|assessment| (assessment.score, assessment.level)),
-        watched,
-    })
+    Ok(events.iter().map(|(id, trail)| (*id, course(trail))).collect())
+}
+
+fn is_of_its_course(stored: &StoredEvent) -> bool {
+    stored.body.get("type").and_then(|kind| kind.as_str()).is_some_and(|kind| OF_ITS_COURSE.contains(&kind))
+}
+
+fn candidate(row: &ChangeRow, course: Course) -> Candidate {
+    Candidate {
+        change: row.change_id,
+        items: row.cis.iter().cloned().chain(row.services.iter().map(CiName::from)).collect(),
+        risk: row.risk.map(|risk| (risk.score, risk.level)),
+        course,
+    }
 }

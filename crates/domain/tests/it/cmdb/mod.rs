@@ -6,3 +6,4 @@ mod item;
 mod model;
 mod reach;
 pub(crate) mod services;
+mod suspects;
