@@ -5,15 +5,29 @@ use utoipa::ToSchema;
 
 use crate::incident::TimelineEntry;
 
-/// A problem.
+/// A problem in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct KnownProblem {
+pub struct ProblemSummary {
     /// Its identifier.
     pub problem_id: String,
     /// One line.
     pub title: String,
     /// open, investigating, known_error, resolved or closed.
     pub state: String,
+    /// How many incidents it led to.
+    pub incident_count: u64,
+    /// When it was opened.
+    pub opened_at: String,
+    /// When its last event happened.
+    pub updated_at: String,
+}
+
+/// A problem in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KnownProblem {
+    /// The fields of the list.
+    #[serde(flatten)]
+    pub summary: ProblemSummary,
     /// The incidents that it led to.
     pub incidents: Vec<String>,
     /// Changes that caused or remove it.
@@ -22,11 +36,7 @@ pub struct KnownProblem {
     pub known_error: Option<KnownError>,
     /// What removed the cause; absent while nothing did.
     pub remedy: Option<String>,
-    /// When it was opened.
-    pub opened_at: String,
-    /// When its last event happened.
-    pub updated_at: String,
-    /// What happened, in order.
+    /// What happened, in order; of a long timeline the first entry and the last ones.
     pub timeline: Vec<TimelineEntry>,
 }
 

@@ -43,4 +43,5 @@ pub use cmdb::CiFilter;
 pub use error::ClientError;
 pub use events::{EVENTS_IDLE_MAX, Event, EventFilter};
 pub use incidents::IncidentFilter;
+pub use problems::ProblemFilter;
 pub use risk::KpiFilter;

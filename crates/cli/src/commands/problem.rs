@@ -1,8 +1,9 @@
 //! `problem`: what lies behind incidents, and how to live with it.
 
 use api::known_problem::{KnownError, OpenProblem, UpdateProblem};
+use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use clap::Subcommand;
-use client::Client;
+use client::{Client, ProblemFilter};
 use domain::id::{ChangeId, IncidentId};
 use domain::problem::{ProblemId, ProblemState};
 
@@ -48,6 +49,13 @@ struct ListArgs {
     /// Only problems that are there in their life
     #[arg(long, value_parser = word(ProblemState::ALL))]
     state: Option<ProblemState>,
+    /// Most problems of one page
+    #[arg(long, value_name = "N", default_value_t = PAGE_ITEMS_DEFAULT)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_ITEMS_MAX)))]
+    limit: u32,
+    /// Go on after the page before, with the cursor that it ended with
+    #[arg(long)]
+    cursor: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -125,12 +133,18 @@ struct ResolveArgs {
     change: Option<ChangeId>,
 }
 
+impl From<ListArgs> for ProblemFilter {
+    fn from(ListArgs { state, limit, cursor }: ListArgs) -> Self {
+        Self { state: state.map(|state| state.to_string()), cursor, limit: Some(limit) }
+    }
+}
+
 pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
     let client = shell.client()?;
     let state = |state: ProblemState| Some(state.to_string());
     let (id, update) = match command {
         ProblemCommand::List(args) => {
-            list(&client, args.state, shell).await?;
+            list(&client, &args.into(), shell).await?;
             return Ok(ExitStatus::Done);
         }
         ProblemCommand::Show(IdArgs { id }) => {
@@ -145,7 +159,7 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
             let request = OpenProblem { incident: incident.to_string(), title, text };
             let problem = client.open_problem(&request, &random_key()?).await?;
             match shell.format() {
-                Format::Text => shell.data(&format!("{}\n", problem.problem_id))?,
+                Format::Text => shell.data(&format!("{}\n", problem.summary.problem_id))?,
                 Format::Json => shell.json(&problem)?,
             }
             return Ok(ExitStatus::Done);
@@ -172,16 +186,19 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
         }
     };
     let problem = client.update_problem(&id.to_string(), &update).await?;
-    shell.tell(&problem, format!("{id} is {}", render::words(&problem.state)))?;
+    shell.tell(&problem, format!("{id} is {}", render::words(&problem.summary.state)))?;
     Ok(ExitStatus::Done)
 }
 
-async fn list(client: &Client, state: Option<ProblemState>, shell: &Shell) -> Result<(), Failure> {
-    let page = client.list_problems(state.map(ProblemState::as_str)).await?;
+async fn list(client: &Client, filter: &ProblemFilter, shell: &Shell) -> Result<(), Failure> {
+    let page = client.list_problems(filter).await?;
     match shell.format() {
         Format::Text if page.items.is_empty() => shell.say("no problem is like that"),
         Format::Text => shell.data(&render::problem::list(&page.items, shell.data_paint()))?,
         Format::Json => shell.json(&page)?,
+    }
+    if let Some(cursor) = &page.next_cursor {
+        shell.say(format!("there are more: `--cursor {cursor}`"));
     }
     Ok(())
 }

@@ -1,18 +1,18 @@
 //! Problems: one in full, or a list of them.
 
-use api::known_problem::KnownProblem;
+use api::known_problem::{KnownProblem, ProblemSummary};
 
 use super::{Lines, Table, cell, instant, words};
 use crate::shell::{Paint, plain};
 
 /// A problem in full.
 pub(crate) fn in_full(problem: &KnownProblem, paint: Paint) -> String {
-    let mut lines = Lines::default();
-    lines.line(format!("{}  {}", paint.strong(plain(&problem.problem_id)), cell(&problem.title)));
-    lines.line(words(&problem.state));
+    let (mut lines, summary) = (Lines::default(), &problem.summary);
+    lines.line(format!("{}  {}", paint.strong(plain(&summary.problem_id)), cell(&summary.title)));
+    lines.line(words(&summary.state));
     lines.field(paint, "incidents", Some(&problem.incidents.join(", ")));
     lines.field(paint, "changes", Some(problem.changes.join(", ")).as_deref().filter(|all| !all.is_empty()));
-    lines.field(paint, "opened", Some(&instant(&problem.opened_at)));
+    lines.field(paint, "opened", Some(&instant(&summary.opened_at)));
     lines.heading(paint, "Known error");
     match &problem.known_error {
         Some(known) => {
@@ -33,14 +33,14 @@ pub(crate) fn in_full(problem: &KnownProblem, paint: Paint) -> String {
 }
 
 /// A list of problems.
-pub(crate) fn list(problems: &[KnownProblem], paint: Paint) -> String {
+pub(crate) fn list(problems: &[ProblemSummary], paint: Paint) -> String {
     const TITLE: usize = 4;
     let mut table = Table::new(paint, &["PROBLEM", "STATE", "INCIDENTS", "OPENED", "TITLE"], TITLE);
     for problem in problems {
         table.row([
             cell(&problem.problem_id),
             words(&problem.state),
-            problem.incidents.len().to_string(),
+            problem.incident_count.to_string(),
             instant(&problem.opened_at),
             cell(&problem.title),
         ]);

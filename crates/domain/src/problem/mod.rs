@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::ops::Bound;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,8 @@ pub const CLOSED_KEPT_MAX: usize = 1_000;
 pub const LINKS_MAX: usize = 200;
 /// Entries of a timeline that are kept; the oldest but the first make room.
 pub const TIMELINE_MAX: usize = 500;
+/// Bytes of a timeline that are kept, in the same way; all of it stays in the log.
+pub const TIMELINE_BYTES_MAX: usize = 64 * 1024;
 /// What the number of a problem stands behind.
 const PREFIX: &str = "PRB-";
 
@@ -222,6 +226,9 @@ pub enum ProblemRefusal {
     /// Resolving needs the cause and the remedy.
     #[error("{0} is not recorded: a problem is resolved when its cause is known and what removed it")]
     Missing(&'static str),
+    /// A remedy belongs to resolving.
+    #[error("a remedy says what removed the cause: give it when the problem becomes resolved, not {0}")]
+    RemedyTooEarly(ProblemState),
 }
 
 /// Every problem that is not closed and the last ones that were, as the events so far say.
@@ -229,7 +236,8 @@ pub enum ProblemRefusal {
 pub struct Problems {
     version: u64,
     updated_at: Timestamp,
-    all: BTreeMap<ProblemId, Problem>,
+    /// Shared, so that what is decided on a copy costs no copy of every text.
+    all: BTreeMap<ProblemId, Arc<Problem>>,
 }
 
 impl Problems {
@@ -243,9 +251,10 @@ impl Problems {
         self.updated_at
     }
 
-    /// All of them, the newest first.
-    pub fn newest_first(&self) -> impl Iterator<Item = &Problem> {
-        self.all.values().rev()
+    /// The newest first: all of them, or those that are older than one of them.
+    pub fn newest_first(&self, after: Option<ProblemId>) -> impl Iterator<Item = &Problem> {
+        let end = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.all.range((Bound::Unbounded, end)).rev().map(|(_, problem)| problem.as_ref())
     }
 
     /// One of them.
@@ -253,12 +262,12 @@ impl Problems {
     /// # Errors
     /// When there is none like that.
     pub fn get(&self, id: ProblemId) -> Result<&Problem, ProblemRefusal> {
-        self.all.get(&id).ok_or(ProblemRefusal::Unknown(id))
+        self.all.get(&id).map(AsRef::as_ref).ok_or(ProblemRefusal::Unknown(id))
     }
 
     /// Those that an incident belongs to.
     pub fn behind(&self, incident: IncidentId) -> impl Iterator<Item = &Problem> {
-        self.newest_first().filter(move |problem| problem.incidents.contains(&incident))
+        self.newest_first(None).filter(move |problem| problem.incidents.contains(&incident))
     }
 
     /// The identifier of the next one.
@@ -276,11 +285,14 @@ impl Problems {
         title: FreeText,
         text: FreeText,
     ) -> Result<ProblemEvent, ProblemRefusal> {
-        let open = self.all.values().filter(|problem| problem.state != ProblemState::Closed).count();
-        if open >= PROBLEMS_MAX {
-            return Err(ProblemRefusal::TooMany);
-        }
+        self.has_room()?;
         Ok(ProblemEvent::Opened { incident, title, text })
+    }
+
+    /// Whether one more may be not closed.
+    fn has_room(&self) -> Result<(), ProblemRefusal> {
+        let open = self.all.values().filter(|problem| problem.state != ProblemState::Closed).count();
+        if open >= PROBLEMS_MAX { Err(ProblemRefusal::TooMany) } else { Ok(()) }
     }
 
     /// Decides what a command does to a problem. A link that is there already leads to nothing.
@@ -319,7 +331,13 @@ impl Problems {
                     Err(ProblemRefusal::IllegalMove { from, to: ProblemState::KnownError, expected })
                 }
             },
-            ProblemCommand::MoveTo { state, remedy } => problem.moved(state, remedy).map(Some),
+            ProblemCommand::MoveTo { state, remedy } => {
+                let moved = problem.moved(state, remedy)?;
+                if problem.state == ProblemState::Closed {
+                    self.has_room()?;
+                }
+                Ok(Some(moved))
+            }
         }
     }
 
@@ -347,7 +365,7 @@ impl Problems {
                     updated_at: at,
                     timeline: [first].into(),
                 };
-                self.all.insert(id, problem);
+                self.all.insert(id, Arc::new(problem));
                 return;
             }
             ProblemEvent::Noted { problem, .. }
@@ -356,14 +374,14 @@ impl Problems {
             | ProblemEvent::StateChanged { problem, .. } => *problem,
         };
         if let Some(problem) = self.all.get_mut(&id) {
-            problem.evolve(at, by, event);
+            Arc::make_mut(problem).evolve(at, by, event);
         }
         self.forget();
     }
 
     /// Forgets the closed ones that are more than are kept.
     fn forget(&mut self) {
-        let closed = |problem: &&Problem| problem.state == ProblemState::Closed;
+        let closed = |problem: &&Arc<Problem>| problem.state == ProblemState::Closed;
         if self.all.values().filter(closed).count() > CLOSED_KEPT_MAX {
             let oldest = self.all.values().filter(closed).min_by_key(|problem| problem.updated_at);
             if let Some(id) = oldest.map(|problem| problem.id) {
@@ -380,15 +398,23 @@ impl Problem {
         let illegal = |expected| Err(ProblemRefusal::IllegalMove { from, to, expected });
         match (from, to) {
             (Open | Resolved | Closed, Investigating) | (Resolved, Closed) => {}
-            (KnownError, Resolved) if remedy.is_none() => return Err(ProblemRefusal::Missing("the remedy")),
-            (KnownError, Resolved) => {}
-            (Open | Investigating, Resolved) => return Err(ProblemRefusal::Missing("the cause")),
+            // One that has come back may have a cause that is known already.
+            (Open | Investigating, Resolved) if self.known_error.is_none() => {
+                return Err(ProblemRefusal::Missing("the cause"));
+            }
+            (Open | Investigating | KnownError, Resolved) if remedy.is_none() => {
+                return Err(ProblemRefusal::Missing("the remedy"));
+            }
+            (Open | Investigating | KnownError, Resolved) => {}
             (_, KnownError) => return illegal("record the cause and a workaround instead"),
             (Open, Open | Closed) => return illegal("accepted is investigating"),
             (Investigating, Open | Investigating | Closed) => return illegal("record the cause first"),
             (KnownError, Open | Investigating | Closed) => return illegal("accepted is resolved"),
             (Resolved, Open | Resolved) => return illegal("accepted are investigating and closed"),
             (Closed, Open | Resolved | Closed) => return illegal("accepted is investigating"),
+        }
+        if remedy.is_some() && to != Resolved {
+            return Err(ProblemRefusal::RemedyTooEarly(to));
         }
         Ok(ProblemEvent::StateChanged { problem: self.id, state: to, remedy })
     }
@@ -413,100 +439,26 @@ impl Problem {
             }
             ProblemEvent::StateChanged { state, remedy, .. } => {
                 self.state = *state;
-                let Some(remedy) = remedy else { return };
-                self.remedy = Some(remedy.clone());
+                match state {
+                    // What was to remove the cause has not.
+                    ProblemState::Investigating => self.remedy = None,
+                    ProblemState::Open
+                    | ProblemState::KnownError
+                    | ProblemState::Resolved
+                    | ProblemState::Closed => self.remedy = remedy.clone().or(self.remedy.take()),
+                }
                 return;
             }
         };
-        if self.timeline.len() >= TIMELINE_MAX {
-            self.timeline.remove(1);
-        }
         self.timeline.push_back(TimelineEntry { at, by: by.clone(), text: said });
+        let bytes = |entry: &TimelineEntry| entry.text.as_str().len();
+        let mut kept: usize = self.timeline.iter().map(bytes).sum();
+        // The first entry says what it is about, the last one what is new.
+        while self.timeline.len() > 2 && (self.timeline.len() > TIMELINE_MAX || kept > TIMELINE_BYTES_MAX) {
+            kept -= self.timeline.remove(1).as_ref().map_or(0, bytes);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(text: &str) -> FreeText {
-        FreeText::new(text).unwrap()
-    }
-
-    fn opened() -> (Problems, ProblemId) {
-        let mut problems = Problems::default();
-        let id = problems.next_id();
-        let incident = "INC-2026-000001".parse().unwrap();
-        let event = problems.open(incident, text("slow"), text("again")).unwrap();
-        problems.evolve(1, Timestamp::UNIX_EPOCH, &ActorId::system(), &event);
-        (problems, id)
-    }
-
-    fn apply(problems: &mut Problems, id: ProblemId, command: ProblemCommand) -> Result<(), ProblemRefusal> {
-        if let Some(event) = problems.decide(id, command)? {
-            let json = serde_json::to_string(&event).unwrap();
-            assert_eq!(serde_json::from_str::<ProblemEvent>(&json).unwrap(), event);
-            problems.evolve(problems.version() + 1, Timestamp::UNIX_EPOCH, &ActorId::system(), &event);
-        }
-        Ok(())
-    }
-
-    fn to(state: ProblemState) -> ProblemCommand {
-        ProblemCommand::MoveTo { state, remedy: None }
-    }
-
-    #[test]
-    fn a_problem_is_resolved_when_cause_and_remedy_are_known() {
-        let (mut problems, id) = opened();
-        assert_eq!(id.to_string(), "PRB-1");
-        apply(&mut problems, id, to(ProblemState::Investigating)).unwrap();
-        let missing = apply(&mut problems, id, to(ProblemState::Resolved)).unwrap_err();
-        assert_eq!(missing, ProblemRefusal::Missing("the cause"));
-        let (cause, workaround) = (text("the pool is too small"), text("restart it at night"));
-        apply(&mut problems, id, ProblemCommand::RecordKnownError { cause, workaround }).unwrap();
-        assert_eq!(problems.get(id).unwrap().state, ProblemState::KnownError);
-        let missing = apply(&mut problems, id, to(ProblemState::Resolved)).unwrap_err();
-        assert_eq!(missing, ProblemRefusal::Missing("the remedy"));
-        let remedy = Some(text("the pool is larger"));
-        apply(&mut problems, id, ProblemCommand::MoveTo { state: ProblemState::Resolved, remedy }).unwrap();
-        apply(&mut problems, id, to(ProblemState::Closed)).unwrap();
-        // It has come back.
-        apply(&mut problems, id, to(ProblemState::Investigating)).unwrap();
-        assert!(problems.get(id).unwrap().known_error.is_some());
-    }
-
-    #[test]
-    fn every_move_of_a_problem() {
-        let mut table = String::new();
-        for from in ProblemState::ALL {
-            for state in ProblemState::ALL {
-                let (problems, id) = opened();
-                let problem = Problem { state: *from, ..problems.get(id).unwrap().clone() };
-                let verdict = match problem.moved(*state, Some(text("removed"))) {
-                    Ok(_) => "yes".to_owned(),
-                    Err(refusal) => refusal.to_string(),
-                };
-                table.push_str(&format!("{from} -> {state}: {verdict}\n"));
-            }
-        }
-        insta::assert_snapshot!(table);
-    }
-
-    #[test]
-    fn links_are_made_once_and_found() {
-        let (mut problems, id) = opened();
-        let incident: IncidentId = "INC-2026-000002".parse().unwrap();
-        for _ in 0..2 {
-            apply(&mut problems, id, ProblemCommand::Link(Link::Incident(incident))).unwrap();
-        }
-        apply(&mut problems, id, ProblemCommand::Link(Link::Change("CHG-2026-000009".parse().unwrap())))
-            .unwrap();
-        assert_eq!(problems.version(), 3);
-        assert_eq!(problems.behind(incident).count(), 1);
-        let unknown = "PRB-9".parse().unwrap();
-        assert_eq!(
-            apply(&mut problems, unknown, to(ProblemState::Closed)),
-            Err(ProblemRefusal::Unknown(unknown))
-        );
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Problems: what lies behind incidents.
 
 use api::Page;
-use api::known_problem::{KnownProblem, OpenProblem, UpdateProblem};
+use api::known_problem::{KnownProblem, OpenProblem, ProblemSummary, UpdateProblem};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::asked::{Asked, Kept};
-use super::extract::{Authenticated, Idempotency, IdempotencyParams, JsonBody, Path, Query, one};
+use super::extract::{Authenticated, Idempotency, IdempotencyParams, JsonBody, Path, Query, one, page_limit};
 use super::problem::Rejection;
 use crate::app::{App, SharedApp};
 use crate::ask;
@@ -36,18 +36,23 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 struct ProblemsQuery {
     /// open, investigating, known_error, resolved or closed; all when absent.
     state: Option<String>,
+    /// Where the page begins, from the page before.
+    cursor: Option<String>,
+    /// Items of a page, at most 500.
+    limit: Option<u32>,
 }
 
 /// List problems, the newest first: all that are not closed, and the last thousand that are.
 #[utoipa::path(get, path = "/api/v1/problems", tag = "incidents", params(ProblemsQuery),
-    responses((status = 200, body = Page<KnownProblem>)))]
+    responses((status = 200, body = Page<ProblemSummary>)))]
 async fn list_problems(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     Query(query): Query<ProblemsQuery>,
-) -> Result<Json<Page<KnownProblem>>, Rejection> {
+) -> Result<Json<Page<ProblemSummary>>, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
-    Ok(Json(view::known_problems(&app.known(), one("state", query.state.as_deref())?)))
+    let (state, after) = (one("state", query.state.as_deref())?, one("cursor", query.cursor.as_deref())?);
+    Ok(Json(view::known_problems(&app.known(), state, after, page_limit(query.limit)?)))
 }
 
 /// Open a problem behind an incident.

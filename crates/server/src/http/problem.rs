@@ -227,7 +227,9 @@ fn known_problem(refusal: &ProblemRefusal) -> Problem {
         ProblemRefusal::TooMany | ProblemRefusal::TooManyLinks(_) => {
             (Kind::TooMuch, "close problems that are resolved")
         }
-        ProblemRefusal::IllegalMove { .. } | ProblemRefusal::Missing(_) => {
+        ProblemRefusal::IllegalMove { .. }
+        | ProblemRefusal::Missing(_)
+        | ProblemRefusal::RemedyTooEarly(_) => {
             (Kind::IncidentRefused, "read the problem again, then ask for what its state admits")
         }
     };

@@ -7,7 +7,7 @@ use policy::{Action, IncidentResource, Resource};
 use store::{NewIdempotency, StreamAppend, StreamName};
 
 use crate::app::{App, SharedApp};
-use crate::ask;
+use crate::ask::{self, Ruling};
 use crate::caller::Caller;
 use crate::commit::{single, yield_to_others};
 use crate::failure::Failure;
@@ -83,13 +83,11 @@ async fn attempt(
         Wanted::Update { id, .. } => (*id, problems.get(*id)?.seen_in),
     };
     // Whoever may work on the incident may work on what lies behind it.
-    let change = load::incident(app, seen_in).await?.change;
-    let resource = Resource::Incident(IncidentResource { id: seen_in, change });
-    let ruling = ask::about(app, caller, Action::UpdateIncident, &resource)?;
+    let ruling = permitted(app, caller, seen_in).await?;
     let at = app.clock.now().max(problems.updated_at());
     let envelope = Envelope { at, actor: caller.id(), on_behalf_of: None, decided_by: ruling.decided_by() };
     let before = problems.version();
-    let decided = decide(app, &mut problems, wanted, &envelope).await?;
+    let decided = decide(app, caller, &mut problems, wanted, &envelope).await?;
     let events = decided.iter().map(|event| encode(&envelope, event)).collect();
     let part = StreamAppend { stream: stream()?, expected_version: before, events };
     let mut append = single(part, actor_guard(caller)?.into_iter().collect());
@@ -104,9 +102,17 @@ async fn attempt(
     Ok(id)
 }
 
+/// Asks whether the caller may work on an incident.
+async fn permitted(app: &App, caller: &Caller, id: IncidentId) -> Result<Ruling, Failure> {
+    let change = load::incident(app, id).await?.change;
+    let resource = Resource::Incident(IncidentResource { id, change });
+    ask::about(app, caller, Action::UpdateIncident, &resource)
+}
+
 /// Decides one command after the other, each on what the ones before have led to.
 async fn decide(
     app: &App,
+    caller: &Caller,
     problems: &mut Problems,
     wanted: &Wanted,
     envelope: &Envelope,
@@ -117,7 +123,7 @@ async fn decide(
         Wanted::Update { id, commands } => {
             for command in commands {
                 match command {
-                    ProblemCommand::Link(Link::Incident(id)) => drop(load::incident(app, id).await?),
+                    ProblemCommand::Link(Link::Incident(id)) => drop(permitted(app, caller, id).await?),
                     ProblemCommand::Link(Link::Change(id)) => drop(work::load(app, id).await?),
                     ProblemCommand::Note(_)
                     | ProblemCommand::RecordKnownError { .. }

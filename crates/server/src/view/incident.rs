@@ -24,6 +24,8 @@ pub(crate) fn incident_summary(row: &IncidentRow) -> wire::IncidentSummary {
 
 /// An incident in full.
 pub(crate) fn incident(known: &Known, incident: &Incident) -> wire::Incident {
+    let problems = known.problems.behind(incident.id);
+    let problems = problems.map(|problem| super::known_problem::behind(known, problem));
     wire::Incident {
         summary: wire::IncidentSummary {
             incident_id: incident.id.to_string(),
@@ -36,8 +38,8 @@ pub(crate) fn incident(known: &Known, incident: &Incident) -> wire::Incident {
         },
         version: incident.version,
         timeline: incident.timeline.iter().map(|entry| timeline_entry(known, entry)).collect(),
-        root_cause: root_cause(&incident.root_cause),
-        problems: known.problems.behind(incident.id).map(super::known_problem::behind).collect(),
+        root_cause: root_cause(known, &incident.root_cause),
+        problems: problems.collect(),
     }
 }
 
@@ -72,12 +74,13 @@ pub(super) fn timeline_entry(known: &Known, entry: &TimelineEntry) -> wire::Time
     }
 }
 
-fn root_cause(root_cause: &RootCause) -> Option<wire::RootCause> {
+fn root_cause(known: &Known, root_cause: &RootCause) -> Option<wire::RootCause> {
     match root_cause {
         RootCause::Pending => None,
-        RootCause::Recorded { cause, remedy, .. } => {
-            Some(wire::RootCause { cause: cause.to_string(), remedy: remedy.to_string() })
-        }
+        RootCause::Recorded { cause, remedy, .. } => Some(wire::RootCause {
+            cause: with_names(known, cause.as_str()),
+            remedy: with_names(known, remedy.as_str()),
+        }),
     }
 }
 
@@ -103,10 +106,12 @@ mod tests {
         assert_eq!(told.timeline[0].details, "tech-lead@cortex.ai asked for it");
         assert_eq!(told.timeline[0].actor, "cortex-change-manager");
         assert_eq!(told.root_cause, None);
-        let recorded = IncidentEvent::RootCauseRecorded { cause: text("a limit"), remedy: text("raised") };
+        let recorded =
+            IncidentEvent::RootCauseRecorded { cause: text("a limit"), remedy: text("act_lead raised it") };
         let after = evolve(Some(before), id, at(9), &lead(), &recorded).unwrap();
         let told = incident(&known, &after);
-        assert_eq!(told.root_cause.unwrap().cause, "a limit");
+        let cause = told.root_cause.unwrap();
+        assert_eq!((&*cause.cause, &*cause.remedy), ("a limit", "tech-lead@cortex.ai raised it"));
         assert_eq!((told.summary.updated_at.as_str(), told.version), ("2025-12-30T18:00:09Z", 2));
     }
 }

@@ -28,11 +28,11 @@ fn no_category(id: &str, category: &str) -> String {
     )
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     Ok(fs::write(folder.join(name), text)?)
 }
 
-async fn policies_with(root: &Person, is_wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+pub(crate) async fn policies_with(root: &Person, is_wanted: impl Fn(&Value) -> bool) -> Result<Value> {
     eventually("other policies", async || {
         let policies = root.get("/api/v1/policies").await?;
         Ok(Some(policies).filter(|policies| is_wanted(policies)))
@@ -40,7 +40,7 @@ async fn policies_with(root: &Person, is_wanted: impl Fn(&Value) -> bool) -> Res
     .await
 }
 
-fn has(policies: &Value, id: &str) -> bool {
+pub(crate) fn has(policies: &Value, id: &str) -> bool {
     policies["items"].as_array().is_some_and(|items| items.iter().any(|item| item["id"] == id))
 }
 
