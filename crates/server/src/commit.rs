@@ -5,6 +5,7 @@ use domain::change::{Action as Effect, ChangeEvent, Command, Deadline, Notice, R
 use domain::id::{ActorId, ChangeId, IncidentId};
 use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
 use domain::text::{FreeText, TITLE_BYTES_MAX};
+use policy::Action;
 use serde_json::json;
 use store::{Append, AppendError, Guard, NewIdempotency, StreamAppend, StreamName, Timer, TimerId, TimerOp};
 
@@ -18,10 +19,13 @@ use crate::load;
 use crate::notify;
 use crate::project;
 use crate::record::{DecidedBy, Envelope, encode};
+use crate::use_cases::refusal;
 use crate::work::ChangeWork;
 
 /// How often a unit of work is decided again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
+/// How often what many write to, such as the calendar or the board, is decided again for the same reason.
+const DECISIONS_MAX: usize = 32;
 
 /// What a use-case adds to the append of a unit of work.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +59,30 @@ pub(crate) async fn with_change(
         }
         match commit(app, &mut work, extras.clone()).await {
             Ok(()) => return Ok(work),
+            Err(failure) => caller = yield_to_others(app, &caller, failure).await?,
+        }
+    }
+    Err(Failure::Contended)
+}
+
+/// Lets `attempt` decide for the caller and commit, and again when somebody else was faster, for the caller as it is then.
+/// A refusal is noted as one of the action on the resource.
+///
+/// # Errors
+/// What `attempt` refuses, or when the store fails.
+pub(crate) async fn decided<T, F: Future<Output = Result<T, Failure>>>(
+    app: &App,
+    mut caller: Caller,
+    (action, resource): (Action, &str),
+    attempt: impl Fn(Caller) -> F,
+) -> Result<T, Failure> {
+    for _ in 0..DECISIONS_MAX {
+        match attempt(caller.clone()).await {
+            Ok(done) => return Ok(done),
+            Err(failure @ Failure::Denied(_)) => {
+                refusal::note(app, &caller, action, resource, &failure).await;
+                return Err(failure);
+            }
             Err(failure) => caller = yield_to_others(app, &caller, failure).await?,
         }
     }

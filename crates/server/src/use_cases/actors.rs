@@ -13,18 +13,15 @@ use jiff::SignedDuration;
 use policy::{Action, ActorResource, Resource};
 use store::{Append, AppendError, NewIdempotency, StreamAppend};
 
-use super::refusal;
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::{Caller, TOKEN_PREFIX};
-use crate::commit::{single, yield_to_others};
+use crate::commit::{decided, single};
 use crate::failure::Failure;
 use crate::load;
 use crate::record::{DecidedBy, Envelope, Recorded, encode};
 use crate::work::{actor_guard, actor_stream};
 
-/// How often a decision is made again because somebody else was faster. All servers register in one stream.
-const ATTEMPTS_MAX: usize = 32;
 /// Life of the first administrator's token: a week, time enough to make proper ones.
 const BOOTSTRAP_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// Identifier of the first administrator. Those of others are random.
@@ -67,19 +64,13 @@ pub(crate) async fn register(
     let id = new_actor_id()?;
     let kept = keep(&id);
     app.owned(async move {
-        let mut caller = caller;
         let _turn = shared.registrations.lock().await;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt_to_register(&shared, &caller, &id, registration.clone(), kept.clone()).await {
-                Ok(actor) => return Ok(actor),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, Action::ManageActors, "new actor", &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let about = (Action::ManageActors, "new actor");
+        let (shared, id, registration, kept) = (&shared, &id, &registration, &kept);
+        let attempt = move |caller| async move {
+            attempt_to_register(shared, &caller, id, registration.clone(), kept.clone()).await
+        };
+        decided(shared, caller, about, attempt).await
     })
     .await
 }
@@ -123,18 +114,12 @@ pub(crate) async fn update(
 ) -> Result<Actor, Failure> {
     let (shared, caller, wanted) = (app.clone(), caller.clone(), id_or_name.to_owned());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, action, &wanted, &command, kept.clone()).await {
-                Ok(actor) => return Ok(actor),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, action, &wanted, &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let about = (action, wanted.as_str());
+        let (shared, wanted, command, kept) = (&shared, &wanted, &command, &kept);
+        decided(shared, caller, about, move |caller| async move {
+            attempt(shared, &caller, action, wanted, command, kept.clone()).await
+        })
+        .await
     })
     .await
 }

@@ -10,14 +10,10 @@ use crate::app::{App, SharedApp};
 use crate::around::{ACTIVE_ALERTS_MAX, alert_stream};
 use crate::ask;
 use crate::caller::Caller;
-use crate::commit::yield_to_others;
+use crate::commit::decided;
 use crate::failure::Failure;
 use crate::record::{Envelope, encode};
-use crate::use_cases::refusal;
 use crate::work::actor_guard;
-
-/// How often a decision is made again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 8;
 
 /// Records what is new of these alerts.
 ///
@@ -30,18 +26,10 @@ pub(crate) async fn take(
 ) -> Result<AlertsTaken, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, &told).await {
-                Ok(taken) => return Ok(taken),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, Action::ReportAlerts, "alerts", &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let about = (Action::ReportAlerts, "alerts");
+        let (shared, told) = (&shared, &told);
+        decided(shared, caller, about, move |caller| async move { attempt(shared, &caller, told).await })
+            .await
     })
     .await
 }

@@ -16,18 +16,15 @@ use domain::text::FreeText;
 use policy::{Action, Resource};
 use store::{ChangeFilter, ChangeOrder, ChangeQuery, ChangeSort, Guard, NewIdempotency, StreamAppend};
 
-use super::refusal;
 use crate::app::{App, SharedApp};
 use crate::ask::{self, Particulars, Ruling};
 use crate::caller::Caller;
-use crate::commit::{single, yield_to_others};
+use crate::commit::{decided, single};
 use crate::failure::Failure;
 use crate::gates::board_stream;
 use crate::record::{Envelope, Recorded, decode, encode};
 use crate::work::{self, ChangeWork, actor_guard};
 
-/// How often a decision is made again because somebody else was faster.
-pub(super) const ATTEMPTS_MAX: usize = 32;
 /// Most changes that are looked at for an agenda, the highest risk first.
 const CANDIDATES_MAX: usize = 200;
 
@@ -95,18 +92,16 @@ pub(crate) async fn change(
 ) -> Result<Done, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, &wanted, &keep).await {
-                Ok(done) => return Ok(done),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, wanted.action(), &wanted.resource(), &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let resource = wanted.resource();
+        let about = (wanted.action(), resource.as_str());
+        let (shared, wanted, keep) = (&shared, &wanted, &keep);
+        decided(
+            shared,
+            caller,
+            about,
+            move |caller| async move { attempt(shared, &caller, wanted, keep).await },
+        )
+        .await
     })
     .await
 }

@@ -12,11 +12,10 @@ use domain::id::CiName;
 use policy::{Action, Resource};
 use store::{Append, AppendError, NewIdempotency, PARTS_MAX, StreamAppend, StreamName};
 
-use super::refusal;
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
-use crate::commit::yield_to_others;
+use crate::commit::decided;
 use crate::failure::Failure;
 use crate::known::RecordedEdit;
 use crate::load::{self, StoredItem};
@@ -24,8 +23,6 @@ use crate::project;
 use crate::record::{Envelope, Recorded, encode};
 use crate::work::{actor_guard, cmdb_stream};
 
-/// How often an edit is planned again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 8;
 /// Most items that one append changes; the stream of the CMDB itself is one more part of it.
 const CHANGES_MAX: usize = PARTS_MAX - 1;
 
@@ -121,18 +118,12 @@ where
 {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, &source, dry_run, &plan, &keep).await {
-                Ok(edited) => return Ok(edited),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, Action::EditCmdb, "cmdb", &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let about = (Action::EditCmdb, "cmdb");
+        let (shared, source, plan, keep) = (&shared, &source, &plan, &keep);
+        decided(shared, caller, about, move |caller| async move {
+            attempt(shared, &caller, source, dry_run, plan, keep).await
+        })
+        .await
     })
     .await
 }

@@ -8,19 +8,16 @@ use domain::text::FreeText;
 use policy::{Action, Resource};
 use store::{Append, StreamAppend, StreamName};
 
-use super::refusal;
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
-use crate::commit::yield_to_others;
+use crate::commit::decided;
 use crate::experience::Past;
 use crate::failure::Failure;
 use crate::imported::{IMPORTED_MAX, Imported, change_stream, system_stream};
 use crate::record::{Envelope, encode};
 use crate::work::actor_guard;
 
-/// How often an import is decided again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 8;
 /// Bytes of randomness in a system's salt.
 const SALT_BYTES: usize = 16;
 
@@ -51,18 +48,12 @@ pub(crate) async fn import(
         if !shared.experience.is_ready() {
             return Err(Failure::Overloaded("past changes are still being read: import more in a moment"));
         }
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, &import, dry_run).await {
-                Ok(counts) => return Ok(counts),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, Action::ImportHistory, "history", &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let about = (Action::ImportHistory, "history");
+        let (shared, import) = (&shared, &import);
+        decided(shared, caller, about, move |caller| async move {
+            attempt(shared, &caller, import, dry_run).await
+        })
+        .await
     })
     .await
 }

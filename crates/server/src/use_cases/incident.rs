@@ -8,16 +8,13 @@ use store::{StreamAppend, StreamName};
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
-use crate::commit::{single, yield_to_others};
+use crate::commit::{decided, single};
 use crate::failure::Failure;
 use crate::load;
 use crate::notify;
 use crate::project;
 use crate::record::{Envelope, encode};
 use crate::work::{self, actor_guard};
-
-/// How often a decision is made again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 8;
 
 /// Applies commands to an incident, one after the other, in one append.
 ///
@@ -31,14 +28,16 @@ pub(crate) async fn update(
 ) -> Result<Incident, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, id, &commands).await {
-                Ok(incident) => return Ok(incident),
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let resource = id.to_string();
+        let about = (Action::UpdateIncident, resource.as_str());
+        let (shared, commands) = (&shared, &commands);
+        decided(
+            shared,
+            caller,
+            about,
+            move |caller| async move { attempt(shared, &caller, id, commands).await },
+        )
+        .await
     })
     .await
 }

@@ -14,12 +14,11 @@ use domain::text::{FreeText, TEXT_BYTES_MAX};
 use policy::{Action, Resource};
 use store::NewIdempotency;
 
-use super::board::{ATTEMPTS_MAX, Step, now, part, record};
-use super::refusal;
+use super::board::{Step, now, part, record};
 use crate::app::{App, SharedApp};
 use crate::ask::{self, Particulars, Ruling};
 use crate::caller::Caller;
-use crate::commit::{Extras, commit, yield_to_others};
+use crate::commit::{Extras, commit, decided};
 use crate::failure::Failure;
 use crate::http::problem;
 use crate::known::Known;
@@ -39,18 +38,13 @@ pub(crate) async fn close(
 ) -> Result<(), Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, id, kept.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, Action::RunMeeting, &id.to_string(), &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let resource = id.to_string();
+        let about = (Action::RunMeeting, resource.as_str());
+        let (shared, kept) = (&shared, &kept);
+        decided(shared, caller, about, move |caller| async move {
+            attempt(shared, &caller, id, kept.clone()).await
+        })
+        .await
     })
     .await
 }

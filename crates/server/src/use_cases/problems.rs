@@ -9,14 +9,11 @@ use store::{NewIdempotency, StreamAppend, StreamName};
 use crate::app::{App, SharedApp};
 use crate::ask::{self, Ruling};
 use crate::caller::Caller;
-use crate::commit::{single, yield_to_others};
+use crate::commit::{decided, single};
 use crate::failure::Failure;
 use crate::load;
 use crate::record::{Envelope, Recorded, encode};
 use crate::work::{self, actor_guard};
-
-/// How often a decision is made again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 32;
 
 /// What somebody wants of the problems.
 #[derive(Debug, Clone)]
@@ -59,14 +56,15 @@ pub(crate) async fn change(
 ) -> Result<ProblemId, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, &wanted, &keep).await {
-                Ok(id) => return Ok(id),
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let about = (Action::UpdateIncident, "problems");
+        let (shared, wanted, keep) = (&shared, &wanted, &keep);
+        decided(
+            shared,
+            caller,
+            about,
+            move |caller| async move { attempt(shared, &caller, wanted, keep).await },
+        )
+        .await
     })
     .await
 }

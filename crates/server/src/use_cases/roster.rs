@@ -6,18 +6,14 @@ use domain::text::FreeText;
 use policy::{Action, Resource};
 use store::{NewIdempotency, StreamAppend};
 
-use super::refusal;
 use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::caller::Caller;
-use crate::commit::{single, yield_to_others};
+use crate::commit::{decided, single};
 use crate::failure::Failure;
 use crate::gates::roster_stream;
 use crate::record::{Envelope, Recorded, encode};
 use crate::work::actor_guard;
-
-/// How often a decision is made again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 32;
 
 /// What somebody wants of the roster.
 #[derive(Debug, Clone)]
@@ -59,18 +55,12 @@ pub(crate) async fn change(
 ) -> Result<(), Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, wanted.clone(), kept.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, Action::ManageBoard, "ecab", &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
-        }
-        Err(Failure::Contended)
+        let about = (Action::ManageBoard, "ecab");
+        let (shared, wanted, kept) = (&shared, &wanted, &kept);
+        decided(shared, caller, about, move |caller| async move {
+            attempt(shared, &caller, wanted.clone(), kept.clone()).await
+        })
+        .await
     })
     .await
 }

@@ -8,19 +8,16 @@ use domain::text::FreeText;
 use policy::{Action, Resource};
 use store::{ChangeFilter, ChangeOrder, ChangeQuery, NewIdempotency, StreamAppend};
 
-use super::refusal;
 use crate::app::{App, SharedApp};
 use crate::ask::{self, Particulars};
 use crate::caller::Caller;
-use crate::commit::{Extras, single, with_change, yield_to_others};
+use crate::commit::{Extras, decided, single, with_change};
 use crate::failure::Failure;
 use crate::gates::stops_stream;
 use crate::record::{Envelope, Recorded, encode};
 use crate::view;
 use crate::work::{ChangeWork, actor_guard};
 
-/// How often a decision is made again because somebody else was faster.
-const ATTEMPTS_MAX: usize = 32;
 /// Running changes looked at at once.
 const PAGE_CHANGES: usize = 200;
 
@@ -67,24 +64,15 @@ pub(crate) async fn change(
 ) -> Result<StopId, Failure> {
     let (shared, caller) = (app.clone(), caller.clone());
     app.owned(async move {
-        let mut caller = caller;
-        for _ in 0..ATTEMPTS_MAX {
-            match attempt(&shared, &caller, &wanted, &keep).await {
-                Ok(id) => {
-                    // It is in force already: whatever could not be held now is held by the background loop.
-                    if let Err(failure) = hold(&shared).await {
-                        tracing::error!(stop = %id, error = %failure, "not everything could be put on hold at once");
-                    }
-                    return Ok(id);
-                }
-                Err(failure @ Failure::Denied(_)) => {
-                    refusal::note(&shared, &caller, wanted.action(), "stops", &failure).await;
-                    return Err(failure);
-                }
-                Err(failure) => caller = yield_to_others(&shared, &caller, failure).await?,
-            }
+        let about = (wanted.action(), "stops");
+        let (shared, wanted, keep) = (&shared, &wanted, &keep);
+        let attempt = move |caller| async move { attempt(shared, &caller, wanted, keep).await };
+        let id = decided(shared, caller, about, attempt).await?;
+        // It is in force already: whatever could not be held now is held by the background loop.
+        if let Err(failure) = hold(shared).await {
+            tracing::error!(stop = %id, error = %failure, "not everything could be put on hold at once");
         }
-        Err(Failure::Contended)
+        Ok(id)
     })
     .await
 }
