@@ -67,11 +67,12 @@ impl SignedLog {
 }
 
 /// The pages that every page leads to.
-const PAGES: [(&str, Icon, &str); 4] = [
+const PAGES: [(&str, Icon, &str); 5] = [
     ("/changes", Icon::List, "Changes"),
     ("/approvals", Icon::Await, "Approvals"),
     ("/calendar", Icon::Calendar, "Calendar"),
     ("/boards", Icon::People, "Boards"),
+    ("/incidents", Icon::Warning, "Incidents"),
 ];
 
 /// A page of somebody who is signed in.

@@ -15,6 +15,10 @@ mod cookie;
 mod format;
 mod frame;
 mod icon;
+mod incident;
+mod incidents;
+mod known_problem;
+mod known_problems;
 mod login;
 mod logout;
 mod mark;
@@ -25,6 +29,7 @@ mod problems;
 mod respond;
 mod session;
 mod theme;
+mod trouble;
 mod visitor;
 
 #[cfg(test)]
@@ -63,6 +68,10 @@ pub(crate) fn router() -> Router<SharedApp> {
         .route("/changes", get(changes::show))
         .route("/changes/{id}", get(change::show))
         .route("/docs/problems", get(problems::show))
+        .route("/incidents", get(incidents::show))
+        .route("/incidents/{id}", get(incident::show))
+        .route("/problems", get(known_problems::show))
+        .route("/problems/{id}", get(known_problem::show))
         .route("/login", get(login::show).post(login::sign_in))
         .route("/logout", post(logout::sign_out))
         .route("/theme", post(theme::choose))

@@ -4,8 +4,7 @@ use api::incident::IncidentSummary;
 use domain::Timestamp;
 use maud::{Markup, html};
 
-use crate::portal::format;
-use crate::portal::icon::Icon;
+use crate::portal::trouble;
 
 /// The card; nothing where there is no incident.
 pub(super) fn card(incidents: &[IncidentSummary], now: Timestamp) -> Markup {
@@ -13,24 +12,7 @@ pub(super) fn card(incidents: &[IncidentSummary], now: Timestamp) -> Markup {
         @if !incidents.is_empty() {
             section.card aria-labelledby="incidents" {
                 h2 #incidents { "Incidents" }
-                ul.incidents {
-                    @for incident in incidents {
-                        li {
-                            span.state.state-bad { (Icon::Warning.mark()) }
-                            div {
-                                p { code { (incident.incident_id) } " " b { (format::words(&incident.severity)) } ", " (incident.state) }
-                                p { (incident.title) }
-                                p.quiet {
-                                    "Opened "
-                                    @match incident.opened_at.parse::<Timestamp>() {
-                                        Ok(at) => (format::instant(at, &format::short(at, now))),
-                                        Err(_) => (incident.opened_at),
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+                ul.incidents { @for incident in incidents { (trouble::incident(incident, now)) } }
             }
         }
     }
