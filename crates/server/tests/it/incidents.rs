@@ -9,9 +9,13 @@ use crate::harness::{Database, Person, TestApp, on_both_databases, on_sqlite, sm
 use crate::http::Ask;
 use crate::policies::{has, policies_with, write};
 use crate::runner::Runner;
-use crate::team::{approved, validate};
+use crate::team::{amend, approved, in_steps, validate};
 
-on_both_databases!(what_changed_is_ranked_with_its_reasons, a_problem_goes_its_way_and_every_server_knows_it,);
+on_both_databases!(
+    what_changed_is_ranked_with_its_reasons,
+    a_problem_goes_its_way_and_every_server_knows_it,
+    a_version_that_was_taken_back_is_not_started_again_unless_that_is_decided_anew,
+);
 on_sqlite!(problems_are_listed_by_pages, a_problem_is_linked_to_no_incident_that_is_withheld,);
 
 /// A shop that leans on a database and is called by a till; nothing leans on the blog.
@@ -217,4 +221,39 @@ async fn a_problem_is_linked_to_no_incident_that_is_withheld(database: Database)
     assert_eq!(shown["incidents"], json!([incidents[0]]));
     assert_eq!(shown["timeline"].as_array().map(Vec::len), Some(1));
     app.stop().await
+}
+
+async fn a_version_that_was_taken_back_is_not_started_again_unless_that_is_decided_anew(
+    database: Database,
+) -> Result<()> {
+    let app = TestApp::start_on(database, |_| {}).await?;
+    services(&app).await?;
+    let ann = app.person("ann", &[]).await?;
+    let lead = app.person("lead", &["technical_lead"]).await?;
+    let release = |name: &str| {
+        let mut request = in_steps(&json!([{ "name": "deploy", "run": "false", "undo": "true" }]));
+        request["source"] = json!({ "artefacts": { name: format!("sha256:{}", "1".repeat(64)) } });
+        request
+    };
+    // Both were approved before the first one hurt.
+    let first = approved(&ann, &lead, &release("shop")).await?;
+    let again = approved(&ann, &lead, &release("shop:retry")).await?;
+    let mut runner = Runner::start(&ann, &first, true).await?;
+    runner.work(|_| true).await?;
+    runner.release().await?;
+    let incident = text(&ann.change(&first).await?["incidents"][0]).to_owned();
+
+    let refused = Runner::try_start(&ann, &again, true).await?.err().context("it was started")?;
+    assert_eq!(refused["rule"], "withdrawn-version-needs-a-new-decision");
+    let said = format!("the same version was rolled out by {first} and led to {incident}");
+    ensure!(refused.to_string().contains(&said), "{refused}");
+    let change = ann.change(&again).await?;
+    assert_eq!(change["blockers"][0]["kind"], "withdrawn");
+
+    let version = change["version"].as_u64().context("version")?;
+    let amended = amend(&ann, &again, version, &release("shop:retry")).await?;
+    ensure!(amended["risk"]["findings"].to_string().contains("version-withdrawn"), "{amended}");
+    lead.approve(&again).await?;
+    Runner::try_start(&ann, &again, true).await?.ok().context("it was decided anew")?;
+    Ok(())
 }
