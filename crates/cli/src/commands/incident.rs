@@ -75,7 +75,7 @@ struct SuspectsArgs {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cortex-change incident update INC-2026-000007 --state investigating --note 'on it'\n  \
-                        cortex-change incident update INC-2026-000007 --state closed --cause 'pool too small' \
+                        cortex-change incident update INC-2026-000007 --state resolved --cause 'pool too small' \
                         --remedy 'limit raised, alarm added'"
 )]
 #[command(group = clap::ArgGroup::new("what").multiple(true).required(true))]

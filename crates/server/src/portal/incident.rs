@@ -72,9 +72,9 @@ impl Model {
     fn next_command(&self) -> Option<String> {
         let id = &self.incident.summary.incident_id;
         match self.incident.summary.state.as_str() {
-            "open" => Some(format!("cortex-change incident investigate {id}")),
-            "investigating" => Some(format!("cortex-change incident resolve {id}")),
-            "resolved" => Some(format!("cortex-change incident close {id} --cause … --remedy …")),
+            "open" => Some(format!("cortex-change incident update {id} --state investigating")),
+            "investigating" => Some(format!("cortex-change incident update {id} --state resolved")),
+            "resolved" => Some(format!("cortex-change incident update {id} --state closed --cause … --remedy …")),
             _ => None,
         }
     }
@@ -255,7 +255,7 @@ mod tests {
         let html = shown("investigating", None);
         for part in [
             "Somebody is looking for the cause.",
-            "cortex-change incident resolve INC-2025-000007",
+            "cortex-change incident update INC-2025-000007 --state resolved",
             "href=\"/changes/CHG-2025-001234\"",
             "p99 is 3 s",
             "<b>69 of 100</b>",

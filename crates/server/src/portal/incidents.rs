@@ -58,7 +58,7 @@ pub(super) async fn show(
 fn view(model: &Model) -> Markup {
     let Model { frame, now, asked, rows, next } = model;
     let states: Vec<_> = IncidentState::ALL.iter().map(|state| state.as_str()).collect();
-    let hint = html! { "One is opened by itself when a change is taken back, or by hand with " code { "cortex-change incident open" } "." };
+    let hint = html! { "One is opened by itself when a change is taken back." };
     let content = html! {
         div.page-head {
             h1 { (TITLE) }
