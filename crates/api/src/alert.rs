@@ -2,10 +2,10 @@
 //!
 //! It is an outside format, so what is not known is passed over; what is read must have its form.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::Timestamp;
-use domain::alert::{ALERT_SUBJECTS_MAX, FiredAlert};
+use domain::alert::{FiredAlert, subjects};
 use domain::canonical::Digest;
 use domain::change::Line;
 use serde::{Deserialize, Serialize};
@@ -22,16 +22,6 @@ const VERSION: &str = "4";
 /// Longest fingerprint, in bytes.
 const FINGERPRINT_BYTES_MAX: usize = 64;
 const FINGERPRINT_LABEL: &str = "cortex-change/alert-labels/v1";
-/// Labels that name a service or an item as it is.
-const NAMES: [&str; 2] = ["service", "ci"];
-/// Labels that, with the label `namespace`, name an item of Kubernetes, and what it is there.
-const KINDS: [(&str, &str); 5] = [
-    ("deployment", "Deployment"),
-    ("statefulset", "StatefulSet"),
-    ("daemonset", "DaemonSet"),
-    ("service", "Service"),
-    ("ingress", "Ingress"),
-];
 const UNNAMED: &str = "unnamed alert";
 
 /// A notification of Alertmanager.
@@ -129,18 +119,8 @@ impl Alert {
         let label = |name: &str| self.labels.get(name).and_then(|value| Line::fitted(value));
         let unnamed = || Line::fitted(UNNAMED).unwrap_or_else(|| unreachable!("`{UNNAMED}` is a line"));
         let name = label("alertname").unwrap_or_else(unnamed);
-        let alert = FiredAlert { name, severity: label("severity"), on: self.subjects(), since };
+        let alert = FiredAlert { name, severity: label("severity"), on: subjects(&self.labels), since };
         Ok(ToldAlert { fingerprint: self.fingerprint()?, alert, resolved })
-    }
-
-    /// Names of services and items that the labels may mean.
-    fn subjects(&self) -> BTreeSet<Line> {
-        let label = |name: &str| self.labels.get(name).map(String::as_str).filter(|value| !value.is_empty());
-        let named = NAMES.iter().filter_map(|name| label(name)).map(str::to_owned);
-        let items = KINDS
-            .iter()
-            .filter_map(|(name, kind)| Some(format!("{kind}/{}/{}", label("namespace")?, label(name)?)));
-        named.chain(items).filter_map(|name| Line::new(name).ok()).take(ALERT_SUBJECTS_MAX).collect()
     }
 
     /// What Alertmanager calls it, or where it does not say, the digest of the labels.

@@ -89,6 +89,9 @@ pub struct Change {
     pub approval: Option<ApprovalView>,
     /// What stands between the change and its start.
     pub blockers: Vec<Blocker>,
+    /// Whether what the plan compares takes a worse version back by itself; absent where it compares nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<crate::calibration::Comparison>,
     /// How far the plan has come; absent before the start.
     pub implementation: Option<Implementation>,
     /// The newest rehearsal; absent where there was none.
@@ -512,8 +515,7 @@ pub struct StepProgress {
     pub part: String,
     /// The step.
     pub name: String,
-    /// pending, started, asked, succeeded, retrying, failed, unknown, undoing, undone, undo_failed, undo_unknown,
-    /// left_in_place or skipped.
+    /// pending, started, asked, succeeded, retrying, failed, unknown, undoing, undone, left_in_place, skipped and the like.
     pub status: String,
 }
 

@@ -12,6 +12,7 @@ pub mod approval;
 pub mod audit;
 pub mod cab;
 pub mod calendar;
+pub mod calibration;
 pub mod catalog;
 pub mod chain;
 pub mod change;

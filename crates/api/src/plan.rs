@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 pub use flag::{Flag, FlagService};
 pub use kubernetes::{Gateway, Kubernetes};
-pub use source::{Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
+pub use source::{Affected, Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
 pub use sql::Sql;
 pub use strategy::{
     BlueGreen, Canary, CanaryStage, Number, Rolling, Strategies, Strategy, TargetSteps, Tolerance,
@@ -273,6 +273,12 @@ pub struct Analysis {
     /// What to do when the version is worse; `immediate_rollback` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// The service whose calibration it rests on; the change's only service when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Digest of that calibration; the newest of the service when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<String>,
 }
 
 /// What takes a step back: a shell line, or one of `run`, `http`, `manual`, `traffic`, `flag`, `sql`, `kubernetes`, `restore`.

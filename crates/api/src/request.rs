@@ -200,6 +200,8 @@ impl ChangeRequest {
         let monitor = |(at, monitor): (usize, &Monitor)| {
             monitor.to_domain().map_err(|error| error.under(&format!("monitors[{at}]")))
         };
+        let mut monitors: Vec<_> = self.monitors.iter().enumerate().map(monitor).collect::<Result<_, _>>()?;
+        self.fill(&mut monitors)?;
         let plan = self.implementation_plan.as_ref().map(ImplementationPlan::to_domain).transpose();
         let rollback_plan = self.rollback_plan.as_ref().map(RollbackPlan::to_domain).transpose();
         Ok(d::Content {
@@ -217,7 +219,7 @@ impl ChangeRequest {
             environment: parse_optional("environment", self.environment.as_deref())?,
             plan: plan.map_err(|error| error.under("implementation_plan"))?,
             rollback_plan: rollback_plan.map_err(|error| error.under("rollback_plan"))?,
-            monitors: self.monitors.iter().enumerate().map(monitor).collect::<Result<_, _>>()?,
+            monitors,
             rollback_conditions: self.conditions()?,
             window: self.window.as_ref().map(Window::to_domain).transpose()?,
             source: self.source.as_ref().map(Source::to_domain).transpose()?,
@@ -231,6 +233,19 @@ impl ChangeRequest {
             caused_by: parse_optional("caused_by", self.caused_by.as_deref())?
                 .map(|cause| d::cause::CausedBy { cause, is_inferred: false }),
         })
+    }
+
+    /// Has monitors look at the services and items of the change where they say so.
+    fn fill(&self, monitors: &mut [domain::plan::Monitor]) -> Result<(), FieldError> {
+        let affected: BTreeSet<String> =
+            self.affected_services.iter().chain(&self.affected_cis).cloned().collect();
+        for (at, monitor) in monitors.iter_mut().enumerate() {
+            if monitor.probe.fill(&affected) && affected.is_empty() {
+                let message = "looks at what the change affects, and it names no service and no item: name them, or give `labels`";
+                return Err(FieldError::new(format!("monitors[{at}]"), message));
+            }
+        }
+        Ok(())
     }
 
     fn conditions(&self) -> Result<r::RollbackConditions, FieldError> {

@@ -1,6 +1,7 @@
 //! What a runner and a server tell each other. Plan, run and observation are carried exactly as they are recorded,
 //! because a runner computes its next action from them.
 
+use domain::canary::Calibrated;
 use domain::canonical::Digest;
 use domain::plan::{Monitor, Observation, Plan, RollbackPlan, Run};
 use domain::rollback::{self, Arms, Histogram, RollbackConditions};
@@ -59,6 +60,10 @@ pub struct Assignment {
     /// What leads to a rollback.
     #[schema(value_type = Object)]
     pub rollback_conditions: RollbackConditions,
+    /// The calibration that the plan's comparisons rest on, where they name one that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub calibration: Option<Calibrated>,
     /// How far the plan has come; absent before the start.
     #[schema(value_type = Object)]
     pub run: Option<Run>,

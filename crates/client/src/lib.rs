@@ -13,6 +13,7 @@ mod approvals;
 mod audit;
 mod cab;
 mod calendar;
+mod calibrations;
 mod call;
 mod catalog;
 mod changes;

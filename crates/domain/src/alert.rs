@@ -2,7 +2,7 @@
 //!
 //! One firing of an alert is one record: it fires once and is resolved once. Hearing the same again changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,26 @@ use crate::change::Line;
 
 /// Most services and items that one alert is about.
 pub const ALERT_SUBJECTS_MAX: usize = 8;
+/// Labels that name a service or an item as it is.
+const NAMES: [&str; 2] = ["service", "ci"];
+/// Labels that, with the label `namespace`, name an item of Kubernetes, and what it is there.
+const KINDS: [(&str, &str); 5] = [
+    ("deployment", "Deployment"),
+    ("statefulset", "StatefulSet"),
+    ("daemonset", "DaemonSet"),
+    ("service", "Service"),
+    ("ingress", "Ingress"),
+];
+
+/// Names of services and items that the labels of an alert may mean.
+pub fn subjects(labels: &BTreeMap<String, String>) -> BTreeSet<Line> {
+    let label = |name: &str| labels.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let named = NAMES.iter().filter_map(|name| label(name)).map(str::to_owned);
+    let items = KINDS
+        .iter()
+        .filter_map(|(name, kind)| Some(format!("{kind}/{}/{}", label("namespace")?, label(name)?)));
+    named.chain(items).filter_map(|name| Line::new(name).ok()).take(ALERT_SUBJECTS_MAX).collect()
+}
 
 /// Something that happened to one firing of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,12 @@ pub struct OutOfRange {
     max: i64,
 }
 
+/// Millionths as a percentage of at most four decimals, such as `0.995%`.
+pub fn in_percent(millionths: u64) -> String {
+    let text = format!("{}.{:04}", millionths / 10_000, millionths % 10_000);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// Declares a bounded whole number.
 macro_rules! bounded {
     ($name:ident, $repr:ty, $max:literal, $unit:literal, $doc:literal) => {

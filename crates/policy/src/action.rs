@@ -134,6 +134,8 @@ actions!(
     DecideStanding = "decide_standing",
     /// Take the CAB's approval of a change from a standing decision. The system's own.
     TakeStanding = "take_standing",
+    /// Save a calibration of the judge of canaries. Asked of the system.
+    Calibrate = "calibrate",
     /// Let a rollout give everybody the new version before a person has looked at it. The system's own, asked when it begins.
     PromoteUnattended = "promote_unattended",
 );

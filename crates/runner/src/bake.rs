@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use adapters::execute::{Execution, ExecutionContext, Performed};
 use api::run::BakeStanding;
+use domain::canary::Arming;
 use domain::id::StepName;
 use domain::plan::observation::REASON_BYTES_MAX;
 use domain::plan::{Bake, Failure, Observation, Outcome};
@@ -91,7 +92,7 @@ impl Oven {
             judge,
             tallies: tallies.collect(),
             tolerates_failures: tolerates_failures(&script.conditions),
-            comparison: Comparison::of(bake, &script.monitors, clock::now()),
+            comparison: Comparison::of(bake, &script.monitors, script.calibration.as_ref(), clock::now()),
             breach: None,
             worse: None,
         });
@@ -218,8 +219,14 @@ async fn watched(session: &Session, bake: &Bake, began: Instant) -> (Outcome, St
     }
 }
 
-/// Has the change taken back as the analysis demands, where a failure is taken back without asking.
+/// Has the change taken back as the analysis demands, where a failure is taken back without asking. What is not known to keep
+/// its budget of false alarms on this service only advises: a person decides.
 async fn worse(session: &Session, breach: Breach) -> (Outcome, String) {
+    if let Some(Arming::NotArmed { reason }) = &session.script.arming {
+        let why = format!("{breach}; a comparison alone does not roll back here: {reason}");
+        let reason = FreeText::excerpt(&why, REASON_BYTES_MAX);
+        return (Outcome::Failed { failure: Failure::Advised { reason } }, why);
+    }
     let view = session.view();
     if view.run.auto_rollback() {
         let observation = Observation::RollbackRequested { cause: breach.cause() };

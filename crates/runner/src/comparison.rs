@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::canary::{Arm, Histogram, Judge, Sample as Compared, Settings, Verdict, Watch};
+use domain::canary::{Arm, Calibrated, Histogram, Judge, Sample as Compared, Settings, Verdict, Watch};
 use domain::id::StepName;
 use domain::plan::{Analysis, Bake, MetricQuery, Monitor, Probe};
 use domain::rollback::{Arms, Breach, ConditionName, Histogram as Buckets, Measured, Requests, Sample};
@@ -17,39 +17,68 @@ const RESTART_SECONDS: (u64, u64) = (10, 60);
 /// How many restarts a bake has at least, where it is long enough for them.
 const RESTARTS_MIN: u64 = 3;
 
+/// Longest time for which the counts of one arm wait for those of the other, in milliseconds. A source rarely counts both at the
+/// same moment, and may be asked more often than it counts.
+const WAITING_MILLIS_MAX: u64 = 120_000;
+
 /// What is compared during one bake.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     analysis: Analysis,
     began: Timestamp,
-    judges: BTreeMap<StepName, Judge>,
+    judged: BTreeMap<StepName, Judged>,
+}
+
+/// What one monitor counts.
+#[derive(Debug)]
+struct Judged {
+    judge: Judge,
+    waiting: Waiting,
+}
+
+/// Counts of arms that have not both been counted yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    since_millis: u64,
+    baseline: Arm,
+    canary: Arm,
 }
 
 impl Comparison {
     /// Nothing where the bake compares nothing. Settings that no judge accepts leave a monitor without one, and the bake
     /// then without a pass.
-    pub(crate) fn of(bake: &Bake, monitors: &[Monitor], began: Timestamp) -> Option<Self> {
-        let analysis = bake.analysis?;
+    pub(crate) fn of(
+        bake: &Bake,
+        monitors: &[Monitor],
+        calibration: Option<&Calibrated>,
+        began: Timestamp,
+    ) -> Option<Self> {
+        let analysis = bake.analysis.clone()?;
         let two_armed: Vec<&Monitor> = monitors.iter().filter(|monitor| monitor.has_two_arms()).collect();
-        let settings = settings(bake, &analysis, two_armed.len());
+        let settings = settings(bake, &analysis, two_armed.len(), calibration);
+        let history = calibration.map(Calibrated::history);
         let judge = |monitor: &&Monitor| {
             let settings = Settings { watch: watch(monitor), ..settings };
-            Some((monitor.name.clone(), Judge::new(settings).ok()?))
+            let judge = match &history {
+                Some(history) => Judge::with_history(settings, history),
+                None => Judge::new(settings),
+            };
+            Some((monitor.name.clone(), Judged { judge: judge.ok()?, waiting: Waiting::default() }))
         };
-        Some(Self { analysis, began, judges: two_armed.iter().filter_map(judge).collect() })
+        Some(Self { began, judged: two_armed.iter().filter_map(judge).collect(), analysis })
     }
 
     /// Whether this monitor is judged by comparison, and not by each single answer.
     pub(crate) fn compares(&self, monitor: &StepName) -> bool {
-        self.judges.contains_key(monitor)
+        self.judged.contains_key(monitor)
     }
 
     /// Takes an answer in; a breach where the canary is worse.
     pub(crate) fn observe(&mut self, sample: &Sample) -> Option<Breach> {
-        let judge = self.judges.get_mut(&sample.monitor)?;
+        let Judged { judge, waiting } = self.judged.get_mut(&sample.monitor)?;
         let at_millis = u64::try_from(sample.at.duration_since(self.began).as_millis()).ok()?;
         // A sample that cannot be counts for nothing, and what is missing is never a pass.
-        let _refused = judge.observe(&compared(sample.measured.as_ref(), at_millis));
+        let _refused = judge.observe(&waiting.complete(arms(sample.measured.as_ref()), at_millis));
         judge.has_failed().then(|| Breach {
             condition: ConditionName::Canary,
             monitor: sample.monitor.clone(),
@@ -60,31 +89,60 @@ impl Comparison {
 
     /// What is still missing for a pass; nothing where every judge says `pass`.
     pub(crate) fn missing(&self) -> Option<String> {
-        if self.judges.is_empty() {
+        if self.judged.is_empty() {
             return Some("no monitor has two arms that could be compared".to_owned());
         }
-        let open = self.judges.iter().find(|(_, judge)| judge.verdict() != Verdict::Pass);
-        open.map(|(monitor, judge)| format!("monitor `{monitor}`: {}", judge.opinion().reason))
+        let open = self.judged.iter().find(|(_, judged)| judged.judge.verdict() != Verdict::Pass);
+        open.map(|(monitor, judged)| format!("monitor `{monitor}`: {}", judged.judge.opinion().reason))
     }
 
     /// What each judge says, in words.
     pub(crate) fn opinions(&self) -> impl Iterator<Item = String> + '_ {
-        self.judges.iter().map(|(monitor, judge)| format!("monitor `{monitor}`: {}", judge.opinion().reason))
+        self.judged
+            .iter()
+            .map(|(name, judged)| format!("monitor `{name}`: {}", judged.judge.opinion().reason))
     }
 }
 
-fn settings(bake: &Bake, analysis: &Analysis, monitors: usize) -> Settings {
+impl Waiting {
+    /// Both arms once both have been counted, with everything that waited; until then a sample of neither.
+    fn complete(&mut self, arms: (Option<Arm>, Option<Arm>), at_millis: u64) -> Compared {
+        if at_millis.saturating_sub(self.since_millis) > WAITING_MILLIS_MAX {
+            *self = Self { since_millis: at_millis, ..Self::default() };
+        }
+        if self.baseline.requests == 0 && self.canary.requests == 0 {
+            self.since_millis = at_millis;
+        }
+        for (arm, more) in [(&mut self.baseline, arms.0), (&mut self.canary, arms.1)] {
+            more.iter().for_each(|more| arm.add(more));
+        }
+        if self.baseline.requests == 0 || self.canary.requests == 0 {
+            return Compared { at_millis, baseline: None, canary: None };
+        }
+        let Self { baseline, canary, .. } = std::mem::take(self);
+        Compared { at_millis, baseline: Some(baseline), canary: Some(canary) }
+    }
+}
+
+/// A calibrated judge is the one that was tried, but for its share of the budget: only then is known what it does.
+fn settings(bake: &Bake, analysis: &Analysis, monitors: usize, calibration: Option<&Calibrated>) -> Settings {
     let shared = u32::try_from(monitors.max(1)).unwrap_or(u32::MAX);
     let seconds = (bake.duration_millis + bake.extension_millis) / 1_000;
     let (shortest, longest) = RESTART_SECONDS;
     let restart = (bake.duration_millis / 1_000 / RESTARTS_MIN).clamp(shortest, longest);
     let whole = |seconds: u64| u32::try_from(seconds).unwrap_or(u32::MAX);
+    let settings = match calibration {
+        Some(calibration) => calibration.terms.settings(),
+        None => Settings {
+            restart_seconds: whole(restart),
+            horizon_seconds: whole(seconds.max(restart)),
+            ..Settings::default()
+        },
+    };
     Settings {
         budget: f64::from(analysis.budget.get()) / 10_000.0 / f64::from(shared),
         odds_that_matter: f64::from(analysis.matters_hundredths) / 100.0,
-        restart_seconds: whole(restart),
-        horizon_seconds: whole(seconds.max(restart)),
-        ..Settings::default()
+        ..settings
     }
 }
 
@@ -97,8 +155,9 @@ fn watch(monitor: &Monitor) -> Watch {
     }
 }
 
-fn compared(measured: Option<&Measured>, at_millis: u64) -> Compared {
-    let (baseline, canary) = match measured {
+/// What an answer counted of the baseline and of the canary.
+fn arms(measured: Option<&Measured>) -> (Option<Arm>, Option<Arm>) {
+    match measured {
         Some(Measured::Requests(Arms { canary, baseline })) => {
             (baseline.as_ref().map(requests), Some(requests(canary)))
         }
@@ -106,8 +165,7 @@ fn compared(measured: Option<&Measured>, at_millis: u64) -> Compared {
             (baseline.as_ref().map(latencies), Some(latencies(canary)))
         }
         Some(Measured::Findings(_)) | None => (None, None),
-    };
-    Compared { at_millis, baseline, canary }
+    }
 }
 
 fn requests(requests: &Requests) -> Arm {
@@ -129,4 +187,37 @@ fn latencies(buckets: &Buckets) -> Arm {
 #[expect(clippy::cast_precision_loss, reason = "a bound of a bucket is far below 2^53 microseconds")]
 fn micros_to_millis(micros: u64) -> f64 {
     micros as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests_of(canary: Option<u64>, baseline: Option<u64>) -> Measured {
+        let counted = |total: u64| Requests { total, errors: 0 };
+        Measured::Requests(Arms { canary: counted(canary.unwrap_or(0)), baseline: baseline.map(counted) })
+    }
+
+    #[test]
+    fn arms_that_are_counted_at_different_moments_are_judged_together() {
+        let mut waiting = Waiting::default();
+        let mut at = |millis, canary, baseline| {
+            let sample = waiting.complete(arms(Some(&requests_of(canary, baseline))), millis);
+            sample.baseline.zip(sample.canary).map(|(baseline, canary)| (baseline.requests, canary.requests))
+        };
+        // Asked each second, counted every three, never both at once.
+        assert_eq!(at(1_000, Some(30), Some(0)), None);
+        assert_eq!(at(2_000, Some(0), Some(90)), Some((90, 30)));
+        assert_eq!(at(3_000, Some(0), Some(0)), None);
+        assert_eq!(at(4_000, Some(31), Some(0)), None);
+        assert_eq!(
+            at(5_000, Some(4), Some(91)),
+            Some((91, 35)),
+            "nothing is left out and nothing counted twice"
+        );
+        assert_eq!(at(6_000, Some(30), None), None);
+        // What both do together is only compared where it happened at about the same time.
+        assert_eq!(at(200_000, None, Some(80)), None);
+        assert_eq!(at(201_000, Some(20), Some(0)), Some((80, 20)));
+    }
 }

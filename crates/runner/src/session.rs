@@ -11,6 +11,8 @@ use adapters::execute::ExecutionContext;
 use adapters::snapshot::SnapshotStore;
 use api::run::{Assignment, FinishRequest, ProgressRequest};
 use client::{Client, ClientError};
+use domain::canary::arming::standing;
+use domain::canary::{Arming, Calibrated};
 use domain::canonical::Digest;
 use domain::id::ChangeId;
 use domain::plan::{Action, Monitor, Observation, Plan, RollbackPlan, Run};
@@ -41,13 +43,26 @@ pub(crate) struct Script {
     pub(crate) rollback_plan: Option<RollbackPlan>,
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) conditions: RollbackConditions,
+    /// What is known of the versions that are compared.
+    pub(crate) calibration: Option<Calibrated>,
+    /// Whether a comparison takes the change back by itself; nothing where nothing is compared.
+    pub(crate) arming: Option<Arming>,
 }
 
 impl Script {
     pub(crate) fn of(assignment: &Assignment) -> Result<Self, RunnerError> {
+        let plan = assignment.plan.clone().ok_or(RunnerError::NoPlan)?;
+        // What the plan does not name is not what was approved.
+        let is_named = |calibration: &&Calibrated| {
+            let id = calibration.id().ok();
+            id.is_some() && plan.analyses().any(|(_, analysis)| analysis.calibration == id)
+        };
+        let calibration = assignment.calibration.as_ref().filter(is_named).cloned();
         Ok(Self {
             digest: assignment.digest,
-            plan: assignment.plan.clone().ok_or(RunnerError::NoPlan)?,
+            arming: standing(&plan, &assignment.monitors, calibration.as_ref()),
+            calibration,
+            plan,
             rollback_plan: assignment.rollback_plan.clone(),
             monitors: assignment.monitors.clone(),
             conditions: assignment.rollback_conditions.clone(),

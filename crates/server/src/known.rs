@@ -12,6 +12,7 @@ use domain::actor::budget::RECORD_DAYS;
 use domain::actor::{Actor, ActorEvent, Directory, TrackRecord};
 use domain::board::{Board, BoardEvent};
 use domain::calendar::{Bookings, Calendar, CalendarEvent};
+use domain::canary::{CalibrationEvent, Calibrations};
 use domain::change::{Category, Change, ChangeType, Outcome, State};
 use domain::cmdb::{CiEvent, Cmdb};
 use domain::ecab::{Debts, Roster, RosterEvent};
@@ -56,6 +57,8 @@ pub(crate) struct Known {
     pub stops: Arc<Stops>,
     /// Freezes and maintenance windows.
     pub calendar: Arc<Calendar>,
+    /// Calibrations of the judge of canaries.
+    pub calibrations: Arc<Calibrations>,
     /// What is planned and under way. Every change whose start is counted in `starts` is among it, or was over by then.
     pub bookings: Bookings,
     /// How far starts are known.
@@ -119,6 +122,14 @@ impl Known {
         let Recorded { envelope, event, version, .. } = recorded;
         if *version > self.problems.version() {
             Arc::make_mut(&mut self.problems).evolve(*version, envelope.at, &envelope.actor, event);
+        }
+    }
+
+    /// Takes note of an event of the calibrations, unless it is known already. They are told in the order of their versions.
+    pub(crate) fn apply_calibration(&mut self, recorded: &Recorded<CalibrationEvent>) {
+        let Recorded { envelope, event, version, .. } = recorded;
+        if *version > self.calibrations.version() {
+            Arc::make_mut(&mut self.calibrations).evolve(*version, envelope.at, &envelope.actor, event);
         }
     }
 

@@ -6,6 +6,7 @@ use domain::Timestamp;
 use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::board::BoardEvent;
 use domain::calendar::{Bookings, CalendarEvent, ConflictSettings, StartEvent};
+use domain::canary::CalibrationEvent;
 use domain::change::{ChangeEvent, ChangeType, StateName};
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::ecab::RosterEvent;
@@ -25,7 +26,7 @@ use crate::gates::{Starts, board_stream, calendar_stream, roster_stream, starts_
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
 use crate::record::{Recordable, Recorded, decode};
-use crate::use_cases::problems;
+use crate::use_cases::{calibrations, problems};
 use crate::work::{self, actor_stream, cmdb_stream};
 
 /// Edits of the CMDB read at once.
@@ -99,6 +100,9 @@ pub(crate) async fn known(store: &Store, conflicts: &ConflictSettings) -> Result
     }
     for stored in store.read_stream(&problems::stream()?, 1).await? {
         known.apply_problem(&decode::<ProblemEvent>(stored)?);
+    }
+    for stored in store.read_stream(&calibrations::stream()?, 1).await? {
+        known.apply_calibration(&decode::<CalibrationEvent>(stored)?);
     }
     for stored in store.read_stream(&calendar_stream()?, 1).await? {
         known.apply_calendar(&decode::<CalendarEvent>(stored)?);
@@ -354,7 +358,7 @@ impl StoredItem {
     }
 }
 
-/// Reads the newest events of an actor, of the directory, of the CMDB, of the stops, of the boards or of imported history, because another
+/// Reads the newest events of an actor, of the directory, of the CMDB, of the stops, of the boards, of calibrations or of imported history, because another
 /// server has written some.
 ///
 /// # Errors
@@ -392,6 +396,11 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
         for stored in app.store.read_stream(stream, from).await? {
             app.known_mut().apply_problem(&decode::<ProblemEvent>(stored)?);
         }
+    } else if *stream == calibrations::stream()? {
+        let from = app.known().calibrations.version() + 1;
+        for stored in app.store.read_stream(stream, from).await? {
+            app.known_mut().apply_calibration(&decode::<CalibrationEvent>(stored)?);
+        }
     } else if *stream == calendar_stream()? {
         let from = app.known().calendar.version() + 1;
         for stored in app.store.read_stream(stream, from).await? {
@@ -417,12 +426,22 @@ pub(crate) async fn refresh(app: &App, stream: &StreamName) -> Result<(), Failur
         for stored in app.store.read_stream(stream, from).await? {
             app.known_mut().apply_roster(&decode::<RosterEvent>(stored)?);
         }
-    } else if is_alert(stream) {
-        for stored in app.store.read_stream(stream, 1).await? {
+    } else {
+        return refresh_outside(app, stream).await;
+    }
+    Ok(())
+}
+
+/// The same for what other systems have said.
+async fn refresh_outside(app: &App, stream: &StreamName) -> Result<(), Failure> {
+    let is_alert = is_alert(stream);
+    if !is_alert && !imported::is_history(stream) {
+        return Ok(());
+    }
+    for stored in app.store.read_stream(stream, 1).await? {
+        if is_alert {
             app.known_mut().alerts.apply(stored)?;
-        }
-    } else if imported::is_history(stream) {
-        for stored in app.store.read_stream(stream, 1).await? {
+        } else {
             app.known_mut().imported.apply(stored)?;
         }
     }

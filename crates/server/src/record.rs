@@ -5,6 +5,7 @@ use domain::Timestamp;
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
 use domain::board::BoardEvent;
 use domain::calendar::{CalendarEvent, StartEvent};
+use domain::canary::CalibrationEvent;
 use domain::change::ChangeEvent;
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::ecab::RosterEvent;
@@ -46,6 +47,7 @@ impl Recordable for CalendarEvent {}
 impl Recordable for StartEvent {}
 impl Recordable for BoardEvent {}
 impl Recordable for RosterEvent {}
+impl Recordable for CalibrationEvent {}
 
 /// When, by whom and on what grounds an event was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

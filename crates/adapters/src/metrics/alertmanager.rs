@@ -1,8 +1,9 @@
 //! Asks an Alertmanager whether an alert is active. Silenced and inhibited alerts do not count: somebody knows of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use domain::alert::subjects;
 use domain::plan::source::{Labels, PATTERN_MARK};
 use domain::plan::{AlertQuestion, HttpRequest};
 use domain::rollback::Verdict;
@@ -40,10 +41,15 @@ struct Status {
 pub(super) async fn ask(question: &AlertQuestion, limit: Duration, context: &ExecutionContext) -> Sampled {
     let mut sampled = match active(question, &question.labels, limit, context).await {
         Err(problem) => return Sampled::unanswered(Verdict::Error, problem),
-        Ok(alerts) if alerts.is_empty() => {
-            Sampled::unanswered(Verdict::Pass, "no alert is active".to_owned())
+        Ok(alerts) => {
+            let alerts: Vec<Alert> =
+                alerts.into_iter().filter(|alert| is_about(alert, &question.about)).collect();
+            if alerts.is_empty() {
+                Sampled::unanswered(Verdict::Pass, "no alert is active".to_owned())
+            } else {
+                Sampled::unanswered(Verdict::Fail, names(&alerts))
+            }
         }
-        Ok(alerts) => Sampled::unanswered(Verdict::Fail, names(&alerts)),
     };
     if let (Verdict::Pass, Some(name)) = (sampled.verdict, &question.watchdog) {
         let labels = Labels::from([(NAME.to_owned(), name.clone())]);
@@ -57,6 +63,11 @@ pub(super) async fn ask(question: &AlertQuestion, limit: Duration, context: &Exe
         };
     }
     sampled
+}
+
+/// Whether an alert is about one of these, by the labels by which alerts that are reported to the server are, too.
+fn is_about(alert: &Alert, names: &BTreeSet<String>) -> bool {
+    names.is_empty() || subjects(&alert.labels).iter().any(|name| names.contains(name.as_str()))
 }
 
 /// The alerts with these labels that are active, or why that is not known.

@@ -2,6 +2,7 @@
 //! that scrape and are told, and against bad ones.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -321,6 +322,7 @@ async fn active_alerts_fail_and_silenced_ones_do_not_count() {
         Probe::Alertmanager(AlertQuestion {
             source: Source { url: url.clone(), credentials: None },
             labels: labels(&[("service", "~shop|cart")]),
+            about: BTreeSet::new(),
             watchdog: watchdog.map(str::to_owned),
             timeout_millis: 5_000,
         })
@@ -340,6 +342,21 @@ async fn active_alerts_fail_and_silenced_ones_do_not_count() {
     // Inhibited by the first one: of the same service and lower.
     tell(&context, &url, "/api/v2/alerts", serde_json::json!([alert("Slow", "shop", "low")])).await;
     check(&ask(None).await, Verdict::Fail, "active: Errors");
+    // What alerts are about is read off the labels by which the server knows them, too.
+    let about = |names: &[&str]| {
+        let Probe::Alertmanager(question) = question(None) else { panic!("an Alertmanager") };
+        let about = names.iter().map(ToString::to_string).collect();
+        Probe::Alertmanager(AlertQuestion { labels: Labels::new(), about, ..question })
+    };
+    let ask_about = async |names: &[&str]| probe(&about(names), &context, &CancellationToken::new()).await;
+    check(&ask_about(&["shop", "front"]).await, Verdict::Fail, "active: Errors");
+    check(&ask_about(&["front", "Deployment/shop/front"]).await, Verdict::Pass, "no alert is active");
+    let pods =
+        serde_json::json!([{"labels": {"alertname": "Pods", "namespace": "shop", "deployment": "front"}}]);
+    tell(&context, &url, "/api/v2/alerts", pods).await;
+    let mut of_item = Asker::new(about(&["Deployment/shop/front"]));
+    let failing = ask_until(&mut of_item, &context, |it| it.verdict == Verdict::Fail).await;
+    check(failing.last().unwrap(), Verdict::Fail, "active: Pods");
     let matcher = serde_json::json!({"name": "alertname", "value": "Errors", "isRegex": false});
     let silence = serde_json::json!({"matchers": [matcher], "createdBy": "me", "comment": "known",
         "startsAt": "2020-01-01T00:00:00Z", "endsAt": "2999-01-01T00:00:00Z"});
@@ -351,6 +368,7 @@ async fn active_alerts_fail_and_silenced_ones_do_not_count() {
         Probe::Alertmanager(AlertQuestion {
             source: Source { url: url.to_owned(), credentials: None },
             labels: labels(&[("service", "shop")]),
+            about: BTreeSet::new(),
             watchdog: None,
             timeout_millis: 1_000,
         })

@@ -1,10 +1,10 @@
 //! What monitors ask of a Prometheus, an Alertmanager or a scanner's file, as users write it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::change::FindingSeverity;
 use domain::duration::{format_duration_millis, parse_duration_seconds};
-use domain::plan::source::{Bound, Credentials, MIN_REQUESTS_DEFAULT, Millionths, Reduce, Source};
+use domain::plan::source::{AFFECTED, Bound, Credentials, MIN_REQUESTS_DEFAULT, Millionths, Reduce, Source};
 use domain::plan::{AlertQuestion, FindingsQuestion, MetricQuery, PrometheusQuestion};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -143,11 +143,24 @@ pub struct Alertmanager {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_env: Option<String>,
     /// Labels of the alerts that count; a value that begins with `~` is a regular expression.
-    #[serde(deserialize_with = "unique_map")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique_map")]
     pub labels: Labels,
+    /// `true` for the alerts about a service or item of the change, or names of others; `true` when absent and there are no `labels`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affected: Option<Affected>,
     /// Name of an alert that is always active where alerting works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<String>,
+}
+
+/// What alerts must be about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "true, or a list of names of services and items")]
+pub enum Affected {
+    /// Whether it is the services and items of the change.
+    OfTheChange(bool),
+    /// These services and items.
+    Names(BTreeSet<String>),
 }
 
 /// The file that a scanner wrote: SARIF, CycloneDX or OSV.
@@ -336,6 +349,12 @@ impl Alertmanager {
         Ok(AlertQuestion {
             source: source(&self.url, &self.token_env, &self.user, &self.password_env)?,
             labels: self.labels.clone(),
+            about: match &self.affected {
+                Some(Affected::Names(names)) => names.clone(),
+                None if !self.labels.is_empty() => BTreeSet::new(),
+                Some(Affected::OfTheChange(false)) => BTreeSet::new(),
+                Some(Affected::OfTheChange(true)) | None => BTreeSet::from([AFFECTED.to_owned()]),
+            },
             watchdog: self.watchdog.clone(),
             timeout_millis,
         })
@@ -344,7 +363,8 @@ impl Alertmanager {
     pub(super) fn from_domain(question: &AlertQuestion) -> Self {
         let (token_env, user, password_env) = credentials(question.source.credentials.as_ref());
         let (url, labels) = (question.source.url.clone(), question.labels.clone());
-        Self { url, token_env, user, password_env, labels, watchdog: question.watchdog.clone() }
+        let affected = (!question.about.is_empty()).then(|| Affected::Names(question.about.clone()));
+        Self { url, token_env, user, password_env, labels, affected, watchdog: question.watchdog.clone() }
     }
 }
 
@@ -413,7 +433,8 @@ mod tests {
 
     fn monitor(yaml: &str) -> Result<domain::plan::Monitor, String> {
         let monitor: Monitor = serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
-        let monitor = monitor.to_domain().map_err(|error| error.to_string())?;
+        let mut monitor = monitor.to_domain().map_err(|error| error.to_string())?;
+        monitor.probe.fill(&std::collections::BTreeSet::from(["shop".to_owned()]));
         domain::plan::Monitor::validate_all(std::slice::from_ref(&monitor))
             .map_err(|error| error.to_string())?;
         Ok(monitor)
@@ -430,6 +451,8 @@ mod tests {
              expect: '<= 250ms'}}",
             "{name: a, prometheus: {url: 'http://p', saturation: {used: used_bytes, limit: limit_bytes}, expect: '< 90%'}}",
             "{name: a, alertmanager: {url: 'http://a', labels: {service: shop}, watchdog: Watchdog}}",
+            "{name: a, alertmanager: {url: 'http://a', labels: {severity: page}, affected: [shop, Deployment/shop/cart]}}",
+            "{name: a, alertmanager: {url: 'http://a'}}",
             "{name: a, findings: {file: scan.sarif, fail_on: critical, max_age: 1h}}",
         ] {
             let read = monitor(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
@@ -489,7 +512,11 @@ mod tests {
             let error = monitor(&format!("{{name: a, prometheus: {yaml}}}")).unwrap_err();
             assert!(error.contains(expected), "{yaml}: {error}");
         }
-        let error = monitor("{name: a, alertmanager: {url: 'http://a', labels: {}}}").unwrap_err();
+        let unfilled = b"steps: [{name: a, check: {alertmanager: {url: 'http://a'}}}]";
+        let plan: crate::plan::ImplementationPlan = crate::read::yaml(unfilled).unwrap();
+        let error = plan.to_domain().unwrap().validate().unwrap_err().to_string();
+        assert!(error.contains("filled in for `monitors` only"), "{error}");
+        let error = monitor("{name: a, alertmanager: {url: 'http://a', affected: false}}").unwrap_err();
         assert!(error.contains("labels of the alerts that count"), "{error}");
     }
 }

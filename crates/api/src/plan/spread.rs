@@ -148,6 +148,8 @@ impl Analysis {
             budget: share("analysis.budget", self.budget.as_deref().unwrap_or(BUDGET_DEFAULT))?,
             matters_hundredths,
             action: parse("analysis.action", self.action.as_deref().unwrap_or(ACTION_DEFAULT))?,
+            service: parse_optional("analysis.service", self.service.as_deref())?,
+            calibration: parse_optional("analysis.calibration", self.calibration.as_deref())?,
         })
     }
 
@@ -157,6 +159,8 @@ impl Analysis {
             budget: Some(Percent(analysis.budget).to_string()),
             matters: Some(matters.trim_end_matches("_baseline").to_owned()),
             action: Some(analysis.action.to_string()),
+            service: analysis.service.as_ref().map(ToString::to_string),
+            calibration: analysis.calibration.map(|id| id.to_string()),
         }
     }
 }
@@ -265,7 +269,7 @@ strategy:
       - {weight: 5%, bake: 10m}
       - {weight: 50%, bake: 10m}
       - {weight: 100%, hold: person, bake: {time: 10m, extend: 30m, undecided: ask}}
-    analysis: {matters: 2.5x, action: immediate_rollback + quarantine}
+    analysis: {matters: 2.5x, action: immediate_rollback + quarantine, service: shop}
 steps: [{name: retire, run: ./stop.sh old, undo: ./start.sh old}]
 "#;
 

@@ -228,7 +228,8 @@ impl Case {
             | Action::ReadCalendar
             | Action::ManageBoard
             | Action::RunMeeting
-            | Action::DecideStanding => Resource::System,
+            | Action::DecideStanding
+            | Action::Calibrate => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
             Action::ActOnBehalf

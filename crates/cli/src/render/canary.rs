@@ -1,8 +1,9 @@
 //! What the judge of canaries says.
 
+use api::calibration::Calibration as Saved;
 use domain::canary::{Arming, Calibration, Finding, Opinion, Verdict};
 
-use super::{Lines, Table, bar, whole, words};
+use super::{Lines, Table, bar, cell, instant, whole, words};
 use crate::shell::Paint;
 
 /// Columns of the curve of evidence.
@@ -43,7 +44,7 @@ fn row(finding: &Finding, paint: Paint) -> [String; 8] {
     let chance =
         finding.wander_chance.map_or_else(|| "-".to_owned(), |chance| format!("chance {chance:.1e}"));
     [
-        words(finding.metric.word()),
+        words(finding.metric.as_str()),
         verdict(finding.verdict, paint),
         ratio,
         interval,
@@ -64,7 +65,7 @@ pub(crate) fn calibration(calibration: &Calibration, arming: &Arming, paint: Pai
     let mut table = Table::new(paint, &["METRIC", "BLOCKS", "WANDERS BY", "AT MOST", "CORRELATION"], 0);
     for estimate in calibration.estimates() {
         table.row([
-            words(estimate.metric.word()),
+            words(estimate.metric.as_str()),
             estimate.blocks.to_string(),
             format!("{:.2}", estimate.wander),
             format!("{:.2}", estimate.wander_upper),
@@ -74,6 +75,36 @@ pub(crate) fn calibration(calibration: &Calibration, arming: &Arming, paint: Pai
     lines.line(table.into_text());
     lines.line("standard deviations of the logarithmic odds ratio of equal arms, from block to block");
     lines.into_text()
+}
+
+/// Calibrations that are saved.
+pub(crate) fn calibrations(calibrations: &[Saved], paint: Paint) -> String {
+    let headings = [
+        "SERVICE",
+        "SAVED",
+        "BY",
+        "ROLLOUTS",
+        "EACH",
+        "FALSE ALARMS",
+        "RATE AT MOST",
+        "LATENCIES",
+        "CALIBRATION",
+    ];
+    let mut table = Table::new(paint, &headings, 8);
+    for saved in calibrations {
+        table.row([
+            cell(&saved.service),
+            instant(&saved.saved_at),
+            cell(&saved.saved_by),
+            saved.rollouts.to_string(),
+            cell(&saved.horizon),
+            saved.false_alarms.to_string(),
+            cell(&saved.false_alarm_rate_max),
+            if saved.latencies { "yes" } else { "no" }.to_owned(),
+            cell(&saved.calibration_id),
+        ]);
+    }
+    table.into_text()
 }
 
 fn verdict(verdict: Verdict, paint: Paint) -> String {

@@ -1,6 +1,7 @@
 //! Changes: one in full, or a list of them.
 
 use api::audit::TrailEntry;
+use api::calibration::Comparison;
 use api::change::{
     ApprovalView, Blocker, Change, ChangeSummary, Condition, Gate, Implementation, OverriddenDecision, Stage,
 };
@@ -31,6 +32,7 @@ pub(crate) fn in_full(change: &Change, paint: Paint) -> String {
     if let Some(evidence) = &change.rehearsal {
         rehearsal::section(&mut lines, evidence, paint);
     }
+    comparison(&mut lines, change, paint);
     if let Some(progress) = &change.implementation {
         implementation(&mut lines, progress, paint);
     }
@@ -82,6 +84,7 @@ pub(crate) fn for_approval(change: &Change, paint: Paint) -> String {
     if let Some(evidence) = &change.rehearsal {
         rehearsal::section(&mut lines, evidence, paint);
     }
+    comparison(&mut lines, change, paint);
     if let Some(view) = &change.approval {
         approval(&mut lines, view, paint);
     }
@@ -119,6 +122,14 @@ pub(crate) fn list(changes: &[ChangeSummary], paint: Paint) -> String {
         ]);
     }
     table.into_text()
+}
+
+/// Whether what the plan compares takes a worse version back by itself, and why.
+fn comparison(lines: &mut Lines, change: &Change, paint: Paint) {
+    let Some(Comparison { armed, reason, .. }) = &change.comparison else { return };
+    lines.heading(paint, "Automatic rollback by comparison");
+    let word = if *armed { paint.good("armed") } else { paint.caution("not armed, a person decides") };
+    lines.line(format!("  {word}: {}", plain(reason)));
 }
 
 fn header(lines: &mut Lines, change: &Change, paint: Paint) {

@@ -225,6 +225,7 @@ fn failed(failure: &TaskFailure) -> String {
         TaskFailure::Signal { signal } => format!("it was ended by signal {signal}"),
         TaskFailure::Other { reason } => plain(reason.as_str()).into_owned(),
         TaskFailure::Undecided { reason } => format!("it could not be decided: {}", plain(reason.as_str())),
+        TaskFailure::Advised { reason } => format!("a person must decide: {}", plain(reason.as_str())),
         TaskFailure::TimedOut => "its time was over".to_owned(),
         TaskFailure::Cancelled => "it was stopped".to_owned(),
         TaskFailure::GivenUp { .. } => "it was given up".to_owned(),

@@ -36,7 +36,7 @@ fn a_good_canary_passes_and_a_silent_one_has_no_data() {
     let told = place.run(&["canary", "judge", "good.csv"]).ended_with(0).stdout;
     assert!(told.contains("pass") && told.contains("ruled out"), "{told}");
     let calibrated = place.run(&["canary", "calibrate", "good.csv"]).ended_with(9).stdout;
-    assert!(calibrated.contains("not armed") && calibrated.contains("at least 30"), "{calibrated}");
+    assert!(calibrated.contains("not armed") && calibrated.contains("at least 1800 s"), "{calibrated}");
     place.run(&["canary", "judge", "good.csv", "--history", "good.csv"]).ended_with(0);
 
     place.write("silent.csv", "t,n_base,err_base,n_can,err_can\n0,50,0,0,0\n10,50,0,NaN,\n60,50,0,0,0\n");

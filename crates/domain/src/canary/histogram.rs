@@ -37,7 +37,7 @@ impl Histogram {
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count))
     }
 
     /// Adds all of another one.
@@ -65,7 +65,7 @@ impl Histogram {
         let wanted = share * self.count() as f64;
         let mut sum = 0_u64;
         let reached = self.buckets().find(|(_, count)| {
-            sum += count;
+            sum = sum.saturating_add(*count);
             sum as f64 >= wanted
         });
         reached.map(|(bucket, _)| bucket)
@@ -73,7 +73,8 @@ impl Histogram {
 
     /// How many lie above a bucket.
     pub(super) fn above(&self, bucket: usize) -> u64 {
-        self.buckets().filter(|(at, _)| *at > bucket).map(|(_, count)| count).sum()
+        let above = self.buckets().filter(|(at, _)| *at > bucket);
+        above.fold(0, |sum: u64, (_, count)| sum.saturating_add(count))
     }
 
     /// Every used bucket with its count, in order.
@@ -102,7 +103,7 @@ impl Histogram {
             self.counts.resize(place + 1, 0);
         }
         if let Some(slot) = self.counts.get_mut(place) {
-            *slot += count;
+            *slot = slot.saturating_add(count);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The judge of one rollout.
 
 use super::Verdict;
-use super::calibration::Calibration;
+use super::calibration::History;
 use super::histogram::{Histogram, buckets_of};
 use super::interval;
 use super::metric::{Channel, Finding, Metric, Terms};
@@ -91,7 +91,7 @@ impl Judge {
     ///
     /// # Errors
     /// When a setting makes no sense.
-    pub fn with_history(settings: Settings, history: &Calibration) -> Result<Self, SettingsRefused> {
+    pub fn with_history(settings: Settings, history: &History) -> Result<Self, SettingsRefused> {
         Self::build(settings, |metric| history.beliefs(metric))
     }
 

@@ -6,6 +6,7 @@ use super::Verdict;
 use super::interval;
 use super::odds::{Bets, Sums, Tally, stake};
 use super::wander::{Beliefs, Block};
+use crate::change::kind::words;
 
 /// Most bets of one metric; the weakest is given up for a new one, which can only lower the evidence.
 pub(super) const BETS_MAX: usize = 96;
@@ -56,30 +57,21 @@ const LOOKS: [Look; 6] = [
 /// What is granted between the looks of the early blocks.
 const CHANCE_BETWEEN: f64 = 0.0003;
 
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Metric {
-    /// Failed requests.
-    Errors,
-    /// A request of the canary slower than one of the baseline.
-    LatencyShift,
-    /// Requests slower than the baseline's 95th percentile.
-    LatencyP95,
-    /// Requests slower than the baseline's 99th percentile.
-    LatencyP99,
-}
+words!(
+    /// What is measured.
+    Metric, "metric of a canary", {
+        /// Failed requests.
+        Errors = "errors",
+        /// A request of the canary slower than one of the baseline.
+        LatencyShift = "latency_shift",
+        /// Requests slower than the baseline's 95th percentile.
+        LatencyP95 = "latency_p95",
+        /// Requests slower than the baseline's 99th percentile.
+        LatencyP99 = "latency_p99",
+    }
+);
 
 impl Metric {
-    /// As it is written in files and answers.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Errors => "errors",
-            Self::LatencyShift => "latency_shift",
-            Self::LatencyP95 => "latency_p95",
-            Self::LatencyP99 => "latency_p99",
-        }
-    }
-
     /// What an event of it is, in the plural.
     fn events(self) -> &'static str {
         match self {

@@ -12,12 +12,15 @@
 //! - `metric`: both together for one metric: failed requests, requests beyond the baseline's 95th and 99th percentile,
 //!   and a request of the canary slower than one of the baseline (Mann and Whitney 1947).
 //! - `judge`: the average of the metrics' evidence against one budget, four verdicts, and words for all of it.
-//! - `calibration`: what a recording of two equal arms says, and whether automatic rollback may be armed.
+//! - `calibration`: what recordings of two equal arms say; `saved`: the same in whole numbers, as it is recorded;
+//!   `calibrations`: those of all services; `arming`: whether what a plan compares rolls back by itself.
 //!
 //! Rejected: a two-sided bound on wandering inside the martingale (it needs evidence that the first minute cannot hold, see
 //! docs/canary.md), a fixed wider tolerance (late regressions take minutes), and windows of p-values (no promise at all).
 
+pub mod arming;
 pub mod calibration;
+pub mod calibrations;
 mod histogram;
 mod interval;
 mod judge;
@@ -26,16 +29,19 @@ mod numeric;
 mod odds;
 pub mod ranks;
 mod sample;
+pub mod saved;
 mod settings;
 pub mod streams;
 mod wander;
 
-pub use calibration::{Arming, Calibration};
+pub use calibration::{Arming, Calibration, History};
+pub use calibrations::{CalibrationEvent, Calibrations};
 pub use histogram::Histogram;
 pub use interval::clopper_pearson;
 pub use judge::{Judge, Opinion};
 pub use metric::{Finding, Metric};
 pub use sample::{Arm, Sample, SampleRefused};
+pub use saved::Calibrated;
 pub use settings::{Settings, SettingsRefused, Watch};
 
 /// What the judge says of a canary.

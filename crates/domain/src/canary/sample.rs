@@ -21,6 +21,13 @@ impl Arm {
     pub fn counts(requests: u64, errors: u64) -> Self {
         Self { requests, errors, latencies: Histogram::default() }
     }
+
+    /// Adds what it did besides.
+    pub fn add(&mut self, more: &Self) {
+        self.requests = self.requests.saturating_add(more.requests);
+        self.errors = self.errors.saturating_add(more.errors);
+        self.latencies.merge(&more.latencies);
+    }
 }
 
 /// What both arms did since the sample before.

@@ -9,6 +9,7 @@
 
 use super::numeric::{binomial_upper_tail_of_many, logistic, normal_mean, whole};
 use super::odds::Sums;
+use super::saved::Believed;
 
 /// Standard deviations of the logarithmic odds ratio that are thought possible, and how much so before anything is seen.
 /// Two arms that wander by `s` each give `s·√2`.
@@ -85,6 +86,32 @@ impl Beliefs {
             belief.ln_weight -= largest + sum.ln();
         }
         beliefs
+    }
+
+    /// As it is written down.
+    pub(super) fn written(&self) -> Vec<Believed> {
+        let thousandths = |value: f64| u32::try_from(whole(value * 1e3 + 0.5)).unwrap_or(u32::MAX);
+        let written = |it: &Belief| Believed {
+            deviation_thousandths: thousandths(it.sigma),
+            correlation_thousandths: thousandths(it.rho),
+            doubt_thousandths: thousandths(-it.ln_weight),
+        };
+        self.0.iter().map(written).collect()
+    }
+
+    /// What was written down.
+    pub(super) fn read(written: &[Believed]) -> Self {
+        let read = |it: &Believed| Belief {
+            sigma: f64::from(it.deviation_thousandths) / 1e3,
+            rho: f64::from(it.correlation_thousandths) / 1e3,
+            ln_weight: -f64::from(it.doubt_thousandths) / 1e3,
+        };
+        Self(written.iter().map(read).collect())
+    }
+
+    /// The same to the digits that are written down.
+    pub(super) fn rounded(&self) -> Self {
+        Self::read(&self.written())
     }
 
     /// Mean of the standard deviation and of the correlation, and the deviation below which 95 % of the belief lies.

@@ -291,7 +291,7 @@ impl Observation {
 impl Outcome {
     fn validate(&self) -> Result<(), InvalidObservation> {
         match self.failure() {
-            Some(Failure::Other { reason } | Failure::Undecided { reason }) => {
+            Some(Failure::Other { reason } | Failure::Undecided { reason } | Failure::Advised { reason }) => {
                 text("reason", Some(reason), REASON_BYTES_MAX)
             }
             Some(Failure::GivenUp { .. }) => Err(InvalidObservation::GivenUp),
@@ -359,6 +359,14 @@ impl fmt::Display for Observation {
                 ..
             } => {
                 write!(f, "{task} could not be decided, attempt {attempt}")
+            }
+            Self::Ended {
+                task,
+                attempt,
+                outcome: Outcome::Failed { failure: Failure::Advised { .. } },
+                ..
+            } => {
+                write!(f, "{task} is for a person to decide, attempt {attempt}")
             }
             Self::Ended { task, attempt, outcome: Outcome::Failed { failure }, .. } => {
                 write!(f, "{task} {failure}, attempt {attempt}")

@@ -52,6 +52,9 @@ impl<'a> Script<'a> {
 
     /// Whether a failure of a step is for a person to answer, also where failures are undone without asking.
     pub(super) fn is_asked_about(self, step: &StepName, failure: &Failure) -> bool {
+        if matches!(failure, Failure::Advised { .. }) {
+            return true;
+        }
         let is_undecided = matches!(failure, Failure::Undecided { .. });
         let asks =
             |step: &Step| matches!(&step.kind, StepKind::Bake(bake) if bake.undecided == Undecided::Ask);

@@ -2,7 +2,7 @@
 //!
 //! Numbers are whole: a threshold is in millionths of the value's unit, a percentile in tenths of a percent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -23,6 +23,12 @@ pub const LABEL_BYTES_MAX: usize = 512;
 pub const EXPRESSION_BYTES_MAX: usize = 4 * 1024;
 /// Shortest and longest time that a monitor looks back over, in seconds: one day at most.
 pub const LOOK_BACK_SECONDS: RangeInclusive<u64> = 1..=86_400;
+/// Most services and items that alerts are looked for.
+pub const ABOUT_MAX: usize = 200;
+/// What stands for the services and items of the change, until the change is requested.
+pub const AFFECTED: &str = "{{affected}}";
+/// Characters that mean something in a regular expression.
+const PATTERN_CHARACTERS: &str = r"\.+*?()|[]{}^$";
 /// Most points of a range query.
 pub const POINTS_MAX: u64 = 1_000;
 /// Most requests that a monitor may wait for before it judges.
@@ -186,8 +192,11 @@ pub struct Bound {
 pub struct AlertQuestion {
     /// Which Alertmanager.
     pub source: Source,
-    /// Labels of the alerts that count. At least one.
+    /// Labels of the alerts that count.
     pub labels: Labels,
+    /// Services and items of which the alert must be about one; whatever it is about when empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub about: BTreeSet<String>,
     /// An alert that is always active where alerting works; without it nothing can be said.
     pub watchdog: Option<String>,
     /// Longest wait for the answer, in milliseconds.
@@ -301,6 +310,63 @@ impl Probe {
     }
 }
 
+impl Probe {
+    /// Puts the services and items of the change in the place of [`AFFECTED`], in the labels of series and in what alerts are
+    /// about. Says whether anything stood for them.
+    pub fn fill(&mut self, affected: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Prometheus(question) => {
+                let of_query = match &mut question.query {
+                    MetricQuery::Instant { .. } | MetricQuery::Range { .. } => Vec::new(),
+                    MetricQuery::ErrorRate { labels, errors, .. } => vec![labels, errors],
+                    MetricQuery::Latency { labels, .. } | MetricQuery::Saturation { labels, .. } => {
+                        vec![labels]
+                    }
+                };
+                let all = of_query.into_iter().chain([&mut question.canary, &mut question.baseline]);
+                // Every one of them is filled, not only the first.
+                all.map(|labels| fill_labels(labels, affected)).filter(|is_filled| *is_filled).count() > 0
+            }
+            Self::Alertmanager(question) => {
+                let is_filled = question.about.remove(AFFECTED);
+                if is_filled {
+                    question.about.extend(affected.iter().cloned());
+                }
+                fill_labels(&mut question.labels, affected) || is_filled
+            }
+            Self::Http { .. } | Self::Command { .. } | Self::Findings(_) => false,
+        }
+    }
+}
+
+/// One name stands as it is, several as a regular expression.
+fn fill_labels(labels: &mut Labels, affected: &BTreeSet<String>) -> bool {
+    let mut is_filled = false;
+    for value in labels.values_mut().filter(|value| *value == AFFECTED) {
+        is_filled = true;
+        let mut names = affected.iter();
+        *value = match (names.next(), names.next()) {
+            (Some(only), None) if !only.starts_with(PATTERN_MARK) => only.clone(),
+            _ => {
+                let names: Vec<String> = affected.iter().map(|name| literal(name)).collect();
+                format!("{PATTERN_MARK}{}", names.join("|"))
+            }
+        };
+    }
+    is_filled
+}
+
+/// A name as a regular expression that it alone matches.
+fn literal(name: &str) -> String {
+    name.chars().fold(String::new(), |mut text, character| {
+        if PATTERN_CHARACTERS.contains(character) {
+            text.push('\\');
+        }
+        text.push(character);
+        text
+    })
+}
+
 impl Source {
     pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
         field.at("url").address(&self.url)?;
@@ -393,9 +459,16 @@ impl AlertQuestion {
     pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
         field.at("timeout_millis").probe_timeout(self.timeout_millis)?;
         self.source.validate(field)?;
-        if self.labels.is_empty() {
-            let expected = "labels of the alerts that count, such as `service: checkout`";
+        if self.labels.is_empty() && self.about.is_empty() {
+            let expected =
+                "labels of the alerts that count, such as `service: checkout`, or names in `affected`";
             return Err(field.at("labels").refuse("empty", expected));
+        }
+        let about = field.at("affected");
+        about.count(self.about.len(), 0..=ABOUT_MAX, "names")?;
+        for name in &self.about {
+            refuse_unfilled(&about, name)?;
+            about.text(name, LABEL_BYTES_MAX)?;
         }
         labels(&field.at("labels"), &self.labels)?;
         self.watchdog.as_deref().map_or(Ok(()), |name| field.at("watchdog").text(name, LABEL_BYTES_MAX))
@@ -433,6 +506,16 @@ fn labels(field: &Field, labels: &Labels) -> Result<(), PlanError> {
             return Err(field.at(name).refuse("with control characters", "one line of text"));
         }
         field.at(name).bytes(value, LABEL_BYTES_MAX)?;
+        refuse_unfilled(&field.at(name), value)?;
+    }
+    Ok(())
+}
+
+/// What stands for others and was not filled would look for nothing, and find nothing wrong.
+fn refuse_unfilled(field: &Field, text: &str) -> Result<(), PlanError> {
+    if text == AFFECTED {
+        let expected = "names: what the change affects is filled in for `monitors` only";
+        return Err(field.refuse(super::validate::quoted(AFFECTED), expected));
     }
     Ok(())
 }
@@ -440,6 +523,24 @@ fn labels(field: &Field, labels: &Labels) -> Result<(), PlanError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_change_affects_stands_as_a_name_or_as_a_pattern_of_all_of_them() {
+        let filled = |names: &[&str]| {
+            let mut labels = Labels::from([
+                ("service".to_owned(), AFFECTED.to_owned()),
+                ("code".to_owned(), "~5..".to_owned()),
+            ]);
+            let names = names.iter().map(ToString::to_string).collect();
+            assert!(fill_labels(&mut labels, &names));
+            assert_eq!(labels["code"], "~5..");
+            labels["service"].clone()
+        };
+        assert_eq!(filled(&["shop.v2"]), "shop.v2");
+        assert_eq!(filled(&["shop.v2", "cart(a)"]), r"~cart\(a\)|shop\.v2");
+        assert_eq!(filled(&["~odd"]), "~~odd");
+        assert!(!fill_labels(&mut Labels::from([("a".to_owned(), "b".to_owned())]), &BTreeSet::new()));
+    }
 
     #[test]
     fn bounds_are_read_as_they_are_written() {

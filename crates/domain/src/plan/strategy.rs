@@ -10,10 +10,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{STEP_TIMEOUT_SECONDS_MAX, Step, StepKind};
+use super::definition::{Plan, STEP_TIMEOUT_SECONDS_MAX, Step, StepKind};
 use super::tolerance::{Member, Tolerance};
+use crate::canonical::Digest;
 use crate::change::kind::words;
-use crate::id::StepName;
+use crate::id::{ServiceName, StepName};
 use crate::number::Share;
 use crate::rollback::{Percent, Reaction};
 
@@ -80,7 +81,7 @@ pub struct Bake {
 }
 
 /// A statistical comparison of the two arms of every monitor that has two: see [`crate::canary`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Analysis {
     /// Chance that it rolls a version back that is as good as the one before.
@@ -89,6 +90,12 @@ pub struct Analysis {
     pub matters_hundredths: u32,
     /// What to do when the version is worse.
     pub action: Reaction,
+    /// The service whose calibration it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// That calibration. Without one a worse version is not taken back before a person has decided so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Digest>,
 }
 
 /// A person's look before going on. Nobody's hand is needed to take it back.
@@ -270,8 +277,30 @@ pub struct BlueGreen {
 impl Bake {
     /// Longest time that an attempt may take, in whole seconds.
     pub fn timeout_seconds(&self) -> u64 {
-        let watched = self.duration_millis.saturating_add(self.extension_millis).div_ceil(1_000);
-        watched.saturating_add(VERDICT_SECONDS).min(STEP_TIMEOUT_SECONDS_MAX)
+        self.longest_seconds().saturating_add(VERDICT_SECONDS).min(STEP_TIMEOUT_SECONDS_MAX)
+    }
+
+    /// How long it watches at most, in whole seconds.
+    pub fn longest_seconds(&self) -> u64 {
+        self.duration_millis.saturating_add(self.extension_millis).div_ceil(1_000)
+    }
+}
+
+impl Plan {
+    /// What compares two versions, bake by bake.
+    pub fn analyses(&self) -> impl Iterator<Item = (&Bake, &Analysis)> {
+        self.steps.iter().filter_map(|step| {
+            let StepKind::Bake(bake) = &step.kind else { return None };
+            Some((bake, bake.analysis.as_ref()?))
+        })
+    }
+
+    /// The same, to be completed.
+    pub fn analyses_mut(&mut self) -> impl Iterator<Item = &mut Analysis> {
+        self.steps.iter_mut().filter_map(|step| {
+            let StepKind::Bake(bake) = &mut step.kind else { return None };
+            bake.analysis.as_mut()
+        })
     }
 }
 
@@ -325,7 +354,7 @@ impl Canary {
             let step = shift(&Filling::Weight { weight, previous })?;
             steps.push(Step { name: named(&format!("{} {shown}", step.name))?, ..step });
             if let Some(bake) = &stage.bake {
-                let analysis = analysis.filter(|_| is_compared(stage));
+                let analysis = analysis.clone().filter(|_| is_compared(stage));
                 steps.push(baking(&format!("bake at {shown}"), &Bake { analysis, ..bake.clone() })?);
             }
             spread.stage(&shown.to_string(), Some(weight), steps)?;

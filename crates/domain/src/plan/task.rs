@@ -129,6 +129,11 @@ pub enum Failure {
         /// What is missing.
         reason: FreeText,
     },
+    /// A comparison says that the change makes things worse, and may not take it back by itself: a person decides.
+    Advised {
+        /// What it says.
+        reason: FreeText,
+    },
     /// It took longer than the step's timeout.
     TimedOut,
     /// It was stopped on purpose, for example by a rollback.
@@ -144,7 +149,7 @@ impl Failure {
     /// Whether repeating it without being asked makes no sense, because somebody stopped it or it has waited long enough.
     pub(super) fn is_deliberate(&self) -> bool {
         match self {
-            Self::Cancelled | Self::GivenUp { .. } | Self::Undecided { .. } => true,
+            Self::Cancelled | Self::GivenUp { .. } | Self::Undecided { .. } | Self::Advised { .. } => true,
             Self::ExitStatus { .. } | Self::Signal { .. } | Self::Other { .. } | Self::TimedOut => false,
         }
     }
@@ -153,7 +158,9 @@ impl Failure {
     fn is_same(&self, other: &Self) -> bool {
         let are_same_words = matches!(
             (self, other),
-            (Self::Other { .. }, Self::Other { .. }) | (Self::Undecided { .. }, Self::Undecided { .. })
+            (Self::Other { .. }, Self::Other { .. })
+                | (Self::Undecided { .. }, Self::Undecided { .. })
+                | (Self::Advised { .. }, Self::Advised { .. })
         );
         are_same_words || self == other
     }
@@ -166,6 +173,7 @@ impl fmt::Display for Failure {
             Self::Signal { signal } => write!(f, "was ended by signal {signal}"),
             Self::Other { reason } => write!(f, "failed: {reason}"),
             Self::Undecided { reason } => write!(f, "could not be decided: {reason}"),
+            Self::Advised { reason } => write!(f, "is for a person to decide: {reason}"),
             Self::TimedOut => f.write_str("timed out"),
             Self::Cancelled => f.write_str("was stopped"),
             Self::GivenUp { by } => write!(f, "was given up by {by}"),

@@ -232,8 +232,7 @@ impl Plan {
             let expected = "at least one: a bake succeeds only when what is watched is well";
             return Err(Field::root(Place::Monitors).at("monitors").refuse("empty", expected));
         }
-        let analyses = |step: &Step| matches!(&step.kind, StepKind::Bake(bake) if bake.analysis.is_some());
-        if self.steps.iter().any(analyses) && !monitors.iter().any(Monitor::has_two_arms) {
+        if self.analyses().next().is_some() && !monitors.iter().any(Monitor::has_two_arms) {
             let expected = "at least one that asks a Prometheus for `error_rate` or `latency` with `canary` and \
                             `baseline`: an analysis compares the two";
             return Err(Field::root(Place::Monitors).at("monitors").refuse("without two arms", expected));
@@ -323,14 +322,14 @@ impl StepKind {
                 field.at("duration_millis").within(bake.duration_millis, 1..=millis_max, unit)?;
                 let rest_max = millis_max.saturating_sub(bake.duration_millis);
                 field.at("extension_millis").within(bake.extension_millis, 0..=rest_max, unit)?;
-                bake.analysis.map_or(Ok(()), |analysis| analysis.validate(&field.at("analysis")))
+                bake.analysis.as_ref().map_or(Ok(()), |analysis| analysis.validate(&field.at("analysis")))
             }
         }
     }
 }
 
 impl Analysis {
-    fn validate(self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field) -> Result<(), PlanError> {
         let (budget, matters) = (u64::from(self.budget.get()), u64::from(self.matters_hundredths));
         field.at("budget").within(budget, BUDGET_BASIS_POINTS, "basis points")?;
         field.at("matters").within(matters, MATTERS_HUNDREDTHS, "hundredths")

@@ -116,6 +116,12 @@ fn a_sample_that_cannot_be_is_refused_and_counts_for_nothing() {
         refused(&mut judge, Sample::counts(2_000, (u64::MAX, 0), (50, 0))),
         SampleRefused::TooMany { .. }
     ));
+    // Counts that do not fit add up to too many, never to few.
+    let mut latencies = Histogram::of_millis([8.0]).unwrap();
+    assert!(latencies.add(8.0, u64::MAX) && latencies.add(9.0, u64::MAX));
+    let huge =
+        Sample { at_millis: 2_000, baseline: None, canary: Some(Arm { latencies, ..Arm::counts(1, 0) }) };
+    assert_eq!(refused(&mut judge, huge), SampleRefused::TooMany { requests: u64::MAX });
     assert_eq!(judge.opinion(), before);
     assert!(Judge::new(Settings { budget: f64::NAN, ..Settings::default() }).is_err());
     assert!(Judge::new(Settings { odds_tolerance: 0.5, ..Settings::default() }).is_err());
@@ -158,19 +164,23 @@ fn a_shift_of_all_latencies_and_one_of_the_tail_alone_are_both_found() {
 fn a_record_of_equal_arms_says_how_far_they_wander_and_arms_or_does_not() {
     let settings = Settings::default();
     let calm = Family { error_share: 0.02, ..Family::equal("calm") };
-    let calibration = Calibration::of(settings, &samples(&calm, 1)).unwrap();
+    let calibration = Calibration::of(settings, &[samples(&calm, 1)]).unwrap();
     let estimate = calibration.estimates()[0];
     assert!(estimate.wander < 0.15 && estimate.blocks >= 58, "{estimate:?}");
-    assert_eq!((calibration.trials().rollouts, calibration.trials().false_alarms), (2, 0));
-    assert!(matches!(calibration.arming(), Arming::Armed { .. }), "{:?}", calibration.arming());
+    assert_eq!((calibration.trials().rollouts, calibration.trials().false_alarms), (1, 0));
+    let Arming::NotArmed { reason } = calibration.arming() else { panic!("one hour shows little") };
+    assert!(reason.contains("0 of 1 rollouts") && reason.contains("at most 95.00 %"), "{reason}");
+    let short = Settings { horizon_seconds: 60, restart_seconds: 10, budget: 0.05, ..settings };
+    let short = Calibration::of(short, &[samples(&calm, 1)]).unwrap();
+    assert!(matches!(short.arming(), Arming::Armed { .. }), "{:?}", short.arming());
 
-    let wild = Calibration::of(settings, &samples(&calm.clone().own(0.6), 1)).unwrap();
+    let wild = Calibration::of(settings, &[samples(&calm.clone().own(0.6), 1)]).unwrap();
     assert!(wild.estimates()[0].wander > 0.5, "{:?}", wild.estimates());
     assert!(matches!(wild.arming(), Arming::NotArmed { .. }), "{:?}", wild.arming());
 
-    let short = Calibration::of(settings, &samples(&calm, 1)[..600]).unwrap();
+    let short = Calibration::of(settings, &[&samples(&calm, 1)[..600]]).unwrap();
     let Arming::NotArmed { reason } = short.arming() else { panic!("{short:?}") };
-    assert!(reason.contains("at least 30"), "{reason}");
+    assert!(reason.contains("at least 1800 s"), "{reason}");
 
     // Knowing a calm service, the judge need not fear the first minutes.
     let worse = samples(&Family { added: 0.04, error_share: 0.02, ..Family::equal("worse") }, 4);
@@ -180,7 +190,8 @@ fn a_record_of_equal_arms_says_how_far_they_wander_and_arms_or_does_not() {
             judge.has_failed()
         })
     };
-    let (known, unknown) = (until(Judge::with_history(settings, &calibration).unwrap()), until(judge()));
+    let (known, unknown) =
+        (until(Judge::with_history(settings, calibration.history()).unwrap()), until(judge()));
     assert!(known.unwrap() <= unknown.unwrap(), "{known:?} {unknown:?}");
 }
 

@@ -9,6 +9,7 @@ mod actor;
 mod approval;
 mod board;
 mod calendar;
+mod calibrations;
 mod canary;
 mod canary_ranks;
 mod change;

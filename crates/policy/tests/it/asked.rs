@@ -75,7 +75,8 @@ fn usual_resource(action: Action) -> Resource {
         | Action::ReadCalendar
         | Action::ManageBoard
         | Action::RunMeeting
-        | Action::DecideStanding => Resource::System,
+        | Action::DecideStanding
+        | Action::Calibrate => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,

@@ -38,6 +38,7 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("owners-manage-their-tokens", ask(Action::IssueToken).of_account("act_bot", Some(BOB))),
         ("the-line-is-stopped-and-freed", ask(Action::StopLine).role(Role::Implementer)),
         ("the-calendar-is-kept", ask(Action::ManageCalendar).role(Role::ChangeManager)),
+        ("the-judge-is-calibrated", ask(Action::Calibrate).role(Role::TechnicalLead)),
         ("authorities-except-from-freezes", ask(Action::OverrideFreeze).role(Role::CabMember)),
         ("the-boards-are-kept", ask(Action::ManageBoard).role(Role::ChangeManager)),
         ("the-board-meets", ask(Action::RunMeeting).role(Role::CabMember)),

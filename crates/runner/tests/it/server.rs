@@ -122,6 +122,7 @@ impl Change {
             rollback_plan,
             monitors,
             rollback_conditions: conditions,
+            calibration: None,
             run: self.run.clone(),
         }
     }

@@ -14,7 +14,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use domain::board::MeetingId;
 use domain::canonical::Digest;
-use domain::id::{ActorId, ChangeId, DelegationId, TokenId};
+use domain::id::{ActorId, ChangeId, DelegationId, ServiceName, TokenId};
 use domain::problem::ProblemId;
 use domain::stop::StopId;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ use crate::failure::{Failure, Precondition};
 use crate::gates::{board_stream, roster_stream, stops_stream};
 use crate::load;
 use crate::use_cases::implementation::Heartbeat;
-use crate::use_cases::{actors, delegations, implementation, problems};
+use crate::use_cases::{actors, calibrations, delegations, implementation, problems};
 use crate::view;
 use crate::work::{ChangeWork, actor_stream};
 
@@ -90,6 +90,13 @@ pub(super) enum Kept {
     Stop(StopId),
     /// A problem that was opened, told as it is then.
     Problem(ProblemId),
+    /// A calibration that was saved, told as it is then.
+    Calibration {
+        /// Of which service.
+        service: ServiceName,
+        /// Its digest.
+        id: Digest,
+    },
     /// What the calendar was told, told again.
     Calendar(CalendarTold),
     /// The board, told as it is then.
@@ -241,6 +248,11 @@ impl Asked {
                 load::refresh(app, &problems::stream()?).await?;
                 Ok((status, Json(known_problems::told(app, id)?)).into_response())
             }
+            Kept::Calibration { service, id } => {
+                // It is written, but this server may only be about to take note of it.
+                load::refresh(app, &calibrations::stream()?).await?;
+                Ok((status, Json(respond::calibration(app, &service, id)?)).into_response())
+            }
             Kept::Stop(id) => {
                 // It is written, but this server may only be about to take note of it.
                 if view::stop(&app.known(), id).is_none() {
@@ -283,6 +295,9 @@ mod tests {
         check(&Kept::Delegation("dlg_07".parse().unwrap()), r#"{"delegation_id":"dlg_07"}"#);
         check(&Kept::Stop("STOP-7".parse().unwrap()), r#"{"stop":"STOP-7"}"#);
         check(&Kept::Problem("PRB-7".parse().unwrap()), r#"{"problem":"PRB-7"}"#);
+        let id = Digest::of_bytes(b"calibration");
+        let saved = Kept::Calibration { service: "shop".parse().unwrap(), id };
+        check(&saved, &format!(r#"{{"calibration":{{"service":"shop","id":"{id}"}}}}"#));
         let told = CalendarTold { name: "year-end".to_owned() };
         check(&Kept::Calendar(told), r#"{"calendar":{"name":"year-end"}}"#);
         check(&Kept::Board, r#""board""#);

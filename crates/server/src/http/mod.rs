@@ -10,6 +10,7 @@ mod asked;
 mod audit;
 mod cab;
 mod calendar;
+mod calibrations;
 mod catalog;
 mod changes;
 mod cmdb;
@@ -83,6 +84,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(slots::router())
         .merge(stops::router())
         .merge(calendar::router())
+        .merge(calibrations::router())
         .merge(cab::router())
         .merge(ecab::router())
         .merge(alerts::router())

@@ -1,9 +1,12 @@
 //! Answers that several handlers give.
 
+use api::calibration::Calibration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::actor::Actor;
+use domain::canonical::Digest;
+use domain::id::ServiceName;
 
 use super::problem::Rejection;
 use crate::app::App;
@@ -52,7 +55,18 @@ pub(super) fn change_with(
 /// What the runner of a change does, with the token of its lease.
 pub(super) fn assignment(app: &App, work: &ChangeWork) -> Response {
     let token = work.change.execution().map_or(0, |execution| execution.runner.fencing_token());
-    Json(view::assignment(&work.change, token, app.config.lease.seconds)).into_response()
+    Json(view::assignment(&app.known(), &work.change, token, app.config.lease.seconds)).into_response()
+}
+
+/// A calibration that was saved.
+///
+/// # Errors
+/// When so many were saved after it that it is not known any more.
+pub(super) fn calibration(app: &App, service: &ServiceName, id: Digest) -> Result<Calibration, Failure> {
+    let known = app.known();
+    let saved = known.calibrations.find(service, id);
+    let saved = saved.ok_or_else(|| Failure::NotFound { what: "calibration", name: id.to_string() })?;
+    Ok(view::calibration(&known, saved))
 }
 
 /// An actor.

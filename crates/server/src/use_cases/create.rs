@@ -11,7 +11,7 @@ use crate::ask;
 use crate::caller::Caller;
 use crate::commit::{Extras, commit, yield_to_others};
 use crate::failure::Failure;
-use crate::use_cases::{budget, chain, refusal};
+use crate::use_cases::{budget, calibrations, chain, refusal};
 use crate::work::{ChangeWork, Requester};
 
 /// How often an id is proposed again because another server took it.
@@ -44,6 +44,7 @@ pub(crate) async fn create(
         let on_behalf_of = on_behalf_of(&shared.known().directory, &caller, new.requested_by.as_deref())?;
         let mut caller = caller;
         chain::complete(&shared, &caller, &mut new.content);
+        calibrations::bind(&shared.known().calibrations, &mut new.content)?;
         for _ in 0..ATTEMPTS_MAX {
             let requester = requester(&shared, &caller, on_behalf_of.clone(), &new.content).await?;
             match attempt(&shared, &requester, &new, &extras).await {

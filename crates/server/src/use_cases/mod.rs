@@ -10,6 +10,7 @@ pub(crate) mod backtest;
 pub(crate) mod board;
 pub(crate) mod budget;
 pub(crate) mod calendar;
+pub(crate) mod calibrations;
 pub(crate) mod catalog;
 pub(crate) mod chain;
 pub(crate) mod closing;

@@ -99,6 +99,7 @@ fn matters(action: Action) -> bool {
         | Action::StopLine
         | Action::LiftStop
         | Action::ManageCalendar
+        | Action::Calibrate
         | Action::OverrideFreeze
         | Action::ManageBoard
         | Action::RunMeeting

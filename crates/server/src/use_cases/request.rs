@@ -11,6 +11,7 @@ use crate::caller::Caller;
 use crate::commit::{Extras, with_change};
 use crate::failure::{Failure, Precondition};
 use crate::known::Known;
+use crate::use_cases::calibrations;
 use crate::work::ChangeWork;
 
 /// Submits a draft, assesses and routes it.
@@ -65,8 +66,9 @@ pub(crate) async fn amend(
             require_same(known, &work.change, &amendment)?;
             // What led to a change stays what it was when it was created.
             let caused_by = work.change.content.caused_by.clone();
-            let content = Box::new(Content { caused_by, ..amendment.content.clone() });
-            let command = Command::Amend { content };
+            let mut content = Content { caused_by, ..amendment.content.clone() };
+            calibrations::bind(&known.calibrations, &mut content)?;
+            let command = Command::Amend { content: Box::new(content) };
             work.command(&shared, caller, Action::Amend, Particulars::default(), &command)?;
             match work.change.state_name() {
                 StateName::Assessing => work.assess_and_route(&shared, known),

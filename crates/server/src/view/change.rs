@@ -8,6 +8,7 @@ use store::ChangeRow;
 
 use super::approval::approval;
 use super::blocker::blockers;
+use super::calibration::comparison;
 use super::rehearsal::rehearsal;
 use super::run::implementation;
 use super::{risk, texts, time, trail_entry};
@@ -39,6 +40,7 @@ pub(crate) fn change(
         risk: change.assessment().map(risk),
         approval: approval(known, change),
         blockers: blockers(known, change, now),
+        comparison: comparison(known, change),
         implementation: implementation(known, change, trail),
         rehearsal: rehearsal(known, change),
         retrospective: retrospective(&change.retrospective, now),

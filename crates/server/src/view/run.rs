@@ -14,7 +14,12 @@ use crate::known::Known;
 use crate::record::Recorded;
 
 /// Everything a runner needs. The fencing token is that of its lease, 0 where it holds none.
-pub(crate) fn assignment(change: &Change, fencing_token: u64, lease_seconds: u64) -> Assignment {
+pub(crate) fn assignment(
+    known: &Known,
+    change: &Change,
+    fencing_token: u64,
+    lease_seconds: u64,
+) -> Assignment {
     let content = &change.content;
     Assignment {
         change_id: change.id.to_string(),
@@ -27,6 +32,7 @@ pub(crate) fn assignment(change: &Change, fencing_token: u64, lease_seconds: u64
         rollback_plan: content.rollback_plan.clone(),
         monitors: content.monitors.clone(),
         rollback_conditions: content.rollback_conditions.clone(),
+        calibration: super::bound(known, change).cloned(),
         run: change.execution().map(|execution| execution.run.clone()),
     }
 }

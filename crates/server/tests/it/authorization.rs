@@ -236,6 +236,8 @@ impl World {
             row("GET", "/api/v1/delegations", ann, "read"),
             row("POST", "/api/v1/delegations", lead, "approve").with(&json!({ "to": "ann", "lasts": "1d", "reason": "x" })),
             row("POST", &format!("/api/v1/delegations/{}/end", self.delegation), lead, "approve").with(&json!({ "reason": "x" })),
+            row("GET", "/api/v1/calibrations", ann, "read"),
+            row("POST", "/api/v1/calibrations", lead, "approve").with(&crate::rollouts::calibration()),
             row("GET", "/api/v1/stops", ann, "read"),
             row("POST", "/api/v1/stops", lead, "approve").with(&json!({ "scope": "everything", "reason": "x" })),
             row("POST", "/api/v1/stops/STOP-1/lift", lead, "approve").with(&json!({ "reason": "x" })),

@@ -33,13 +33,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Outcome {
-    let read::Samples { samples, watch } = read::samples(&args.file, shell)?;
+    let read::Samples { samples, watch, .. } = read::samples(&args.file, shell)?;
     let settings = args.held.settings(watch)?;
     let judge = match &args.history {
         Some(file) => {
             let record = read::samples(file, shell)?.samples;
-            let calibration = Calibration::of(settings, &record).map_err(|error| Failure::of(&error))?;
-            Judge::with_history(settings, &calibration)
+            let calibration = Calibration::of(settings, &[record]).map_err(|error| Failure::of(&error))?;
+            Judge::with_history(settings, calibration.history())
         }
         None => Judge::new(settings),
     };
@@ -86,7 +86,7 @@ fn as_json(opinion: &Opinion, curve: &[(u64, f64)]) -> Value {
             .odds_ratio
             .map(|(ratio, low, high)| json!({"ratio": ratio, "low": low, "high": finite(high)}));
         json!({
-            "metric": finding.metric.word(),
+            "metric": finding.metric.as_str(),
             "verdict": finding.verdict.word(),
             "ln_evidence": finite(finding.ln_evidence),
             "ln_evidence_beyond_wander": finite(finding.ln_evidence_beyond_wander),

@@ -1,6 +1,7 @@
-//! `canary`: whether a canary is worse than its baseline, from files, without a server.
+//! `canary`: whether a canary is worse than its baseline, from files, and what is known of equal arms.
 
 mod calibrate;
+mod calibrations;
 mod evaluate;
 mod judge;
 mod read;
@@ -24,8 +25,10 @@ pub(crate) struct Args {
 enum CanaryCommand {
     /// Judge a canary from a file of samples of both arms
     Judge(judge::Args),
-    /// Learn from a record of equal arms how far they wander, and whether automatic rollback may be armed
+    /// Learn from records of equal arms how far they wander and how often the judge is wrong, and save it for a service
     Calibrate(calibrate::Args),
+    /// List the calibrations that are saved
+    Calibrations(calibrations::Args),
     /// Measure the judge on made-up streams, beside thresholds and other tests
     Evaluate(evaluate::Args),
 }
@@ -34,6 +37,7 @@ pub(crate) fn run(Args { command }: Args, shell: &Shell) -> Outcome {
     match command {
         CanaryCommand::Judge(args) => judge::run(&args, shell),
         CanaryCommand::Calibrate(args) => calibrate::run(&args, shell),
+        CanaryCommand::Calibrations(args) => shell.block_on(calibrations::run(&args, shell)),
         CanaryCommand::Evaluate(args) => evaluate::run(&args, shell),
     }
 }
@@ -41,8 +45,8 @@ pub(crate) fn run(Args { command }: Args, shell: &Shell) -> Outcome {
 /// What is held. The defaults are the judge's own.
 #[derive(Debug, Clone, clap::Args)]
 struct Held {
-    /// Chance that a rollout of equal arms is rolled back, over all metrics and the whole rollout; 0.01 when left out
-    #[arg(long, value_name = "CHANCE")]
+    /// Chance that a rollout of equal arms is rolled back, over all metrics and the whole rollout, such as 1% or 0.01; 1% when left out
+    #[arg(long, value_name = "CHANCE", value_parser = chance)]
     budget: Option<f64>,
     /// Odds of an error, over those of the baseline, that are tolerated; 1.2 when left out
     #[arg(long, value_name = "RATIO")]
@@ -56,6 +60,13 @@ struct Held {
     /// Time between restarts of the evidence, in which wandering is learned too; 60s when left out
     #[arg(long, value_name = "DURATION")]
     restart: Option<Seconds>,
+}
+
+/// A chance such as `0.01` or `1%`.
+fn chance(text: &str) -> Result<f64, String> {
+    let (number, per) = text.strip_suffix('%').map_or((text, 1.0), |percent| (percent, 100.0));
+    let chance = number.trim().parse::<f64>().ok().filter(|chance| chance.is_finite());
+    chance.map(|chance| chance / per).ok_or_else(|| "expected a chance such as `0.01` or `1%`".to_owned())
 }
 
 impl Held {

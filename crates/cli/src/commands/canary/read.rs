@@ -2,6 +2,7 @@
 
 use csv::StringRecord;
 use domain::canary::{Arm, Histogram, Sample, Watch};
+use domain::canonical::Digest;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -25,6 +26,8 @@ const ACCEPTED: &str = "a header `t,n_base,err_base,n_can,err_can`, with `lat_ba
 pub(super) struct Samples {
     pub(super) samples: Vec<Sample>,
     pub(super) watch: Watch,
+    /// Of the file.
+    pub(super) digest: Digest,
 }
 
 /// A sample before its time is known from the beginning.
@@ -67,7 +70,7 @@ pub(super) fn samples(file: &str, shell: &Shell) -> Result<Samples, Failure> {
     let arms = || rows.iter().flat_map(|row| [&row.baseline, &row.canary]).flatten();
     let times = arms().any(|arm| arm.latencies.count() > 0);
     let watch = if times { Watch::ErrorsAndLatencies } else { Watch::Errors };
-    Ok(Samples { samples: timed(rows, shown)?, watch })
+    Ok(Samples { samples: timed(rows, shown)?, watch, digest: Digest::of_bytes(&bytes) })
 }
 
 /// Counts time from the beginning of the first sample: `t` is when a sample begins, and it lasts as long as the first does.

@@ -10,6 +10,7 @@ use std::path::Path;
 use domain::actor::{ActorEvent, AgentEvent, DirectoryEvent};
 use domain::board::BoardEvent;
 use domain::calendar::{CalendarEvent, StartEvent};
+use domain::canary::CalibrationEvent;
 use domain::change::{ChangeEvent, Content, trail};
 use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::ecab::RosterEvent;
@@ -142,6 +143,10 @@ kinds!(CalendarEvent, CALENDAR_KINDS, kind_of_calendar_event, {
     FreezeOverridden = "calendar.freeze_overridden",
 });
 
+kinds!(CalibrationEvent, CALIBRATION_KINDS, kind_of_calibration_event, {
+    Saved = "canary.calibrated",
+});
+
 kinds!(StartEvent, START_KINDS, kind_of_start_event, {
     ChangeStarted = "starts.change_started",
 });
@@ -214,6 +219,11 @@ fn stored_events_of_the_calendar_and_of_starts_read_back() {
 }
 
 #[test]
+fn stored_events_of_calibrations_read_back() {
+    check("canary", CALIBRATION_KINDS, kind_of_calibration_event);
+}
+
+#[test]
 fn stored_events_of_actors_read_back() {
     check("actor", ACTOR_KINDS, kind_of_actor_event);
     check("agent", AGENT_KINDS, kind_of_agent_event);
@@ -261,6 +271,7 @@ fn every_fixture_belongs_to_a_stream() {
         "security",
         "policies",
         "calendar",
+        "canary",
         "starts",
         "cab",
         "ecab",

@@ -332,6 +332,25 @@ fn a_bake_that_cannot_be_decided_never_goes_on_by_itself() {
 }
 
 #[test]
+fn what_a_comparison_only_advises_is_always_for_a_person_to_decide() {
+    let advised = Outcome::Failed { failure: Failure::Advised { reason: FreeText::new("worse").unwrap() } };
+    for undecided in Undecided::ALL {
+        let spread = canary_of(&[(5, false), (100, false)], *undecided).unwrap();
+        let plan = staged(Strategy::Canary, spread);
+        let run = fold(&plan, None, baking(&plan), &[ended(&do_step("bake at 5%"), 1, advised.clone())]);
+        assert_eq!(run.question().unwrap().task, do_step("bake at 5%"), "{undecided}");
+        assert_eq!(
+            run.answer(&name("bake at 5%"), Decision::Done, &person()),
+            None,
+            "nobody can call it well"
+        );
+        let given_up = run.answer(&name("bake at 5%"), Decision::GiveUp, &person()).unwrap();
+        let Ok(Observed::New(back)) = run.observe(&plan, None, &given_up) else { panic!("refused") };
+        assert!(matches!(back.phase(), Phase::RollingBack { cause: Cause::Person { .. } }));
+    }
+}
+
+#[test]
 fn a_hold_on_demand_is_part_of_the_run_only_where_it_was_demanded() {
     let plan = canary();
     let hold = do_step("hold before 100%");

@@ -181,7 +181,7 @@ impl Model {
             missing: missing::Missing::of(&told),
             risk: change.assessment().map(risk::Risk::of),
             watching: watching::Watching::of(change, trail, standing.clone()),
-            plan: plan::Plan::of(change, trail),
+            plan: plan::Plan::of(change, trail, view::comparison(known, change).as_ref()),
             rollback: rollback::Rollback::of(known, change, trail),
             rehearsal: rehearsal::Rehearsal::of(known, change),
             approvals: approvals::Approvals::of(known, &told),

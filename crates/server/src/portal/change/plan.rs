@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::calibration::Comparison;
 use domain::change::{Change, ChangeEvent};
 use domain::id::RunnerLabel;
 use domain::plan::source::Labels;
@@ -48,7 +49,11 @@ struct End {
 }
 
 impl Plan {
-    pub(super) fn of(change: &Change, trail: &[Recorded<ChangeEvent>]) -> Self {
+    pub(super) fn of(
+        change: &Change,
+        trail: &[Recorded<ChangeEvent>],
+        comparison: Option<&Comparison>,
+    ) -> Self {
         let Some(plan) = &change.content.plan else {
             return Self::default();
         };
@@ -60,12 +65,18 @@ impl Plan {
             Step::of(step, status, &ends, &[Part::Step, Part::Undo])
         });
         Self {
-            facts: facts(plan, change),
+            facts: facts(plan, change).into_iter().chain(comparison.map(compared)).collect(),
             steps: steps.collect(),
             monitors: change.content.monitors.iter().map(monitor).collect(),
             failed_targets: run.iter().flat_map(|run| run.failed_targets()).map(str::to_owned).collect(),
         }
     }
+}
+
+/// Whether what the plan compares takes a worse version back by itself, and why.
+fn compared(Comparison { armed, reason, .. }: &Comparison) -> String {
+    let word = if *armed { "armed" } else { "not armed, a person decides" };
+    format!("Automatic rollback by comparison is {word}: {reason}")
 }
 
 impl Step {
@@ -169,7 +180,16 @@ fn probe(probe: &Probe) -> String {
         Probe::Http { request, .. } => format!("{} {}", request.method, request.url),
         Probe::Command { command, .. } => line(&command.argv),
         Probe::Prometheus(question) => asked(question),
-        Probe::Alertmanager(question) => format!("no active alert with {}", labels(&question.labels)),
+        Probe::Alertmanager(question) => {
+            let about: Vec<&str> = question.about.iter().map(String::as_str).collect();
+            let about = if about.is_empty() { String::new() } else { format!(" about {}", about.join(", ")) };
+            let with = if question.labels.is_empty() {
+                String::new()
+            } else {
+                format!(" with {}", labels(&question.labels))
+            };
+            format!("no active alert{about}{with}")
+        }
         Probe::Findings(question) => {
             format!("no finding at or above {} in {}", question.fail_on, question.path)
         }

@@ -40,6 +40,8 @@ const SCOPES: [&str; 5] = ["read", "request", "approve", "implement", "audit"];
 pub(super) struct Surroundings {
     /// Who asks for the versions and implements them.
     pub(super) alice: Person,
+    /// Who has the judge calibrated.
+    pub(super) lead: Person,
     pub(super) load: Load,
     pub(super) proxy: Proxy,
     /// Where the recorded metrics are asked for.
@@ -86,16 +88,15 @@ impl Surroundings {
         narrator.say(
             "  A recorder reads both servers' metrics four times a second, and answers like a Prometheus.",
         )?;
-        let (alice, authorities) = people(&running, &url, plan, &work).await?;
-        Ok(Self { alice, load, proxy, recorder, authorities, running, _tasks: tasks, _folder: folder })
+        let (alice, lead, authorities) = people(&running, &url, plan, &work).await?;
+        Ok(Self { alice, lead, load, proxy, recorder, authorities, running, _tasks: tasks, _folder: folder })
     }
 
-    /// Writes a plan where alice works, and gives its name.
-    pub(super) fn write_plan(&self, text: &str, version: &str) -> Result<String, Failure> {
-        let name = format!("plan-{version}.yaml");
-        std::fs::write(self.alice.folder().join(&name), text)
-            .map_err(|error| Failure::new("the plan cannot be written").caused_by(&error))?;
-        Ok(name)
+    /// Writes a file where everybody works, and gives its name.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<String, Failure> {
+        std::fs::write(self.alice.folder().join(name), text)
+            .map_err(|error| Failure::new(format!("`{name}` cannot be written")).caused_by(&error))?;
+        Ok(name.to_owned())
     }
 
     /// Has everybody approve who must.
@@ -168,18 +169,24 @@ async fn people(
     url: &str,
     plan: &Plan,
     folder: &Path,
-) -> Result<(Person, Vec<(&'static str, Client)>), Failure> {
+) -> Result<(Person, Person, Vec<(&'static str, Client)>), Failure> {
     let admin = Client::new(url, running.bootstrap_token().unwrap_or_default())?;
     let shop = Service { name: "shop".to_owned(), tier: 2, owner: None, depends_on: Vec::new() };
     admin.apply_catalog(&CatalogFile { services: vec![shop], retire: Vec::new() }, false).await?;
+    let person = |token| {
+        let (program, folder, url) = (plan.program.clone(), folder.to_owned(), url.to_owned());
+        Person { program, folder, url, token }
+    };
+    let mut lead = None;
     let mut authorities = Vec::with_capacity(AUTHORITIES.len());
     for (name, role) in AUTHORITIES {
         let token = register(&admin, name, &[role]).await?;
         authorities.push((role, Client::new(url, &token)?));
+        lead = lead.or_else(|| Some(person(token)));
     }
-    let token = register(&admin, "alice", &[]).await?;
-    let (program, url) = (plan.program.clone(), url.to_owned());
-    Ok((Person { program, folder: folder.to_owned(), url, token }, authorities))
+    let alice = person(register(&admin, "alice", &[]).await?);
+    let lead = lead.ok_or_else(|| Failure::new("nobody approves"))?;
+    Ok((alice, lead, authorities))
 }
 
 /// Registers somebody, and gives a token.
