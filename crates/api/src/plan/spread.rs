@@ -4,6 +4,7 @@ use domain::number::Share;
 use domain::plan::strategy::{self, Batch, Filling, Spread, TARGET, Undecided, Unspreadable};
 use domain::plan::{self, Strategy as Word};
 use domain::rollback::{LatencyThreshold, Percent};
+use serde_json::Value;
 
 use super::convert::{exactly_one, millis, steps};
 use super::{
@@ -18,6 +19,8 @@ const BUDGET_DEFAULT: &str = "1%";
 const MATTERS_DEFAULT: &str = "2x";
 /// What follows when the version is worse when the plan does not say.
 const ACTION_DEFAULT: &str = "immediate_rollback";
+/// Most that the steps of a rolling change may come to for all of its targets, in bytes as JSON before they are filled.
+const FILLED_BYTES_MAX: usize = 8 * crate::BODY_BYTES_MAX;
 
 impl From<Unspreadable> for FieldError {
     fn from(error: Unspreadable) -> Self {
@@ -84,6 +87,12 @@ impl Rolling {
             return Err(FieldError::new("steps", "expected at least one step for each target, found none"));
         }
         let templates: Vec<FullStep> = self.steps.iter().map(FullStep::named_for_each).collect();
+        let bytes = serde_json::to_vec(&templates).map_err(|error| FieldError::new("steps", error))?.len();
+        if bytes.saturating_mul(self.targets.len()) > FILLED_BYTES_MAX {
+            let expected =
+                format!("expected steps that come to at most {FILLED_BYTES_MAX} bytes for all targets");
+            return Err(FieldError::new("steps", expected));
+        }
         rolling.spread(|filling| {
             let filled = |(at, template)| {
                 filled(template, filling).map_err(|error: FieldError| error.under(&format!("steps[{at}]")))
@@ -238,18 +247,29 @@ impl FullStep {
 fn filled(template: &FullStep, filling: &Filling<'_>) -> Result<plan::Step, FieldError> {
     let unreadable = |error: serde_json::Error| FieldError::new("", error);
     let mut written = serde_json::to_value(template).map_err(unreadable)?;
-    fill(&mut written, filling);
+    fill(&mut written, filling)?;
     let step: FullStep = serde_json::from_value(written).map_err(unreadable)?;
     step.to_domain()
 }
 
-fn fill(value: &mut serde_json::Value, filling: &Filling<'_>) {
+fn fill(value: &mut Value, filling: &Filling<'_>) -> Result<(), FieldError> {
     match value {
-        serde_json::Value::String(text) => *text = filling.fill(text),
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| fill(item, filling)),
-        serde_json::Value::Object(fields) => fields.values_mut().for_each(|field| fill(field, filling)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        Value::String(text) => *text = filling.fill(text),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| fill(item, filling))?,
+        Value::Object(fields) => {
+            for (name, mut field) in std::mem::take(fields) {
+                fill(&mut field, filling)?;
+                let name = filling.fill(&name);
+                if fields.contains_key(&name) {
+                    let found = format!("`{name}` is there twice once its placeholders are filled");
+                    return Err(FieldError::new("", format!("{found}: expected names that differ")));
+                }
+                fields.insert(name, field);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -341,6 +361,43 @@ strategy:
 ";
         let steps = plan(yaml).to_domain().unwrap().steps;
         assert_eq!(steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["update a", "update d"]);
+    }
+
+    #[test]
+    fn names_in_objects_are_filled_too() {
+        let yaml = |weights: &str| {
+            format!(
+                "
+strategy:
+  rolling:
+    targets: [a, d]
+    steps: [{{name: drain, traffic: {{haproxy: {{address: /s, backend: shop}}, weights: {weights}}}}}]
+"
+            )
+        };
+        let steps = plan(&yaml("{'{{target}}': '0', other: '50'}")).to_domain().unwrap().steps;
+        let written = serde_json::to_string(&crate::plan::Step::from_domain(&steps[1])).unwrap();
+        assert!(written.contains("\"d\":"), "{written}");
+        let twice = refused(&yaml("{'{{target}}': '0', a: '50'}"));
+        assert!(twice.contains("`a` is there twice once its placeholders are filled"), "{twice}");
+    }
+
+    #[test]
+    fn many_steps_for_many_targets_are_refused_before_they_are_made() {
+        let targets: Vec<_> = (0..100).map(|number| format!("web-{number}")).collect();
+        let rolling = |steps: &[String]| {
+            format!(
+                "strategy: {{rolling: {{targets: [{}], steps: [{}]}}}}",
+                targets.join(","),
+                steps.join(",")
+            )
+        };
+        let three: Vec<_> = (0..3).map(|number| format!("{{name: s{number}, run: 'true'}}")).collect();
+        let error = refused(&rolling(&three));
+        assert!(error.contains("comes to more than 200 steps for 100 targets"), "{error}");
+        let long = format!("{{name: long, run: 'echo {}'}}", "x".repeat(200_000));
+        let error = refused(&rolling(&[long]));
+        assert!(error.contains("at most 8388608 bytes for all targets"), "{error}");
     }
 
     #[test]

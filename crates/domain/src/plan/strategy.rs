@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{Plan, STEP_TIMEOUT_SECONDS_MAX, Step, StepKind};
+use super::definition::{Plan, STEP_TIMEOUT_SECONDS_MAX, STEPS_MAX, Step, StepKind};
 use super::tolerance::{Member, Tolerance};
 use crate::canonical::Digest;
 use crate::change::kind::words;
@@ -198,6 +198,16 @@ pub enum Unspreadable {
         given: usize,
         /// How many targets there are.
         targets: usize,
+    },
+    /// More steps than a plan may have, once every target has its own.
+    #[error(
+        "`steps` comes to more than {limit} steps for {targets} targets: expected fewer steps or targets"
+    )]
+    Steps {
+        /// How many targets there are.
+        targets: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A generated name that no step can have.
     #[error("`{given}` is no name for a step: {reason}; choose shorter names")]
@@ -392,6 +402,10 @@ impl Rolling {
             let mut steps = Vec::new();
             for one in batch {
                 let filled = target(&Filling::Target(one))?;
+                // Asked for each target, so that nothing much larger than a plan is ever made.
+                if spread.steps.len() + steps.len() + filled.len() > STEPS_MAX {
+                    return Err(Unspreadable::Steps { targets: self.targets.len(), limit: STEPS_MAX }.into());
+                }
                 let names = filled.iter().map(|step| step.name.clone()).collect();
                 members.push(Member { name: one.clone(), steps: names });
                 steps.extend(filled);

@@ -74,7 +74,9 @@ impl Model {
         match self.incident.summary.state.as_str() {
             "open" => Some(format!("cortex-change incident update {id} --state investigating")),
             "investigating" => Some(format!("cortex-change incident update {id} --state resolved")),
-            "resolved" => Some(format!("cortex-change incident update {id} --state closed --cause … --remedy …")),
+            "resolved" => {
+                Some(format!("cortex-change incident update {id} --state closed --cause … --remedy …"))
+            }
             _ => None,
         }
     }
