@@ -213,7 +213,7 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         category: content.category,
         state: StateName::Assessing,
         requester: "act_pipeline".parse()?,
-        created_by_agent: false,
+        asked_by_agent: false,
         parties: BTreeSet::from(["act_pipeline".parse()?, "act_owner".parse()?]),
         services: content.affected_services.clone(),
         environment: content.environment.clone(),

@@ -67,7 +67,7 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         category: Category::Deployment,
         state: StateName::AwaitingApproval,
         requester: "act_ann".parse()?,
-        created_by_agent: false,
+        asked_by_agent: false,
         parties: BTreeSet::from(["act_ann".parse()?, "act_annbot".parse()?, "act_carol".parse()?]),
         services: BTreeSet::from(["shop".parse()?, "cart".parse()?]),
         environment: Some("production".parse()?),

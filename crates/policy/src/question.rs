@@ -149,8 +149,8 @@ pub struct ChangeResource {
     pub state: StateName,
     /// Who created it.
     pub requester: ActorId,
-    /// Whether that is an agent.
-    pub created_by_agent: bool,
+    /// Whether an agent created or amended it, or is whom that was done for.
+    pub asked_by_agent: bool,
     /// Everyone who counts as the requester's side: whom the requester acts for, their aliases, the owner of a
     /// requesting agent and the agents of that owner. The requester counts in any case.
     pub parties: BTreeSet<ActorId>,

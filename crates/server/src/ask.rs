@@ -218,7 +218,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         category: content.category,
         state: change.state_name(),
         requester: change.created_by.clone(),
-        created_by_agent: gates.created_by_agent(),
+        asked_by_agent: gates.asked_by_agent(),
         parties: parties.clone(),
         services: content.affected_services.clone(),
         environment: content.environment.clone(),

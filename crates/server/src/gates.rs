@@ -52,8 +52,8 @@ pub(crate) struct Gates {
     withdrawn: Option<VersionWithdrawn>,
     /// What authorising it depends on; nothing for a change that is no emergency.
     emergency: Option<Box<Emergency>>,
-    /// Whether an agent created it.
-    created_by_agent: bool,
+    /// Whether an agent is among those who asked for it.
+    asked_by_agent: bool,
 }
 
 /// How far the starts of changes are known.
@@ -111,10 +111,10 @@ impl Gates {
         let is_next = change.state_name() == StateName::Approved;
         let conflicts = if is_next { conflicts(known, change, now) } else { Vec::new() };
         let withdrawn = known.incidents.version_withdrawn(&change.content, now).filter(|_| is_next);
-        let created_by_agent = is_agent(&known.directory, &change.created_by);
+        let asked_by_agent = is_asked_by_agent(&known.directory, change);
         let starts = known.starts;
         let gates = Self { stops, calendar, starts, conflicts, withdrawn, emergency, ..Self::default() };
-        let gates = Self { created_by_agent, ..gates };
+        let gates = Self { asked_by_agent, ..gates };
         if gates.stops.is_empty() && gates.calendar.is_empty() {
             return gates;
         }
@@ -130,14 +130,14 @@ impl Gates {
         Self { stopped, reach: Reach::of(known, change), ..gates }
     }
 
-    /// Nothing, as is assumed of decisions of the past, but for who created the change.
+    /// Nothing, as is assumed of decisions of the past, but for who asked for the change.
     pub(crate) fn of_the_past(known: &Known, change: &Change) -> Self {
-        Self { created_by_agent: is_agent(&known.directory, &change.created_by), ..Self::default() }
+        Self { asked_by_agent: is_asked_by_agent(&known.directory, change), ..Self::default() }
     }
 
-    /// Whether an agent created the change.
-    pub(crate) fn created_by_agent(&self) -> bool {
-        self.created_by_agent
+    /// Whether an agent is among those who asked for the change.
+    pub(crate) fn asked_by_agent(&self) -> bool {
+        self.asked_by_agent
     }
 
     /// The other changes that keep `change` from being started.
@@ -323,8 +323,7 @@ impl Reach {
             Runner::Held { by, .. } => Some(by),
             Runner::Free { .. } => None,
         });
-        let actors = change.on_behalf_of.iter().chain(runner).chain([&change.created_by]);
-        let actors: BTreeSet<_> = actors.cloned().collect();
+        let actors: BTreeSet<_> = change.asked_by().chain(runner).cloned().collect();
         let by_agent = actors.iter().any(|id| is_agent(&known.directory, id));
         let content = &change.content;
         let touches = Touches::of(known, &content.affected_services, &content.affected_cis);
@@ -367,6 +366,11 @@ fn services(known: &Known, named: &BTreeSet<ServiceName>, items: &BTreeSet<CiNam
 
 fn is_agent(directory: &Directory, id: &ActorId) -> bool {
     directory.get(id).is_some_and(|actor| actor.kind == ActorKind::Agent)
+}
+
+/// Whether an agent created or amended the change, or is whom that was done for.
+fn is_asked_by_agent(directory: &Directory, change: &Change) -> bool {
+    change.asked_by().any(|id| is_agent(directory, id))
 }
 
 /// Whether an action passes a gate: approves a change, or lets it be worked on.

@@ -381,6 +381,11 @@ impl Change {
         self.state.name()
     }
 
+    /// Everybody who counts as having asked for the change: who created or amended it, and for whom.
+    pub fn asked_by(&self) -> impl Iterator<Item = &ActorId> {
+        self.amended_by.iter().chain(&self.on_behalf_of).chain([&self.created_by])
+    }
+
     /// When a deadline passes, where it runs. The assessment's is not recorded: all it does is call a person. Nor is
     /// whether somebody was reminded already.
     pub fn due_at(&self, deadline: Deadline) -> Option<Timestamp> {

@@ -137,7 +137,7 @@ pub(crate) fn change() -> ChangeResource {
         category: Category::Deployment,
         state: StateName::Approved,
         requester: actor(ANN),
-        created_by_agent: false,
+        asked_by_agent: false,
         parties: BTreeSet::from([actor(ANN), actor(ANNS_BOT)]),
         services: BTreeSet::from(["shop".parse().unwrap()]),
         environment: Some("production".parse().unwrap()),

@@ -85,7 +85,7 @@ fn refused_to_programs() -> Vec<(&'static str, Asked)> {
     vec![
         (
             "agents-canary-needs-a-person-before-full-weight",
-            ask(Action::PromoteUnattended).by_the_system().change(|change| change.created_by_agent = true),
+            ask(Action::PromoteUnattended).by_the_system().change(|change| change.asked_by_agent = true),
         ),
         (
             "agents-keep-to-their-open-changes",

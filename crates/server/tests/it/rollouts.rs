@@ -15,6 +15,7 @@ use crate::faults::second_server;
 use crate::harness::{Database, Person, SERVICES, TestApp, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::runner::Runner;
+use crate::team::amend;
 
 on_both_databases!(a_comparison_is_armed_by_the_calibration_that_its_change_was_approved_with);
 on_sqlite!(
@@ -67,6 +68,13 @@ async fn what_an_agent_rolls_out_waits_for_a_person_before_everybody_gets_it(
     assert_eq!(runner.work(|_| false).await?, Action::Finish);
     let (_, _, next) = as_far_as_it_goes(&ann).await?;
     assert_eq!(next, Action::Finish, "a person's rollout has no such hold");
+    let id = text(&ann.create(&canary()).await?["change_id"]).to_owned();
+    let version = ann.change(&id).await?["version"].as_u64().context("a version")?;
+    let mut amended = canary();
+    amended["title"] = json!("Something else");
+    amend(&bot, &id, version, &amended).await?;
+    let next = Runner::start(&ann, &id, true).await?.work(|_| false).await?;
+    assert!(is_held(&next), "an agent asked for what it is now: {next}");
     app.stop().await
 }
 

@@ -20,12 +20,8 @@ pub(super) fn human<'a>(facts: &Facts<'a>) -> Result<&'a ActorId, Refusal> {
 /// The actor, when it is a human who does not decide about a change of its own side.
 pub(super) fn independent_human<'a>(change: &Change, facts: &Facts<'a>) -> Result<&'a ActorId, Refusal> {
     let id = human(facts)?;
-    let is_own = |actor: &ActorId| {
-        facts.parties.contains(actor)
-            || change.created_by == *actor
-            || change.on_behalf_of.as_ref() == Some(actor)
-            || change.amended_by.contains(actor)
-    };
+    let is_own =
+        |actor: &ActorId| facts.parties.contains(actor) || change.asked_by().any(|asked| asked == actor);
     if is_own(id) || facts.actor.on_behalf_of().is_some_and(is_own) {
         return Err(Refusal::SegregationOfDuties);
     }
