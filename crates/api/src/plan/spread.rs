@@ -375,8 +375,9 @@ strategy:
 "
             )
         };
-        let steps = plan(&yaml("{'{{target}}': '0', other: '50'}")).to_domain().unwrap().steps;
-        let written = serde_json::to_string(&crate::plan::Step::from_domain(&steps[1])).unwrap();
+        let spread = plan(&yaml("{'{{target}}': '0', other: '50'}")).to_domain().unwrap();
+        let written = ImplementationPlan::from_domain(&spread);
+        let written = serde_json::to_string(&written.steps[1]).unwrap();
         assert!(written.contains("\"d\":"), "{written}");
         let twice = refused(&yaml("{'{{target}}': '0', a: '50'}"));
         assert!(twice.contains("`a` is there twice once its placeholders are filled"), "{twice}");

@@ -20,6 +20,7 @@ mod failures;
 mod files;
 mod help;
 mod history;
+mod monitored;
 mod pipeline;
 mod policy;
 mod program;

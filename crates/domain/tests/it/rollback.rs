@@ -1,6 +1,6 @@
 //! Rollback conditions: the specification's words, and the judgement of samples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 use domain::change::FindingSeverity;
@@ -486,8 +486,8 @@ fn a_canary_that_has_all_requests_is_compared_with_the_time_before_or_with_nothi
 #[test]
 fn how_long_a_source_takes_to_answer_is_no_latency_of_the_change() {
     let source = Source { url: "http://alertmanager:9093".to_owned(), credentials: None };
-    let labels = BTreeMap::new();
-    let question = AlertQuestion { source, labels, watchdog: None, timeout_millis: 1_000 };
+    let (labels, about) = (BTreeMap::new(), BTreeSet::new());
+    let question = AlertQuestion { source, labels, about, watchdog: None, timeout_millis: 1_000 };
     let alerts = Monitor { probe: Probe::Alertmanager(question), ..monitor("home") };
     let mut judge = Judge::new(only_latency("250ms"), std::slice::from_ref(&alerts), &BTreeMap::new());
     assert_eq!(judge.observe(&sample(0, Verdict::Pass)), None);
