@@ -5,22 +5,22 @@
 //! Everything is on the server: a daemon that is killed leaves nothing behind that another one cannot go on with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use api::Page;
 use api::change::ChangeSummary;
-use api::command::{CloseRequest, ValidateRequest};
 use client::{ChangeFilter, Client, ClientError};
-use domain::change::{Outcome, StateName};
+use domain::change::StateName;
 use domain::id::{ChangeId, RunnerLabel};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Ended, RunnerError};
+use crate::carry::{Carried, Carrier, is_over};
+use crate::error::RunnerError;
 use crate::run::Runner;
 use crate::settings::Options;
+use crate::workspaces::{Kept, WORKSPACES_KEPT_MAX, Workspaces};
 
 /// Most changes that one daemon carries out at a time.
 pub const CONCURRENCY_MAX: usize = 64;
@@ -35,10 +35,8 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// The states in which there is something for a runner to do, the most urgent first.
 const STATES: [StateName; 4] =
     [StateName::RollingBack, StateName::Interrupted, StateName::Validating, StateName::Approved];
-/// Why a change is taken back after its validation.
-const VALIDATION_FAILED: &str = "the validation failed";
-/// Why a rollback that another runner has left is gone on with. The server knows the reason already.
-const ROLLBACK_CONTINUES: &str = "the rollback goes on";
+/// Pause between two looks for working copies of changes that are over: others may have brought them to their end.
+const SWEEP_PAUSE: Duration = Duration::from_secs(300);
 
 /// What a daemon is told.
 #[derive(Debug, Clone)]
@@ -51,6 +49,8 @@ pub struct DaemonSettings {
     pub look_pause: Duration,
     /// How long what is under way may take to end once the daemon is asked to stop; then it is left to other runners.
     pub drain: Duration,
+    /// Where each change that names a commit gets a working copy of its own; without it all work in the runner's folder.
+    pub workspaces: Option<Workspaces>,
 }
 
 /// What a daemon has to say.
@@ -89,51 +89,10 @@ pub enum News {
     },
 }
 
-/// What came of the work on a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carried {
-    /// Done, validated and closed as successful.
-    Closed,
-    /// Taken back.
-    RolledBack,
-    /// Not everything could be taken back: a person must look at it.
-    RollbackFailed,
-    /// Left for another runner, because this one was stopped.
-    Released,
-    /// Done, but its validation did not pass and nothing is taken back without a person.
-    Undecided,
-}
-
-impl Carried {
-    /// The word for programs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::RolledBack => "rolled_back",
-            Self::RollbackFailed => "rollback_failed",
-            Self::Released => "released",
-            Self::Undecided => "undecided",
-        }
-    }
-}
-
-impl fmt::Display for Carried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "done, validated and closed",
-            Self::RolledBack => "taken back",
-            Self::RollbackFailed => "could not be taken back: a person must look at it",
-            Self::Released => "left for another runner",
-            Self::Undecided => "done, but its validation did not pass: a person must decide",
-        })
-    }
-}
-
 /// A runner that looks for work.
 #[derive(Debug)]
 pub struct Daemon {
-    client: Client,
-    runner: Runner,
+    carrier: Carrier,
     settings: DaemonSettings,
 }
 
@@ -160,7 +119,9 @@ impl Daemon {
     /// A daemon that works with `runner` for the server of `client`.
     pub fn new(client: Client, runner: Runner, settings: DaemonSettings) -> Self {
         let concurrency = settings.concurrency.clamp(1, CONCURRENCY_MAX);
-        Self { client, runner, settings: DaemonSettings { concurrency, ..settings } }
+        let workspaces = settings.workspaces.clone().map(|all| (all, concurrency + WORKSPACES_KEPT_MAX));
+        let carrier = Carrier { client, runner, workspaces };
+        Self { carrier, settings: DaemonSettings { concurrency, ..settings } }
     }
 
     /// Works until `stop` is cancelled and what was under way has ended or was left to others. `tell` hears what happens,
@@ -174,6 +135,7 @@ impl Daemon {
         let mut shift = Shift::default();
         let release = CancellationToken::new();
         let mut look_at = Instant::now();
+        let mut sweep_at = look_at;
         let mut is_reachable = true;
         loop {
             let has_room = shift.jobs.len() < self.settings.concurrency;
@@ -184,6 +146,13 @@ impl Daemon {
                     shift.end(job, &tell);
                     // Whoever waited for this one may have its turn now.
                     look_at = Instant::now();
+                }
+                () = sleep_until(sweep_at), if self.settings.workspaces.is_some() => {
+                    tokio::select! {
+                        () = self.sweep(&shift) => {}
+                        () = stop.cancelled() => {}
+                    }
+                    sweep_at = Instant::now() + SWEEP_PAUSE;
                 }
                 () = sleep_until(look_at), if has_room => {
                     match self.look().await {
@@ -215,7 +184,7 @@ impl Daemon {
             ..ChangeFilter::default()
         };
         let found = every_page(async |cursor| {
-            self.client.list_changes(&ChangeFilter { cursor, ..filter.clone() }).await
+            self.carrier.client.list_changes(&ChangeFilter { cursor, ..filter.clone() }).await
         });
         let known =
             |item: ChangeSummary| Some((item.change_id.parse().ok()?, item.state.parse().ok()?, item));
@@ -247,9 +216,34 @@ impl Daemon {
                 tell(News::Taken { change, title: summary.title });
             }
             let options = Options { stop: release.child_token(), ..options(change) };
-            let (client, runner) = (self.client.clone(), self.runner.clone());
-            let job = async move { (change, carry_out(&client, &runner, change, state, &options).await) };
+            let carrier = self.carrier.clone();
+            let job = async move { (change, carrier.carry_out(change, state, options).await) };
             shift.taken.insert(change, shift.jobs.spawn(job).id());
+        }
+    }
+
+    /// Removes the working copies that nobody needs: what a killed runner has left half made, and those of changes that are
+    /// over. What cannot be removed now is removed another time.
+    async fn sweep(&self, shift: &Shift) {
+        let Some(workspaces) = &self.settings.workspaces else { return };
+        let kept = match workspaces.kept().await {
+            Ok(kept) => kept,
+            Err(error) => return tracing::warn!(%error, "working copies are not looked through"),
+        };
+        for Kept { change, is_whole } in kept {
+            if shift.taken.contains_key(&change) {
+                continue;
+            }
+            let is_needed = is_whole
+                && match self.carrier.client.change(&change.to_string()).await {
+                    Ok(told) => !told.state.parse().is_ok_and(is_over),
+                    // Who is not reached for one is not reached for the next one either.
+                    Err(error) if error.is_transient() => return,
+                    Err(_) => true,
+                };
+            if !is_needed && let Err(error) = workspaces.remove(change).await {
+                tracing::warn!(%error, %change, "the working copy of a change is left on this machine");
+            }
         }
     }
 
@@ -323,61 +317,6 @@ fn reason(error: &RunnerError) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Carries a change out from where it is to its end.
-async fn carry_out(
-    client: &Client,
-    runner: &Runner,
-    change: ChangeId,
-    state: StateName,
-    options: &Options,
-) -> Result<Carried, RunnerError> {
-    let ended = match state {
-        StateName::Validating => Ended::Implemented,
-        StateName::RollingBack => runner.roll_back(change, ROLLBACK_CONTINUES, options).await?,
-        _ => runner.implement(change, options).await?,
-    };
-    match ended {
-        Ended::Implemented => validate(client, runner, change, options).await,
-        taken_back => Ok(end_of(&taken_back)),
-    }
-}
-
-fn end_of(ended: &Ended) -> Carried {
-    match ended {
-        Ended::Implemented => Carried::Undecided,
-        Ended::RolledBack { .. } => Carried::RolledBack,
-        Ended::RollbackFailed { .. } => Carried::RollbackFailed,
-        Ended::Released => Carried::Released,
-    }
-}
-
-/// Watches the result for its soak time, hands the checks in, and closes the change or takes it back.
-async fn validate(
-    client: &Client,
-    runner: &Runner,
-    change: ChangeId,
-    options: &Options,
-) -> Result<Carried, RunnerError> {
-    let id = change.to_string();
-    let assignment = client.assignment(&id).await?;
-    let checks = runner.soak_and_check(change, &assignment, None, options).await;
-    if options.stop.is_cancelled() {
-        return Ok(Carried::Released);
-    }
-    let validated = client.validate(&id, &ValidateRequest { checks }).await?;
-    match validated.state.parse() {
-        Ok(StateName::Implemented) => {
-            let status = Outcome::Successful.as_str().to_owned();
-            client.close(&id, &CloseRequest { status, follow_up: None, comment: None }).await?;
-            Ok(Carried::Closed)
-        }
-        Ok(StateName::RollingBack) => {
-            runner.roll_back(change, VALIDATION_FAILED, options).await.map(|ended| end_of(&ended))
-        }
-        _ => Ok(Carried::Undecided),
-    }
 }
 
 #[cfg(test)]

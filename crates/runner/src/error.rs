@@ -5,6 +5,8 @@ use client::ClientError;
 use domain::canonical::Digest;
 use domain::plan::{Cause, RunOutcome, Task};
 
+use crate::workspaces::WorkspaceError;
+
 /// How a runner's work on a change ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
@@ -88,6 +90,15 @@ pub enum RunnerError {
         /// What it says.
         #[source]
         source: ClientError,
+    },
+    /// A change's own working copy cannot be had.
+    #[error("there is no working copy of the approved commit")]
+    Workspace(#[from] WorkspaceError),
+    /// A change that may not start yet.
+    #[error("{reason}")]
+    Blocked {
+        /// What stands before its start.
+        reason: String,
     },
     /// A rehearsal that could not be begun or brought to its end.
     #[error("the rehearsal: {reason}")]

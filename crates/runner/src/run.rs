@@ -1,5 +1,6 @@
 //! What a runner can be asked to do.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use adapters::snapshot::SnapshotStore;
@@ -49,6 +50,13 @@ impl Runner {
         let snapshots = SnapshotStore::open(state_folder.clone()).map_err(RunnerError::State)?;
         let context = context.with_grace(grace.min(GRACE_MAX));
         Ok(Self { client, machine: Machine { context, snapshots, state_folder } })
+    }
+
+    /// The same, in another working folder.
+    #[must_use]
+    pub fn in_folder(&self, folder: PathBuf) -> Self {
+        let context = self.machine.context.in_folder(folder);
+        Self { client: self.client.clone(), machine: Machine { context, ..self.machine.clone() } }
     }
 
     /// Carries out a change's plan, or goes on with it where another runner was interrupted, until it has ended.

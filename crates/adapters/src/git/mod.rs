@@ -103,6 +103,26 @@ pub enum GitError {
         /// What was asked for.
         revision: String,
     },
+    /// A commit that neither this repository nor its remotes have.
+    #[error(
+        "commit {commit} is not in `{}`, nor on its remotes after a fetch; \
+         push its branch, or have another commit approved",
+        folder.display()
+    )]
+    NotToBeHad {
+        /// What was asked for.
+        commit: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// A working copy that the operating system does not let go.
+    #[error("the working copy `{}` cannot be removed", folder.display())]
+    Folder {
+        /// The copy.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A short id that several objects share.
     #[error("`{revision}` is the start of several ids in this repository; give more digits")]
     AmbiguousRevision {

@@ -70,11 +70,16 @@ impl Repository {
         Ok(Self { git: Git::new(&root), root })
     }
 
+    /// One without a working tree.
+    pub(super) fn bare(folder: &Path) -> Self {
+        Self { git: Git::new(folder), root: folder.to_owned() }
+    }
+
     pub(super) fn git(&self) -> &Git {
         &self.git
     }
 
-    /// The top folder of the working tree.
+    /// The top folder of the working tree, or of the repository where it has none.
     pub fn root(&self) -> &Path {
         &self.root
     }

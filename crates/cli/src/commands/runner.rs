@@ -1,6 +1,7 @@
 //! `runner`: looks for approved changes that a runner with its labels is to carry out, and carries them out.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::id::{ChangeId, RunnerLabel};
@@ -12,15 +13,18 @@ use tokio_util::sync::CancellationToken;
 use super::Outcome;
 use crate::args::Seconds;
 use crate::exit::ExitStatus;
-use crate::running::{How, Machine, MachineArgs, display, stop_on_signals};
+use crate::failure::Failure;
+use crate::running::{How, Machine, MachineArgs, display, stop_on_signals, workspaces};
 use crate::shell::{Format, Shell, plain};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cortex-change runner --label eu --label docker --concurrency 4\n  \
-                        cortex-change runner --label eu --output json >> runner.jsonl\n\n\
+                        cortex-change runner --label eu --output json >> runner.jsonl\n  \
+                        cortex-change runner --label eu --repository /srv/shop.git --workspaces /srv/workspaces\n\n\
                         Takes on changes whose plan says `runs_on` with labels that are all given here: starts them when \
                         the server lets it, watches, validates after the soak time and closes, or takes back. Goes on \
-                        with what another runner left. The first SIGINT or SIGTERM takes nothing on any more and waits for \
+                        with what another runner left. With `--repository` each change that names a commit is carried out in a \
+                        working copy of its own, which is removed when the change is over. The first SIGINT or SIGTERM takes nothing on any more and waits for \
                         what is under way; the second ends it at once.")]
 pub(crate) struct Args {
     /// What this runner is fit for; may be repeated
@@ -35,6 +39,12 @@ pub(crate) struct Args {
     /// How long changes under way may take to end after a stop; then they are left to other runners
     #[arg(long, value_name = "TIME", default_value = "10m")]
     drain: Seconds,
+    /// Git clone, with a working tree or bare, of which each change that names a commit gets a working copy of its own
+    #[arg(long, value_name = "DIR")]
+    repository: Option<PathBuf>,
+    /// Folder for these working copies, of this runner alone; below the folder for snapshots when absent
+    #[arg(long, value_name = "DIR", requires = "repository")]
+    workspaces: Option<PathBuf>,
     /// Ask nobody but a person whether a failed step or a breach is taken back
     #[arg(long)]
     no_auto_rollback: bool,
@@ -49,21 +59,26 @@ fn concurrency(text: &str) -> Result<usize, String> {
 }
 
 impl Args {
-    fn settings(&self) -> DaemonSettings {
-        DaemonSettings {
+    fn settings(&self, shell: &Shell) -> Result<DaemonSettings, Failure> {
+        let workspaces = self
+            .repository
+            .as_deref()
+            .map(|repository| workspaces(repository, self.workspaces.as_deref(), &self.machine, shell));
+        Ok(DaemonSettings {
             labels: self.label.iter().cloned().collect::<BTreeSet<_>>(),
             concurrency: self.concurrency,
             // A server is not asked without a pause.
             look_pause: Duration::from_secs(self.poll.0.max(1)),
             drain: Duration::from_secs(self.drain.0),
-        }
+            workspaces: workspaces.transpose()?,
+        })
     }
 }
 
 pub(crate) fn run(args: Args, shell: &Shell) -> Outcome {
     let client = shell.client()?;
     let machine = Machine::new(client.clone(), &args.machine, shell)?;
-    let daemon = Daemon::new(client, machine.runner().clone(), args.settings());
+    let daemon = Daemon::new(client, machine.runner().clone(), args.settings(shell)?);
     let labels: Vec<&str> = args.label.iter().map(RunnerLabel::as_str).collect();
     shell.say(format!(
         "looking for approved changes whose plan runs on {}, {} at a time; stop with Ctrl-C",

@@ -8,10 +8,11 @@ mod stop;
 use std::path::{Path, PathBuf};
 
 use adapters::execute::{ExecutionContext, GRACE_DEFAULT};
+use adapters::git::Repository;
 use adapters::outgoing::{Outgoing, OutgoingPolicy};
 use api::change::Change;
 use client::Client;
-use runner::{Ended, OnStop, Options, Reporter, Runner, RunnerError, Settings};
+use runner::{Ended, OnStop, Options, Reporter, Runner, RunnerError, Settings, WorkspaceError, Workspaces};
 
 use crate::STEP_GUARDIAN;
 use crate::commands::Outcome;
@@ -27,6 +28,8 @@ pub(crate) use stop::stop_on_signals;
 
 /// Below our folder for state: snapshots, by which a later run on this machine puts things back.
 const RUNS_FOLDER: &str = "runs";
+/// Below that: a working copy for each change that a daemon carries out.
+const WORKSPACES_FOLDER: &str = "workspaces";
 
 /// What commands that run plans may be told about the machine.
 #[derive(Debug, Clone, clap::Args)]
@@ -133,6 +136,29 @@ impl<'a> Machine<'a> {
     }
 }
 
+/// Working copies of the clone `repository`, in `folder` or below the folder for state.
+pub(crate) fn workspaces(
+    repository: &Path,
+    folder: Option<&Path>,
+    args: &MachineArgs,
+    shell: &Shell,
+) -> Result<Workspaces, Failure> {
+    let repository = Repository::open(&shell.environment.path(repository));
+    let repository = repository
+        .map_err(|error| Failure::of(&error).next("give the folder of a git clone as `--repository`"))?;
+    let folder = match folder {
+        Some(folder) => shell.environment.path(folder),
+        None => state_folder(args, shell)?.join(WORKSPACES_FOLDER),
+    };
+    Workspaces::open(repository, folder).map_err(|error| {
+        let failure = Failure::of(&error);
+        match error {
+            WorkspaceError::InUse { .. } => failure.next("give each runner its own `--workspaces DIR`"),
+            _ => failure,
+        }
+    })
+}
+
 fn state_folder(args: &MachineArgs, shell: &Shell) -> Result<PathBuf, Failure> {
     if let Some(folder) = &args.state_folder {
         return Ok(shell.environment.path(folder));
@@ -213,6 +239,8 @@ impl From<RunnerError> for Failure {
             | RunnerError::Fenced { .. }
             | RunnerError::NotOurs { .. }
             | RunnerError::Refused { .. }
+            | RunnerError::Workspace(_)
+            | RunnerError::Blocked { .. }
             | RunnerError::Rehearsal { .. }
             | RunnerError::State(_)
             | RunnerError::Holder(_)) => Self::of(&other),

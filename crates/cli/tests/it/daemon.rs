@@ -11,10 +11,10 @@ use crate::api::Api;
 use crate::world::World;
 
 /// Longest wait for a change to get somewhere.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A daemon as a process of its own; killed when this value is dropped.
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -25,14 +25,21 @@ impl Drop for Daemon {
 
 impl Daemon {
     fn start(world: &World, token: &str, labels: &[&str]) -> Result<Self> {
-        Self::start_at(world.url(), world.folder(), token, labels)
+        Self::start_at(world.url(), world.folder(), token, labels, &[])
     }
 
-    fn start_at(url: &str, folder: &Path, token: &str, labels: &[&str]) -> Result<Self> {
+    /// With labels and whatever else it is told.
+    pub(crate) fn start_at(
+        url: &str,
+        folder: &Path,
+        token: &str,
+        labels: &[&str],
+        more: &[&str],
+    ) -> Result<Self> {
         let log = std::fs::File::create(folder.join("runner.jsonl"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_cortex-change"));
         command.args(["runner", "--poll", "1s", "--concurrency", "2", "--output", "json", "--drain", "60s"]);
-        command.args(labels.iter().flat_map(|label| ["--label", label]));
+        command.args(labels.iter().flat_map(|label| ["--label", label])).args(more);
         command.current_dir(folder).env("HOME", folder);
         command.env("CORTEX_CHANGE_URL", url).env("CORTEX_CHANGE_TOKEN", token);
         Ok(Self(command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).spawn()?))
@@ -77,7 +84,7 @@ fn ask_for(world: &World, token: &str, name: &str, runs_on: &Value, run: &str) -
     Ok(ran.stdout.trim().to_owned())
 }
 
-fn wait_for(world: &World, id: &str, state: &str) -> Result<()> {
+pub(crate) fn wait_for(world: &World, id: &str, state: &str) -> Result<()> {
     let began = Instant::now();
     loop {
         let change = world.show(id)?;
@@ -95,7 +102,7 @@ fn wait_for(world: &World, id: &str, state: &str) -> Result<()> {
 }
 
 /// What the daemon told of a change, one word for each piece of news.
-fn told(log: &Path, id: &str) -> Result<Vec<String>> {
+pub(crate) fn told(log: &Path, id: &str) -> Result<Vec<String>> {
     let lines = std::fs::read_to_string(log)?;
     let news: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let of_change = news.iter().filter(|news| news["change_id"] == id);
@@ -170,7 +177,7 @@ fn a_daemon_looks_behind_a_page_that_has_nothing_for_it() -> Result<()> {
         &json!({ "items": [] }),
     );
     let folder = tempfile::tempdir()?;
-    let _daemon = Daemon::start_at(&api.url, folder.path(), "cct_token", &["eu"])?;
+    let _daemon = Daemon::start_at(&api.url, folder.path(), "cct_token", &["eu"], &[])?;
     let began = Instant::now();
     while api.asked("GET", &behind).is_empty() {
         ensure!(began.elapsed() < PATIENCE, "it asked for {:?}", api.all_asked());

@@ -32,4 +32,5 @@ mod stops;
 mod usage;
 mod wait;
 mod watch;
+mod workspaces;
 mod world;

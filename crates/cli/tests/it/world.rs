@@ -155,7 +155,8 @@ impl World {
         Ok(self.git(&["rev-parse", "HEAD"])?.trim().to_owned())
     }
 
-    fn git(&self, arguments: &[&str]) -> Result<String> {
+    /// Runs git in the repository.
+    pub(crate) fn git(&self, arguments: &[&str]) -> Result<String> {
         let output = Command::new("git")
             .args(["-c", "user.name=Dev", "-c", "user.email=dev@example.com"])
             .args(arguments)

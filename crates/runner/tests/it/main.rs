@@ -18,3 +18,4 @@ mod snapshots;
 mod soaks;
 mod stops;
 mod takeovers;
+mod workspaces;

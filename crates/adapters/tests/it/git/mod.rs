@@ -1,5 +1,6 @@
 //! Facts about commits, from real repositories made with the git program.
 
+mod copies;
 mod facts;
 mod kind;
 mod lines;
