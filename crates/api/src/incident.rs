@@ -10,8 +10,8 @@ use crate::known_problem::KnownError;
 pub struct IncidentSummary {
     /// Its identifier.
     pub incident_id: String,
-    /// The change that led to it.
-    pub change_id: String,
+    /// The change that led to it, once that is known.
+    pub change_id: Option<String>,
     /// open, investigating, resolved or closed.
     pub state: String,
     /// minor, moderate or major.
@@ -32,6 +32,12 @@ pub struct Incident {
     pub summary: IncidentSummary,
     /// Number of events.
     pub version: u64,
+    /// What is in trouble, as whoever reported it says; nothing where it is what the change changed.
+    #[serde(default)]
+    pub affected: Vec<String>,
+    /// When the trouble began, as far as is known.
+    #[serde(default)]
+    pub began_at: String,
     /// What happened, in order.
     pub timeline: Vec<TimelineEntry>,
     /// The root cause; absent while it is to be completed.
@@ -116,10 +122,35 @@ pub struct Reason {
     pub reason: String,
 }
 
+/// Reports an incident: of services or items, of a change that led to it, or of both.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenIncident {
+    /// One line.
+    pub title: String,
+    /// What is known so far.
+    pub text: String,
+    /// minor, moderate or major; moderate when absent. A major one pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// Services and configuration items that are in trouble; what the change changed when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub affected: Vec<String>,
+    /// The change that led to it, where one is known. It must have been started by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// When the trouble began; now when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<String>,
+}
+
 /// Moves an incident on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateIncident {
+    /// The change that led to it, where it is linked to none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// The wanted state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,

@@ -1,7 +1,7 @@
 //! Incidents.
 
 use api::Page;
-use api::incident::{Incident, IncidentSummary, Suspects, UpdateIncident};
+use api::incident::{Incident, IncidentSummary, OpenIncident, Suspects, UpdateIncident};
 
 use crate::call::Client;
 use crate::error::ClientError;
@@ -56,6 +56,19 @@ impl Client {
     /// When the server refuses or does not answer.
     pub async fn suspects_of_item(&self, ci: &str, at: Option<&str>) -> Result<Suspects, ClientError> {
         self.get(&["suspects"]).query("ci", Some(ci)).query("at", at).answer().await
+    }
+
+    /// Reports an incident. Repeating it with the same key opens no second one.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn open_incident(
+        &self,
+        request: &OpenIncident,
+        idempotency_key: &str,
+    ) -> Result<Incident, ClientError> {
+        let call = self.post(&["incidents"]).json(request).repeatable();
+        call.header("idempotency-key", "idempotency key", idempotency_key)?.answer().await
     }
 
     /// Moves an incident on.

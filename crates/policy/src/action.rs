@@ -88,6 +88,8 @@ actions!(
     Review = "review",
     /// Record that a deadline has passed. The system's own.
     Expire = "expire",
+    /// Report an incident. Asked of the system, whatever it is about.
+    OpenIncident = "open_incident",
     /// Link an incident to a change.
     LinkIncident = "link_incident",
     /// Add to an incident or move it on.

@@ -152,8 +152,9 @@ impl Vocabulary {
         let (uid, attributes) = match resource {
             Resource::Change(change) => (self.change_uid(change.id), self.change(change)),
             Resource::Incident(incident) => {
-                let change = RestrictedExpression::new_entity_uid(self.change_uid(incident.change));
-                let attributes = Attributes::from([owned(("change", change))]);
+                let change =
+                    incident.change.map(|id| RestrictedExpression::new_entity_uid(self.change_uid(id)));
+                let attributes = change.map(|change| owned(("change", change))).into_iter().collect();
                 (uid(&self.incident, &incident.id.to_string()), attributes)
             }
             Resource::Actor(actor) => {
@@ -350,7 +351,10 @@ mod tests {
             let incident = "INC-2026-000001".parse().unwrap();
             let resources = [
                 Resource::Change(Box::new(change(known))),
-                Resource::Incident(IncidentResource { id: incident, change: change(known).id }),
+                Resource::Incident(IncidentResource {
+                    id: incident,
+                    change: known.then(|| change(known).id),
+                }),
                 Resource::Actor(ActorResource { id: actor("act_bot"), owner }),
             ];
             for resource in resources {

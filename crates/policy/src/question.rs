@@ -219,8 +219,8 @@ pub struct ChangeResource {
 pub struct IncidentResource {
     /// Its identifier.
     pub id: IncidentId,
-    /// The change that led to it.
-    pub change: ChangeId,
+    /// The change that led to it, once that is known.
+    pub change: Option<ChangeId>,
 }
 
 /// The facts about an actor, as the thing that is managed or acted for. Whether it is the principal itself follows.

@@ -52,6 +52,7 @@ pub(crate) const POLICIES: &[PolicyFile<'static>] = files![
     "maintenance-window-before-start",
     "models-are-for-administrators",
     "no-implementation-in-a-freeze",
+    "people-link-incidents",
     "permissions",
     "phi-needs-the-hipaa-authority",
     "phi-never-auto-approved",

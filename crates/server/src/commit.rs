@@ -1,6 +1,7 @@
 //! Committing a unit of work: events, effects and projections in one append, and again when somebody else was faster.
 
-use domain::Timestamp;
+use std::collections::BTreeSet;
+
 use domain::change::{Action as Effect, ChangeEvent, Command, Deadline, Notice, Retrospective};
 use domain::id::{ActorId, ChangeId, IncidentId};
 use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
@@ -36,6 +37,8 @@ pub(crate) struct Extras {
     pub consume_timer: Option<TimerId>,
     /// What is written to another stream with it: what the change takes of an agent's budget, or what the board decided.
     pub beside: Option<StreamAppend>,
+    /// What happens to an incident with it, where somebody links the two.
+    pub incident: Option<IncidentPart>,
 }
 
 /// Loads a change, lets `decide` work on it for the caller and commits; decides again when somebody else was faster,
@@ -95,7 +98,10 @@ pub(crate) async fn decided<T, F: Future<Output = Result<T, Failure>>>(
 /// When somebody else was faster, a guard does not hold any more, or the store fails. Nothing was written then.
 pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> Result<(), Failure> {
     let effects = std::mem::take(&mut work.effects);
-    let incident = apply_incident(app, work, &effects).await?;
+    let incident = match extras.incident {
+        Some(linked) => Some(linked),
+        None => apply_incident(app, work, &effects).await?,
+    };
     let mut append = work.append();
     append.timers = timers(work.change.id, &effects)?;
     append.outbox = notify::about_change(app, &work.change, notices(&effects), work.now)?;
@@ -104,14 +110,14 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     append.streams.extend(extras.beside);
     let told = incident.as_ref().map(|part| part.incident.clone());
     if let Some(part) = incident {
-        let told = notify::about_incident(app, &part.incident, &work.change, &part.notices, work.now)?;
+        let told = notify::about_incident(app, &part.incident, Some(&work.change), &part.notices, work.now)?;
         append.outbox.extend(told);
         append.streams.push(part.stream);
         append.projections.push(project::incident(&part.incident));
     }
     let appended = app.append(append).await?;
     if let Some(incident) = &told {
-        app.known_mut().incidents.put(incident, &work.change.content);
+        app.known_mut().incidents.put(incident, Some(&work.change.content));
     }
     if app.known().bookings.concerns(&work.change) {
         let mut known = app.known_mut();
@@ -152,10 +158,14 @@ pub(crate) async fn yield_to_others(app: &App, caller: &Caller, failure: Failure
 }
 
 /// The part of an append that opens or continues an incident.
-struct IncidentPart {
-    stream: StreamAppend,
-    incident: Incident,
-    notices: Vec<Notice>,
+#[derive(Debug, Clone)]
+pub(crate) struct IncidentPart {
+    /// The incident as it is then.
+    pub incident: Incident,
+    /// Its events.
+    pub stream: StreamAppend,
+    /// What people are told because of them.
+    pub notices: Vec<Notice>,
 }
 
 /// Opens an incident for a rollback, or makes the change's open one worse.
@@ -183,7 +193,10 @@ async fn apply_incident(
         let command = Command::LinkIncident { incident: id };
         work.command(app, &Caller::System, policy::Action::LinkIncident, Particulars::default(), &command)?;
     }
-    incident_part(id, before, &events, work.now).map(Some)
+    let at = before.as_ref().map_or(work.now, |incident| work.now.max(incident.updated_at));
+    let (actor, decided_by) = (ActorId::system(), DecidedBy::default());
+    let envelope = Envelope { at, actor, on_behalf_of: None, decided_by };
+    incident_part(id, before, &events, &envelope).map(Some)
 }
 
 async fn open_incident(app: &App, work: &ChangeWork) -> Result<Option<Incident>, Failure> {
@@ -197,7 +210,8 @@ async fn open_incident(app: &App, work: &ChangeWork) -> Result<Option<Incident>,
 fn opened(work: &ChangeWork, severity: Severity, cause: FreeText) -> Result<IncidentEvent, Failure> {
     let title = incident_title(work.change.id, work.change.content.title.as_str());
     let title = FreeText::title(title).map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok(IncidentEvent::Opened { change: work.change.id, severity, title, text: cause })
+    let (change, affected) = (Some(work.change.id), BTreeSet::new());
+    Ok(IncidentEvent::Opened { change, affected, began_at: None, severity, title, text: cause })
 }
 
 /// The change and its title, within the bytes of a title: a long one must never keep a rollback from its incident.
@@ -219,23 +233,23 @@ fn continued(incident: &Incident, severity: Severity, cause: FreeText) -> Vec<In
     events
 }
 
-fn incident_part(
+/// What happens to an incident, as a part of an append.
+///
+/// # Errors
+/// When the events do not follow the ones before.
+pub(crate) fn incident_part(
     id: IncidentId,
     before: Option<Incident>,
     events: &[IncidentEvent],
-    now: Timestamp,
+    envelope: &Envelope,
 ) -> Result<IncidentPart, Failure> {
-    let by = ActorId::system();
     let expected_version = before.as_ref().map_or(0, |incident| incident.version);
-    let now = before.as_ref().map_or(now, |incident| now.max(incident.updated_at));
-    let envelope =
-        Envelope { at: now, actor: by.clone(), on_behalf_of: None, decided_by: DecidedBy::default() };
     let notices = notify::incident_notices(before.as_ref(), events);
     let mut folded = before;
     let mut encoded = Vec::with_capacity(events.len());
     for event in events {
-        folded = Some(incident::evolve(folded, id, now, &by, event)?);
-        encoded.push(encode(&envelope, event));
+        folded = Some(incident::evolve(folded, id, envelope.at, &envelope.actor, event)?);
+        encoded.push(encode(envelope, event));
     }
     let incident = folded.ok_or_else(|| Failure::Internal("an incident without events".to_owned()))?;
     let stream = StreamAppend { stream: StreamName::incident(id), expected_version, events: encoded };

@@ -126,8 +126,11 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
             let id: IncidentId =
                 name.parse().map_err(|_| Failure::Internal(format!("stream of `{name}`")))?;
             let incident = load::incident(app, id).await?;
-            let (change, _) = work::load(app, incident.change).await?;
-            app.known_mut().incidents.put(&incident, &change.content);
+            let change = match incident.change {
+                Some(id) => Some(work::load(app, id).await?.0),
+                None => None,
+            };
+            app.known_mut().incidents.put(&incident, change.as_ref().map(|change| &change.content));
             Ok(())
         }
         "change" if is_end => {

@@ -7,7 +7,7 @@ use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::board::BoardEvent;
 use domain::calendar::{Bookings, CalendarEvent, ConflictSettings, StartEvent};
 use domain::canary::CalibrationEvent;
-use domain::change::{ChangeEvent, ChangeType, StateName};
+use domain::change::{ChangeEvent, ChangeType, Content, StateName};
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::ecab::RosterEvent;
 use domain::id::{ActorId, CiName, IncidentId};
@@ -183,20 +183,34 @@ async fn incidents(store: &Store, known: &mut Known) -> Result<(), Failure> {
     while read < INCIDENTS_LOADED_MAX {
         let page = store.list_incidents(IncidentQuery { after, ..IncidentQuery::default() }).await?;
         for row in &page.rows {
-            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await;
-            let change = trail.and_then(|trail| Ok(work::fold(row.change_id, &trail)?));
-            // A damaged log must not keep the server from starting: `audit verify` names what is wrong with it.
-            let content = change.map(|change| change.map(|change| change.content)).unwrap_or_else(|error| {
-                tracing::error!(incident = %row.incident_id, %error, "what an incident was about cannot be read");
-                None
-            });
-            known.incidents.put_row(row, content.as_ref());
+            match told_incident(store, row.incident_id).await {
+                Ok(Some((incident, content))) => known.incidents.put(&incident, content.as_ref()),
+                // A damaged log must not keep the server from starting: `audit verify` names what is wrong with it.
+                failed => {
+                    let error = failed.err().map_or_else(String::new, |error| error.to_string());
+                    tracing::error!(incident = %row.incident_id, %error, "what an incident was about cannot be read");
+                    known.incidents.put_unread(row);
+                }
+            }
         }
         read += page.rows.len();
         let Some(next) = page.next else { break };
         after = Some(next);
     }
     Ok(())
+}
+
+/// An incident with the content of the change that led to it.
+async fn told_incident(
+    store: &Store,
+    id: IncidentId,
+) -> Result<Option<(Incident, Option<Content>)>, Failure> {
+    let trail = stored_trail::<IncidentEvent>(store, &StreamName::incident(id)).await?;
+    let Some(incident) = fold_incident(id, &trail)? else { return Ok(None) };
+    let Some(change) = incident.change else { return Ok(Some((incident, None))) };
+    let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(change)).await?;
+    let content = work::fold(change, &trail)?.map(|change| change.content);
+    Ok(Some((incident, content)))
 }
 
 async fn stored_trail<E: Recordable>(

@@ -150,7 +150,7 @@ CREATE TABLE change_ci (
 
 CREATE TABLE incident_row (
     incident_key BIGINT PRIMARY KEY,
-    change_key BIGINT NOT NULL,
+    change_key BIGINT,
     state TEXT NOT NULL,
     severity TEXT NOT NULL,
     title TEXT NOT NULL,

@@ -186,7 +186,7 @@ impl Step {
         }
     }
 
-    fn from_domain(step: &plan::Step) -> Self {
+    pub(super) fn from_domain(step: &plan::Step) -> Self {
         // What follows from the kind is not repeated.
         let touched = step.kind.touches();
         let puts_back = touched.as_ref().is_some_and(plan::Capture::can_be_put_back);

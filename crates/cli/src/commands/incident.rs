@@ -1,14 +1,17 @@
-//! `incident`: incidents that changes led to.
+//! `incident`: what went wrong, by a change or not.
 
-use api::incident::{RootCause, UpdateIncident};
+use api::incident::{OpenIncident, RootCause, UpdateIncident};
+use api::known_problem::UpdateProblem;
 use api::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use clap::Subcommand;
 use client::{Client, IncidentFilter};
 use domain::Timestamp;
-use domain::id::{CiName, IncidentId};
-use domain::incident::IncidentState;
+use domain::id::{ChangeId, CiName, IncidentId, ServiceName};
+use domain::incident::{IncidentState, Severity};
+use domain::problem::ProblemId;
 
 use super::Outcome;
+use super::create::random_key;
 use crate::args::word;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -30,6 +33,10 @@ enum IncidentCommand {
     Show(ShowArgs),
     /// Rank the changes that may have led to an incident, or to the trouble of an item
     Suspects(SuspectsArgs),
+    /// Report an incident of a service or an item, with or without the change that led to it
+    Open(OpenArgs),
+    /// Say which change led to an incident, or which problem lies behind it
+    Link(LinkArgs),
     /// Move an incident on, add to its timeline, record its root cause
     Update(UpdateArgs),
 }
@@ -74,6 +81,53 @@ struct SuspectsArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
+    after_help = "Examples:\n  cortex-change incident open --service checkout --title 'Checkout is slow' 'p99 is 3 s.'\n  \
+                  cortex-change incident open --change CHG-2026-000123 --since 2026-03-01T14:05:00Z --major \
+                  --title 'Orders are lost' 'Since the new version.'"
+)]
+#[command(group = clap::ArgGroup::new("of").multiple(true).required(true))]
+struct OpenArgs {
+    /// One line
+    #[arg(long, value_name = "TEXT")]
+    title: String,
+    /// A service that is in trouble; may be given several times
+    #[arg(long = "service", group = "of", value_name = "NAME")]
+    services: Vec<ServiceName>,
+    /// A configuration item that is in trouble; may be given several times
+    #[arg(long = "ci", group = "of", value_name = "NAME")]
+    cis: Vec<CiName>,
+    /// The change that led to it, where one is known; only a person may say so
+    #[arg(long, group = "of", value_name = "ID")]
+    change: Option<ChangeId>,
+    /// When the trouble began; now when absent
+    #[arg(long, value_name = "INSTANT")]
+    since: Option<Timestamp>,
+    /// Page: people are needed at once
+    #[arg(long)]
+    major: bool,
+    /// What is known so far
+    text: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cortex-change incident link INC-2026-000007 --change CHG-2026-000123\n  \
+                        cortex-change incident link INC-2026-000007 --problem PRB-7"
+)]
+#[command(group = clap::ArgGroup::new("to").multiple(true).required(true))]
+struct LinkArgs {
+    /// The incident
+    id: IncidentId,
+    /// The change that led to it; `incident suspects` ranks those that may have
+    #[arg(long, group = "to", value_name = "ID")]
+    change: Option<ChangeId>,
+    /// The problem behind it
+    #[arg(long, group = "to", value_name = "ID")]
+    problem: Option<ProblemId>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
     after_help = "Examples:\n  cortex-change incident update INC-2026-000007 --state investigating --note 'on it'\n  \
                         cortex-change incident update INC-2026-000007 --state resolved --cause 'pool too small' \
                         --remedy 'limit raised, alarm added'"
@@ -107,8 +161,28 @@ impl From<UpdateArgs> for (IncidentId, UpdateIncident) {
         let root_cause = args.cause.zip(args.remedy).map(|(cause, remedy)| RootCause { cause, remedy });
         (
             args.id,
-            UpdateIncident { state: args.state.map(|state| state.to_string()), note: args.note, root_cause },
+            UpdateIncident {
+                state: args.state.map(|state| state.to_string()),
+                note: args.note,
+                root_cause,
+                ..UpdateIncident::default()
+            },
         )
+    }
+}
+
+impl From<OpenArgs> for OpenIncident {
+    fn from(args: OpenArgs) -> Self {
+        let OpenArgs { title, services, cis, change, since, major, text } = args;
+        let services = services.iter().map(ToString::to_string);
+        Self {
+            title,
+            text,
+            severity: major.then(|| Severity::Major.to_string()),
+            affected: services.chain(cis.iter().map(ToString::to_string)).collect(),
+            change: change.map(|id| id.to_string()),
+            began_at: since.map(|since| since.to_string()),
+        }
     }
 }
 
@@ -137,6 +211,14 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
                 Format::Json => shell.json(&suspects)?,
             }
         }
+        IncidentCommand::Open(args) => {
+            let incident = client.open_incident(&args.into(), &random_key()?).await?;
+            match shell.format() {
+                Format::Text => shell.data(&format!("{}\n", incident.summary.incident_id))?,
+                Format::Json => shell.json(&incident)?,
+            }
+        }
+        IncidentCommand::Link(args) => link(&client, args, shell).await?,
         IncidentCommand::Update(args) => {
             let (id, update) = args.into();
             let incident = client.update_incident(&id.to_string(), &update).await?;
@@ -147,6 +229,25 @@ pub(crate) async fn run(Args { command }: Args, shell: &Shell) -> Outcome {
         }
     }
     Ok(ExitStatus::Done)
+}
+
+async fn link(
+    client: &Client,
+    LinkArgs { id, change, problem }: LinkArgs,
+    shell: &Shell,
+) -> Result<(), Failure> {
+    let name = id.to_string();
+    if let Some(change) = change {
+        let update = UpdateIncident { change: Some(change.to_string()), ..UpdateIncident::default() };
+        client.update_incident(&name, &update).await?;
+    }
+    if let Some(problem) = problem {
+        let update = UpdateProblem { incident: Some(name.clone()), ..UpdateProblem::default() };
+        client.update_problem(&problem.to_string(), &update).await?;
+    }
+    let to: Vec<String> =
+        change.map(|id| id.to_string()).into_iter().chain(problem.map(|id| id.to_string())).collect();
+    shell.tell(&client.incident(&name).await?, format!("{id} is linked to {}", to.join(" and ")))
 }
 
 async fn list(client: &Client, filter: &IncidentFilter, shell: &Shell) -> Result<(), Failure> {

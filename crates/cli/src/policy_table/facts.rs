@@ -182,7 +182,7 @@ impl Harmless {
         let change = change(actor("act_ann")?, actor("act_annbot")?, action)?;
         Ok(Self {
             principal: Principal { id: actor("act_bob")?, ..person() },
-            incident: IncidentResource { id: IncidentId::new(2026, 1)?, change: change.id },
+            incident: IncidentResource { id: IncidentId::new(2026, 1)?, change: Some(change.id) },
             change,
             account: ActorResource { id: actor("act_carol")?, owner: None },
         })

@@ -222,6 +222,7 @@ impl Case {
             | Action::ManageNotifications
             | Action::ImportHistory
             | Action::ReportAlerts
+            | Action::OpenIncident
             | Action::StopLine
             | Action::LiftStop
             | Action::ManageCalendar

@@ -11,7 +11,12 @@ pub(crate) fn in_full(incident: &Incident, paint: Paint) -> String {
     let mut lines = Lines::default();
     lines.line(format!("{}  {}", paint.strong(plain(&summary.incident_id)), cell(&summary.title)));
     lines.line(format!("{}, {}", words(&summary.state), severity(paint, &summary.severity)));
-    lines.field(paint, "change", Some(&summary.change_id));
+    lines.field(paint, "change", summary.change_id.as_deref());
+    let affected = (!incident.affected.is_empty()).then(|| incident.affected.join(", "));
+    lines.field(paint, "of", affected.as_deref());
+    if incident.began_at != summary.opened_at && !incident.began_at.is_empty() {
+        lines.field(paint, "began", Some(&instant(&incident.began_at)));
+    }
     lines.field(paint, "opened", Some(&instant(&summary.opened_at)));
     lines.heading(paint, "Root cause");
     match &incident.root_cause {
@@ -48,7 +53,7 @@ pub(crate) fn list(incidents: &[IncidentSummary], paint: Paint) -> String {
             cell(&incident.incident_id),
             words(&incident.state),
             severity(paint, &incident.severity),
-            cell(&incident.change_id),
+            cell(incident.change_id.as_deref().unwrap_or("–")),
             instant(&incident.opened_at),
             cell(&incident.title),
         ]);

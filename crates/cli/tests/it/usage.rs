@@ -27,6 +27,8 @@ fn wrong_arguments_are_named_with_the_accepted_form() {
     check(&["approve", "CHG-2026-000001", "--digest", "123"], &["`123` is not a SHA-256 digest"]);
     check(&["list", "--limit", "0"], &["1..=500"]);
     check(&["list", "--sort", "size"], &["-risk"]);
+    check(&["incident", "open", "--title", "x", "slow"], &["--service"]);
+    check(&["incident", "link", "INC-2026-000001"], &["--change"]);
     check(&["incident", "update", "INC-2026-000001"], &["--state"]);
     check(&["incident", "update", "INC-2026-000001", "--cause", "x"], &["--remedy"]);
     check(&["actor", "rights", "bob"], &["--none"]);

@@ -9,7 +9,7 @@ use api::command::{
     ReviewRequest, SatisfyRequest, ValidateRequest,
 };
 use api::history::HistoryImport;
-use api::incident::UpdateIncident;
+use api::incident::{OpenIncident, UpdateIncident};
 use api::request::ChangeRequest;
 use api::run::{FinishRequest, HeartbeatRequest, ProgressRequest, StartRequest};
 use client::{ChangeFilter, CiFilter, Client, ClientError, IncidentFilter};
@@ -166,6 +166,8 @@ async fn the_rest_has_its_own_places() -> Result<()> {
     let update = UpdateIncident::default();
     let expected = "PATCH /api/v1/incidents/INC-2026-000001";
     check(expected, async |c| c.update_incident("INC-2026-000001", &update).await).await?;
+    let report = OpenIncident::default();
+    check("POST /api/v1/incidents", async |c| c.open_incident(&report, "key").await).await?;
     check("POST /api/v1/audit/verify", async |c| c.verify_log().await).await?;
     check("POST /api/v1/actors", async |c| c.register_actor(&RegisterActor::default()).await).await?;
     check("PATCH /api/v1/actors/act_1", async |c| c.update_actor("act_1", &UpdateActor::default()).await)

@@ -10,7 +10,10 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Incident;
+use crate::calendar;
 use crate::catalog::Strength;
+use crate::change::Change;
 use crate::change::event::ChangeEvent;
 use crate::cmdb::{Ci, Cmdb};
 use crate::id::{ChangeId, CiName};
@@ -95,10 +98,24 @@ pub struct Suspect {
     pub reasons: Vec<(u32, String)>,
 }
 
+/// What a change must have begun by to have led to a trouble that began then.
+pub(super) fn seen_by(began_at: Timestamp) -> Timestamp {
+    began_at.saturating_add(SEEN_LATE).unwrap_or(Timestamp::MAX)
+}
+
 impl Trouble {
+    /// What an incident is about: what whoever reported it named, or else what the change changed that led to it.
+    pub fn of(incident: &Incident, change: Option<&Change>) -> Self {
+        let items = match change {
+            Some(change) if incident.affected.is_empty() => calendar::items(change),
+            Some(_) | None => incident.affected.clone(),
+        };
+        Self { items, at: incident.began_at }
+    }
+
     /// What a change must have begun by to have led to it.
     pub fn latest(&self) -> Timestamp {
-        self.at.saturating_add(SEEN_LATE).unwrap_or(Timestamp::MAX)
+        seen_by(self.at)
     }
 
     /// From when on a change must have been at work.
@@ -127,6 +144,11 @@ impl Course {
             }
         }
         course
+    }
+
+    /// When it was first at work; nothing for a change that was not started.
+    pub fn began_at(&self) -> Option<Timestamp> {
+        self.spells.first().map(|spell| spell.from)
     }
 
     fn begin(&mut self, from: Timestamp, is_rollback: bool) {

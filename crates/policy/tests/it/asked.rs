@@ -69,6 +69,7 @@ fn usual_resource(action: Action) -> Resource {
     match action {
         Action::Create
         | Action::ManageModels
+        | Action::OpenIncident
         | Action::StopLine
         | Action::LiftStop
         | Action::ManageCalendar
@@ -127,7 +128,8 @@ fn usual_resource(action: Action) -> Resource {
 }
 
 pub(crate) fn incident() -> IncidentResource {
-    IncidentResource { id: "INC-2026-000001".parse().unwrap(), change: "CHG-2026-000001".parse().unwrap() }
+    let change = Some("CHG-2026-000001".parse().unwrap());
+    IncidentResource { id: "INC-2026-000001".parse().unwrap(), change }
 }
 
 pub(crate) fn change() -> ChangeResource {

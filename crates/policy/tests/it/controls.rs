@@ -15,6 +15,7 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
     vec![
         ("everyone-reads", ask(Action::Read)),
         ("everyone-requests", ask(Action::Create)),
+        ("everyone-reports-incidents", ask(Action::OpenIncident).kind(PrincipalKind::Agent)),
         ("requesters-steer-their-changes", ask(Action::Amend).by(ANN)),
         ("requesters-implement-their-changes", ask(Action::Start).by(ANNS_BOT).kind(PrincipalKind::Agent)),
         ("implementers-implement", ask(Action::Finish).kind(PrincipalKind::Service).role(Role::Implementer)),
@@ -146,6 +147,10 @@ fn refused_to_all() -> Vec<(&'static str, Asked)> {
         (
             "withdrawn-version-needs-a-new-decision",
             start().change(|change| change.withdrawn_since_assessed = true),
+        ),
+        (
+            "people-link-incidents",
+            ask(Action::LinkIncident).kind(PrincipalKind::Service).role(Role::Implementer),
         ),
         ("delegation-only-with-the-right", ask(Action::ActOnBehalf)),
         (

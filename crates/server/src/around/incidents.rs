@@ -1,10 +1,11 @@
-//! Incidents of the last days, and what each was about: the services and items of the change that led to it.
+//! Incidents of the last days, and what each was about: what whoever reported it named, and the services and items of the
+//! change that led to it.
 
 use std::collections::{BTreeMap, HashSet};
 
 use domain::Timestamp;
 use domain::change::{Content, Source};
-use domain::id::{ChangeId, IncidentId};
+use domain::id::{ActorId, ChangeId, CiName, IncidentId};
 use domain::incident::{Incident, IncidentState};
 use domain::risk::{CIRCUMSTANCES_NAMED_MAX, INCIDENT_WINDOW_DAYS, RecentIncidents, VersionWithdrawn};
 use jiff::SignedDuration;
@@ -22,8 +23,10 @@ pub(crate) struct Incidents(BTreeMap<(Timestamp, IncidentId), Entry>);
 struct Entry {
     version: u64,
     is_open: bool,
-    /// The change that led to it.
-    change: ChangeId,
+    /// Who reported it; nothing where a rollback opened it.
+    reported_by: Option<ActorId>,
+    /// The change that led to it, once that is known.
+    change: Option<ChangeId>,
     /// What it was about; nothing where that cannot be read, which counts as everything.
     names: Option<HashSet<String>>,
     /// What that change rolled out.
@@ -41,25 +44,29 @@ fn names(content: &Content) -> impl Iterator<Item = &str> {
 
 impl Incidents {
     /// Takes an incident in, with the content of the change that led to it. One that is known already, as it is now.
-    pub(crate) fn put(&mut self, incident: &Incident, content: &Content) {
+    pub(crate) fn put(&mut self, incident: &Incident, content: Option<&Content>) {
+        let changed = content.into_iter().flat_map(names);
+        let affected = incident.affected.iter().map(CiName::as_str);
         let entry = Entry {
             version: incident.version,
-            is_open: is_open(incident.state),
+            is_open: incident.is_unresolved(),
+            reported_by: incident.reported_by().cloned(),
             change: incident.change,
-            names: Some(names(content).map(str::to_owned).collect()),
-            source: content.source.clone(),
+            names: Some(affected.chain(changed).map(str::to_owned).collect()),
+            source: content.and_then(|content| content.source.clone()),
         };
         self.add(incident.opened_at, incident.id, entry);
     }
 
-    /// Takes an incident of a list in, with the content of the change that led to it where that can be read.
-    pub(crate) fn put_row(&mut self, row: &IncidentRow, content: Option<&Content>) {
+    /// Takes an incident of a list in whose log cannot be read.
+    pub(crate) fn put_unread(&mut self, row: &IncidentRow) {
         let entry = Entry {
             version: row.version,
             is_open: is_open(row.state),
+            reported_by: None,
             change: row.change_id,
-            names: content.map(|content| names(content).map(str::to_owned).collect()),
-            source: content.and_then(|content| content.source.clone()),
+            names: None,
+            source: None,
         };
         self.add(row.opened_at, row.incident_id, entry);
     }
@@ -76,22 +83,30 @@ impl Incidents {
         }
     }
 
-    /// Moves an incident on that is known already.
-    pub(crate) fn moved(&mut self, incident: &Incident) {
-        if let Some(known) = self.0.get_mut(&(incident.opened_at, incident.id))
-            && known.version < incident.version
-        {
-            known.version = incident.version;
-            known.is_open = is_open(incident.state);
+    /// Takes in how an incident goes on that is known already, or one that somebody reports without a change.
+    pub(crate) fn follow(&mut self, incident: &Incident) {
+        match self.0.get_mut(&(incident.opened_at, incident.id)) {
+            Some(known) if known.version < incident.version => {
+                known.version = incident.version;
+                known.is_open = incident.is_unresolved();
+            }
+            Some(_) => {}
+            None if incident.change.is_none() => self.put(incident, None),
+            None => {}
         }
     }
 
-    /// The newest open incident of something that this content is about.
+    /// How many incidents an actor has reported that are not resolved.
+    pub(crate) fn unresolved_of(&self, reporter: &ActorId) -> usize {
+        self.0.values().filter(|entry| entry.is_open && entry.reported_by.as_ref() == Some(reporter)).count()
+    }
+
+    /// The newest open incident of something that this content is about, of which is known which change led to it.
     pub(crate) fn newest_open(&self, content: &Content) -> Option<IncidentId> {
         let is_about = |known: &HashSet<String>| names(content).any(|name| known.contains(name));
-        let mut newest_first = self.0.iter().rev();
-        let found =
-            newest_first.find(|(_, entry)| entry.is_open && entry.names.as_ref().is_some_and(is_about));
+        let mut newest_first =
+            self.0.iter().rev().filter(|(_, entry)| entry.is_open && entry.change.is_some());
+        let found = newest_first.find(|(_, entry)| entry.names.as_ref().is_some_and(is_about));
         found.map(|((_, id), _)| *id)
     }
 
@@ -106,7 +121,7 @@ impl Incidents {
                 && entry.names.as_ref().is_some_and(is_about)
         };
         let ((opened_at, id), entry) = latest.find(|(_, entry)| is_same(entry))?;
-        Some(VersionWithdrawn { at: *opened_at, change: entry.change, incident: *id })
+        Some(VersionWithdrawn { at: *opened_at, change: entry.change?, incident: *id })
     }
 
     /// The incidents that bear on a change with this content at `at`.
@@ -155,10 +170,10 @@ fn is_open(state: IncidentState) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::id::ActorId;
     use domain::incident::{IncidentEvent, Severity, evolve};
     use domain::risk::Level;
     use domain::text::FreeText;
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::view::fixture::Story;
@@ -177,7 +192,9 @@ mod tests {
         elsewhere.affected_cis.clear();
         let opened_at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         let event = IncidentEvent::Opened {
-            change: here.id,
+            change: Some(here.id),
+            affected: BTreeSet::new(),
+            began_at: None,
             severity: Severity::Moderate,
             title: FreeText::new("rolled back").unwrap(),
             text: FreeText::new("error rate 12 %").unwrap(),
@@ -185,8 +202,8 @@ mod tests {
         let id = "INC-2026-000001".parse().unwrap();
         let incident = evolve(None, id, opened_at, &ActorId::system(), &event).unwrap();
         let mut incidents = Incidents::default();
-        incidents.put(&incident, &here.content);
-        incidents.put(&incident, &here.content);
+        incidents.put(&incident, Some(&here.content));
+        incidents.put(&incident, Some(&here.content));
         let counts = |content: &Content, hours: i64| {
             let recent = incidents.recent(content, opened_at + SignedDuration::from_hours(hours));
             (recent.here, recent.open_here, recent.anywhere, recent.named.len())
@@ -209,7 +226,7 @@ mod tests {
         assert_eq!(withdrawn(&other(release(Some("b"), &[])), 1), None);
         assert_eq!(withdrawn(&other(None), 1), None);
         let later = Incident { version: incident.version + 1, ..incident.clone() };
-        incidents.put(&later, &other(release(None, &[("image", "sha256:1")])));
+        incidents.put(&later, Some(&other(release(None, &[("image", "sha256:1")]))));
         let asked = |name: &str, digest: &str| {
             incidents.version_withdrawn(&other(release(None, &[(name, digest)])), opened_at)
         };

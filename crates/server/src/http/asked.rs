@@ -14,7 +14,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use domain::board::MeetingId;
 use domain::canonical::Digest;
-use domain::id::{ActorId, ChangeId, DelegationId, ServiceName, TokenId};
+use domain::id::{ActorId, ChangeId, DelegationId, IncidentId, ServiceName, TokenId};
 use domain::problem::ProblemId;
 use domain::stop::StopId;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,8 @@ pub(super) enum Kept {
     Delegation(DelegationId),
     /// A stop that was set or lifted, told as it is then.
     Stop(StopId),
+    /// An incident that was opened, told as it is then.
+    Incident(IncidentId),
     /// A problem that was opened, told as it is then.
     Problem(ProblemId),
     /// A calibration that was saved, told as it is then.
@@ -243,6 +245,10 @@ impl Asked {
                 cab::told_meeting(app, status, id).await
             }
             Kept::Delegation(id) => Ok((status, Json(delegations::told(app, &id).await?)).into_response()),
+            Kept::Incident(id) => {
+                let incident = load::incident(app, id).await?;
+                Ok((status, Json(view::incident(&app.known(), &incident))).into_response())
+            }
             Kept::Problem(id) => {
                 // It is written, but this server may only be about to take note of it.
                 load::refresh(app, &problems::stream()?).await?;
@@ -294,6 +300,7 @@ mod tests {
         let applied = Applied { declared: vec!["cart".to_owned()], retired: vec![], unchanged: 1 };
         check(&Kept::Delegation("dlg_07".parse().unwrap()), r#"{"delegation_id":"dlg_07"}"#);
         check(&Kept::Stop("STOP-7".parse().unwrap()), r#"{"stop":"STOP-7"}"#);
+        check(&Kept::Incident("INC-2026-000007".parse().unwrap()), r#"{"incident":"INC-2026-000007"}"#);
         check(&Kept::Problem("PRB-7".parse().unwrap()), r#"{"problem":"PRB-7"}"#);
         let id = Digest::of_bytes(b"calibration");
         let saved = Kept::Calibration { service: "shop".parse().unwrap(), id };

@@ -1,14 +1,17 @@
 //! Incidents.
 
+use std::fmt::Display;
+
 use api::Page;
-use api::incident::{Incident, IncidentSummary, Suspects, UpdateIncident};
+use api::incident::{Incident, IncidentSummary, OpenIncident, Suspects, UpdateIncident};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use domain::Timestamp;
-use domain::calendar;
 use domain::id::CiName;
-use domain::incident::IncidentCommand;
 use domain::incident::suspects::Trouble;
+use domain::incident::{AFFECTED_MAX, IncidentCommand, Severity};
 use domain::text::FreeText;
 use policy::{Action, Resource};
 use serde::Deserialize;
@@ -17,19 +20,22 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Authenticated, IncidentPath, JsonBody, Query, one, page_limit};
+use super::asked::{Asked, Kept};
+use super::extract::{
+    Authenticated, Idempotency, IdempotencyParams, IncidentPath, JsonBody, Query, one, page_limit,
+};
 use super::problem::Rejection;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::ask;
 use crate::failure::Failure;
 use crate::load;
+use crate::use_cases::incident::{Opening, Update};
 use crate::use_cases::{incident, suspects};
 use crate::view;
-use crate::work;
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
-        .routes(routes!(list_incidents))
+        .routes(routes!(list_incidents, open_incident))
         .routes(routes!(show_incident, update_incident))
         .routes(routes!(show_suspects))
         .routes(routes!(show_suspects_of_item))
@@ -74,6 +80,26 @@ async fn list_incidents(
     Ok(Json(Page { items, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
 }
 
+/// Report an incident of services or items, with or without the change that led to it.
+#[utoipa::path(post, path = "/api/v1/incidents", tag = "incidents", params(IdempotencyParams),
+    request_body = OpenIncident, responses((status = 201, body = Incident)))]
+async fn open_incident(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    Idempotency(key): Idempotency,
+    JsonBody { value, digest }: JsonBody<OpenIncident>,
+) -> Result<Response, Rejection> {
+    let opening = opening(&app, &value)?;
+    let asked = Asked { app, caller, key, digest };
+    let work = async {
+        let keep = asked.keeper(StatusCode::CREATED);
+        let keep = move |id| keep(Kept::Incident(id));
+        let opened = incident::open(&asked.app, &asked.caller, opening, keep).await?;
+        Ok((StatusCode::CREATED, Json(view::incident(&asked.app.known(), &opened))).into_response())
+    };
+    asked.once(work).await
+}
+
 /// Show an incident with its timeline.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
     responses((status = 200, body = Incident)))]
@@ -87,7 +113,7 @@ async fn show_incident(
     Ok(Json(view::incident(&app.known(), &incident)))
 }
 
-/// Add a note, record the root cause, move an incident on; in this order when several are given.
+/// Link the change that led to an incident, add a note, record the root cause, move it on; in this order when several are given.
 #[utoipa::path(patch, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
     request_body = UpdateIncident, responses((status = 200, body = Incident)))]
 async fn update_incident(
@@ -96,8 +122,8 @@ async fn update_incident(
     IncidentPath(id): IncidentPath,
     JsonBody { value, .. }: JsonBody<UpdateIncident>,
 ) -> Result<Json<Incident>, Rejection> {
-    let commands = commands(&value)?;
-    let incident = incident::update(&app, &caller, id, commands).await?;
+    let update = update(&value)?;
+    let incident = incident::update(&app, &caller, id, update).await?;
     Ok(Json(view::incident(&app.known(), &incident)))
 }
 
@@ -111,8 +137,7 @@ async fn show_suspects(
 ) -> Result<Json<Suspects>, Rejection> {
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let incident = load::incident(&app, id).await?;
-    let (change, _) = work::load(&app, incident.change).await?;
-    let trouble = Trouble { items: calendar::items(&change), at: incident.opened_at };
+    let trouble = suspects::trouble(&app, &incident).await?;
     let answer = suspects::rank(&app, &trouble).await?;
     Ok(Json(view::suspects(&trouble, answer)))
 }
@@ -145,10 +170,36 @@ async fn show_suspects_of_item(
     Ok(Json(view::suspects(&trouble, answer)))
 }
 
-fn commands(update: &UpdateIncident) -> Result<Vec<IncidentCommand>, Failure> {
-    let text = |field: &str, text: &str| {
-        FreeText::new(text).map_err(|error| Failure::from(api::FieldError::new(field, error)))
+fn opening(app: &App, value: &OpenIncident) -> Result<Opening, Failure> {
+    let OpenIncident { title, text, severity, affected, change, began_at } = value;
+    if affected.len() > AFFECTED_MAX {
+        let message = format!("{} items are named: expected at most {AFFECTED_MAX}", affected.len());
+        return Err(api::FieldError::new("affected", message).into());
+    }
+    let item = |name: &String| {
+        let name: CiName = name.parse().map_err(|error| Failure::from(field("affected", &error)))?;
+        super::cmdb::known_item(&app.known(), &name)?;
+        Ok::<_, Failure>(name)
     };
+    let began_at = began_at.as_deref().map(str::parse).transpose();
+    Ok(Opening {
+        change: one("change", change.as_deref())?,
+        affected: affected.iter().map(item).collect::<Result<_, _>>()?,
+        began_at: began_at.map_err(|error: jiff::Error| field("began_at", &error))?,
+        severity: one("severity", severity.as_deref())?.unwrap_or(Severity::Moderate),
+        title: FreeText::title(title.as_str()).map_err(|error| field("title", &error))?,
+        text: FreeText::new(text.as_str()).map_err(|error| field("text", &error))?,
+    })
+}
+
+fn field(name: &str, error: &dyn Display) -> api::FieldError {
+    api::FieldError::new(name, error)
+}
+
+fn update(update: &UpdateIncident) -> Result<Update, Failure> {
+    let text =
+        |name: &str, text: &str| FreeText::new(text).map_err(|error| Failure::from(field(name, &error)));
+    let change = one("change", update.change.as_deref())?;
     let mut commands = Vec::new();
     if let Some(note) = &update.note {
         commands.push(IncidentCommand::Note { text: text("note", note)? });
@@ -162,9 +213,9 @@ fn commands(update: &UpdateIncident) -> Result<Vec<IncidentCommand>, Failure> {
     if let Some(state) = one("state", update.state.as_deref())? {
         commands.push(IncidentCommand::MoveTo { state });
     }
-    if commands.is_empty() {
-        let message = "nothing to do: give `note`, `root_cause` or `state`";
+    if commands.is_empty() && change.is_none() {
+        let message = "nothing to do: give `change`, `note`, `root_cause` or `state`";
         return Err(api::FieldError::new(".", message).into());
     }
-    Ok(commands)
+    Ok(Update { change, commands })
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use domain::authorization::Violation;
 use domain::calendar::CalendarRefusal;
 use domain::change::Refusal;
+use domain::incident::IncidentRefusal;
 use domain::problem::ProblemRefusal;
 use domain::stop::StopRefusal;
 use store::{AppendError, LeaseError, StoreError};
@@ -101,11 +102,7 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
         ),
         Failure::Denied(violations) | Failure::Refused(Refusal::Policy { violations }) => denied(violations),
         Failure::Refused(refusal) => refused(refusal),
-        Failure::Incident(refusal) => make(
-            Kind::IncidentRefused,
-            &refusal.to_string(),
-            "read the incident again, then ask for what its state admits",
-        ),
+        Failure::Incident(refusal) => incident(refusal),
         Failure::Actor(refusal) => make(Kind::ActorRefused, &refusal.to_string(), CORRECT),
         Failure::Catalog(error) => make(Kind::CatalogRefused, &error.to_string(), CORRECT),
         Failure::Cmdb(error) => make(Kind::CmdbRefused, &error.to_string(), CORRECT),
@@ -234,6 +231,24 @@ fn known_problem(refusal: &ProblemRefusal) -> Problem {
         }
     };
     make(kind, &refusal.to_string(), next_step)
+}
+
+fn incident(refusal: &IncidentRefusal) -> Problem {
+    let field = match refusal {
+        IncidentRefusal::NothingAffected => Some("affected"),
+        IncidentRefusal::NotBegun { .. } => Some("began_at"),
+        IncidentRefusal::IllegalMove { .. }
+        | IncidentRefusal::RootCauseMissing
+        | IncidentRefusal::Closed
+        | IncidentRefusal::NotStarted { .. }
+        | IncidentRefusal::AlreadyLinked { .. }
+        | IncidentRefusal::TooManyReports => None,
+    };
+    let Some(field) = field else {
+        let next_step = "read the incident again, then ask for what its state admits";
+        return make(Kind::IncidentRefused, &refusal.to_string(), next_step);
+    };
+    problem(&Failure::Field(api::FieldError::new(field, refusal)))
 }
 
 fn denied(violations: &[Violation]) -> Problem {

@@ -42,14 +42,14 @@ pub(crate) fn about_change(
     Ok(messages)
 }
 
-/// The messages by which subscribers are told something of an incident of a change, each once.
+/// The messages by which subscribers are told something of an incident and of the change that led to it, each once.
 ///
 /// # Errors
 /// Never, as long as ids are visible ASCII.
 pub(crate) fn about_incident(
     app: &App,
     incident: &Incident,
-    change: &Change,
+    change: Option<&Change>,
     notices: &[Notice],
     now: Timestamp,
 ) -> Result<Vec<OutboxMessage>, Failure> {
@@ -65,10 +65,13 @@ pub(crate) fn about_incident(
         let message = Message {
             kind: *notice,
             at: now,
-            change: Some(facts(app, change)),
+            change: change.map(|change| facts(app, change)),
             incident: Some(told),
-            audience: audience(change),
-            link: link(app, "changes", &change.id.to_string()),
+            audience: change.map(audience).unwrap_or_default(),
+            link: match change {
+                Some(change) => link(app, "changes", &change.id.to_string()),
+                None => link(app, "incidents", &incident.id.to_string()),
+            },
         };
         messages.extend(app.notifier.messages(&event, &message)?);
     }
@@ -88,6 +91,7 @@ pub(crate) fn incident_notices(before: Option<&Incident>, events: &[IncidentEven
             }
             IncidentEvent::StateChanged { state: IncidentState::Resolved } => Notice::IncidentResolved,
             IncidentEvent::StateChanged { .. }
+            | IncidentEvent::Linked { .. }
             | IncidentEvent::Noted { .. }
             | IncidentEvent::RootCauseRecorded { .. } => continue,
         };

@@ -5,8 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Timestamp;
-use domain::calendar;
-use domain::incident::suspects::Trouble;
 use maud::{Markup, html};
 use policy::{Action, Resource};
 
@@ -19,7 +17,7 @@ use crate::ask;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::use_cases::suspects;
-use crate::{load, view as told, work};
+use crate::{load, view as told};
 
 /// Suspects that are shown; the command line has the others.
 const SUSPECTS_SHOWN_MAX: usize = 5;
@@ -48,8 +46,7 @@ pub(super) async fn show(
 async fn model(app: &App, caller: &Caller, visitor: &Visitor, name: &str) -> Result<Model, Failure> {
     ask::about(app, caller, Action::Read, &Resource::System)?;
     let incident = load::incident(app, trouble::named("incident", name)?).await?;
-    let (change, _) = work::load(app, incident.change).await?;
-    let about = Trouble { items: calendar::items(&change), at: incident.opened_at };
+    let about = suspects::trouble(app, &incident).await?;
     let suspects = told::suspects(&about, suspects::rank(app, &about).await?);
     let frame = Frame { log: SignedLog::read(app).await?, ..visitor.frame() };
     let incident = told::incident(&app.known(), &incident);
@@ -66,6 +63,11 @@ impl Model {
             ("resolved", Some(_)) => "The effect is gone and the root cause recorded. It can be closed.",
             _ => "It is over, and its root cause is recorded.",
         }
+    }
+
+    /// Whether it may still be said which change led to it.
+    fn is_to_link(&self) -> bool {
+        self.incident.summary.change_id.is_none() && self.incident.summary.state != "closed"
     }
 
     /// The command that moves it on.
@@ -89,7 +91,7 @@ fn view(model: &Model) -> Markup {
         div.with-rail {
             div.stack {
                 (trouble::timeline(&incident.timeline, *now))
-                (changed_before(&incident.summary.incident_id, suspects))
+                (changed_before(&incident.summary.incident_id, suspects, model.is_to_link()))
             }
             div.stack {
                 (root_cause(incident.root_cause.as_ref()))
@@ -116,7 +118,14 @@ fn head(model: &Model) -> Markup {
             ul.facts aria-label="Facts" {
                 li { (trouble::incident_state(&summary.state).mark()) }
                 li { span.badge { (format::words(&summary.severity)) } }
-                li { "Of " a href={ "/changes/" (summary.change_id) } { (summary.change_id) } }
+                @match &summary.change_id {
+                    Some(id) => li { "After " a href={ "/changes/" (id) } { (id) } },
+                    None => li { "No change is linked to it" },
+                }
+                @if !model.incident.affected.is_empty() { li { "Of " (model.incident.affected.join(", ")) } }
+                @if model.incident.began_at != summary.opened_at {
+                    li.quiet { "Began " (trouble::instant(&model.incident.began_at, model.now)) }
+                }
                 li.quiet { "Opened " (trouble::instant(&summary.opened_at, model.now)) }
             }
             @if let Some(command) = model.next_command() { p.quiet { "Next: " code { (command) } } }
@@ -162,7 +171,7 @@ fn behind(problems: &[ProblemBehind]) -> Markup {
     }
 }
 
-fn changed_before(id: &str, suspects: &Suspects) -> Markup {
+fn changed_before(id: &str, suspects: &Suspects, is_to_link: bool) -> Markup {
     let more = suspects.items.len().saturating_sub(SUSPECTS_SHOWN_MAX);
     html! {
         section.card aria-labelledby="suspects" {
@@ -176,6 +185,9 @@ fn changed_before(id: &str, suspects: &Suspects) -> Markup {
             ol.similar { @for one in suspects.items.iter().take(SUSPECTS_SHOWN_MAX) { (suspect(one)) } }
             @if more > 0 {
                 p.quiet { (more) " more: " code { "cortex-change incident suspects " (id) } }
+            }
+            @if is_to_link && !suspects.items.is_empty() {
+                p.quiet { "If one of them led to it: " code { "cortex-change incident link " (id) " --change …" } }
             }
         }
     }
@@ -205,6 +217,10 @@ mod tests {
     use crate::portal::fixture::{self, NOW};
 
     fn shown(state: &str, root_cause: Option<RootCause>) -> String {
+        shown_of(Some("CHG-2025-001234"), state, root_cause)
+    }
+
+    fn shown_of(change: Option<&str>, state: &str, root_cause: Option<RootCause>) -> String {
         let id = "INC-2025-000007".to_owned();
         let at = "2025-12-30T17:00:00Z".to_owned();
         let known = KnownError { cause: "too small".to_owned(), workaround: "<i>restart</i>".to_owned() };
@@ -225,7 +241,7 @@ mod tests {
         let incident = Incident {
             summary: IncidentSummary {
                 incident_id: id,
-                change_id: "CHG-2025-001234".to_owned(),
+                change_id: change.map(ToOwned::to_owned),
                 state: state.to_owned(),
                 severity: "major".to_owned(),
                 title: "shop is slow".to_owned(),
@@ -233,6 +249,8 @@ mod tests {
                 updated_at: at.clone(),
             },
             version: 3,
+            affected: change.is_none().then(|| "shop".to_owned()).into_iter().collect(),
+            began_at: if change.is_some() { at.clone() } else { "2025-12-30T16:50:00Z".to_owned() },
             timeline: vec![TimelineEntry {
                 timestamp: at.clone(),
                 actor: "ann".to_owned(),
@@ -270,6 +288,22 @@ mod tests {
             assert!(html.contains(part), "{part}\n{html}");
         }
         assert!(!html.contains("change 6"), "{html}");
+    }
+
+    #[test]
+    fn a_reported_incident_tells_of_what_it_is_and_how_a_change_is_linked_to_it() {
+        let html = shown_of(None, "open", None);
+        for part in [
+            "No change is linked to it",
+            "Of shop",
+            "Began ",
+            "cortex-change incident link INC-2025-000007 --change …",
+        ] {
+            assert!(html.contains(part), "{part}\n{html}");
+        }
+        for html in [shown("open", None), shown_of(None, "closed", None)] {
+            assert!(!html.contains("incident link"), "{html}");
+        }
     }
 
     #[test]

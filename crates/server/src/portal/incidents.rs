@@ -58,7 +58,9 @@ pub(super) async fn show(
 fn view(model: &Model) -> Markup {
     let Model { frame, now, asked, rows, next } = model;
     let states: Vec<_> = IncidentState::ALL.iter().map(|state| state.as_str()).collect();
-    let hint = html! { "One is opened by itself when a change is taken back." };
+    let hint = html! {
+        "One is opened by itself when a change is taken back. " code { "cortex-change incident open" } " reports another."
+    };
     let content = html! {
         div.page-head {
             h1 { (TITLE) }
@@ -87,7 +89,7 @@ mod tests {
         let Query(asked) = Query::try_from_uri(&address.parse().unwrap()).unwrap();
         let row = |id: &&str| IncidentSummary {
             incident_id: (*id).to_owned(),
-            change_id: "CHG-2025-001234".to_owned(),
+            change_id: Some("CHG-2025-001234".to_owned()),
             state: "investigating".to_owned(),
             severity: "major".to_owned(),
             title: "<b>shop</b> is slow".to_owned(),

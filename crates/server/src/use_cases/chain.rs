@@ -34,7 +34,10 @@ pub(crate) async fn earlier(app: &App, caused_by: Option<&CausedBy>) -> Result<V
         let (id, by_way_of) = match present {
             Cause::Task(_) => break,
             Cause::Change(id) => (id, None),
-            Cause::Incident(id) => (load::incident(app, id).await?.change, Some(id)),
+            Cause::Incident(id) => match load::incident(app, id).await?.change {
+                Some(change) => (change, Some(id)),
+                None => break,
+            },
         };
         let (change, _) = work::load(app, id).await?;
         cause = change.content.caused_by.as_ref().map(|caused_by| caused_by.cause.clone());

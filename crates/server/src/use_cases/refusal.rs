@@ -123,6 +123,7 @@ fn matters(action: Action) -> bool {
         | Action::Resume
         | Action::Interrupt
         | Action::Expire
+        | Action::OpenIncident
         | Action::LinkIncident
         | Action::UpdateIncident
         | Action::ReadAudit

@@ -9,6 +9,7 @@ use domain::Timestamp;
 use domain::calendar::StartEvent;
 use domain::change::{ChangeEvent, StateName};
 use domain::id::{ChangeId, CiName};
+use domain::incident::Incident;
 use domain::incident::suspects::{self, Candidate, Course, Suspect, Trouble};
 use store::{
     ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, ChangeSort, EventPlace, LOG_PAGE_EVENTS_MAX,
@@ -19,6 +20,7 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::gates::starts_stream;
 use crate::record::{Recorded, decode};
+use crate::work;
 
 /// Most changes that are looked at of those that were started, the last ones.
 const READ_MAX: usize = 200;
@@ -59,6 +61,18 @@ pub(crate) struct Answer {
 struct Found {
     rows: BTreeMap<ChangeId, ChangeRow>,
     is_cut: bool,
+}
+
+/// What an incident is about, and since when.
+///
+/// # Errors
+/// When the store or the log fails.
+pub(crate) async fn trouble(app: &App, incident: &Incident) -> Result<Trouble, Failure> {
+    let change = match incident.change {
+        Some(id) => Some(work::load(app, id).await?.0),
+        None => None,
+    };
+    Ok(Trouble::of(incident, change.as_ref()))
 }
 
 /// Ranks what was changed before `trouble`.

@@ -13,7 +13,7 @@ use crate::use_cases::suspects::Answer;
 pub(crate) fn incident_summary(row: &IncidentRow) -> wire::IncidentSummary {
     wire::IncidentSummary {
         incident_id: row.incident_id.to_string(),
-        change_id: row.change_id.to_string(),
+        change_id: row.change_id.map(|id| id.to_string()),
         state: row.state.to_string(),
         severity: row.severity.to_string(),
         title: row.title.clone(),
@@ -29,7 +29,7 @@ pub(crate) fn incident(known: &Known, incident: &Incident) -> wire::Incident {
     wire::Incident {
         summary: wire::IncidentSummary {
             incident_id: incident.id.to_string(),
-            change_id: incident.change.to_string(),
+            change_id: incident.change.map(|id| id.to_string()),
             state: incident.state.to_string(),
             severity: incident.severity.to_string(),
             title: incident.title.to_string(),
@@ -37,6 +37,8 @@ pub(crate) fn incident(known: &Known, incident: &Incident) -> wire::Incident {
             updated_at: time(incident.updated_at),
         },
         version: incident.version,
+        affected: incident.affected.iter().map(ToString::to_string).collect(),
+        began_at: time(incident.began_at),
         timeline: incident.timeline.iter().map(|entry| timeline_entry(known, entry)).collect(),
         root_cause: root_cause(known, &incident.root_cause),
         problems: problems.collect(),
@@ -95,7 +97,9 @@ mod tests {
     fn an_incident_is_told_with_names_and_its_cause_once_it_is_known() {
         let id = "INC-2025-000007".parse().unwrap();
         let opened = IncidentEvent::Opened {
-            change: "CHG-2025-001234".parse().unwrap(),
+            change: Some("CHG-2025-001234".parse().unwrap()),
+            affected: ["shop".parse().unwrap()].into(),
+            began_at: Some(at(0)),
             severity: Severity::Moderate,
             title: text("rolled back"),
             text: text("act_lead asked for it"),
@@ -106,6 +110,10 @@ mod tests {
         assert_eq!(told.timeline[0].details, "tech-lead@cortex.ai asked for it");
         assert_eq!(told.timeline[0].actor, "cortex-change-manager");
         assert_eq!(told.root_cause, None);
+        assert_eq!(
+            (&told.affected[..], told.began_at.as_str()),
+            (&["shop".to_owned()][..], "2025-12-30T18:00:00Z")
+        );
         let recorded =
             IncidentEvent::RootCauseRecorded { cause: text("a limit"), remedy: text("act_lead raised it") };
         let after = evolve(Some(before), id, at(9), &lead(), &recorded).unwrap();

@@ -11,7 +11,7 @@ use domain::cmdb::{CiEvent, CmdbEvent};
 use domain::ecab::RosterEvent;
 use domain::governance::{PolicyEvent, PutInForceBy};
 use domain::history::HistoryEvent;
-use domain::id::ActorId;
+use domain::id::{ActorId, CiName};
 use domain::incident::IncidentEvent;
 use domain::problem::{Link, ProblemEvent};
 use domain::security::SecurityEvent;
@@ -89,9 +89,14 @@ fn read<E: Recordable>(stored: &StoredEvent, describe: impl FnOnce(&E) -> String
 
 fn incident(event: &IncidentEvent) -> String {
     match event {
-        IncidentEvent::Opened { change, severity, text, .. } => {
+        IncidentEvent::Opened { change: Some(change), severity, text, .. } => {
             format!("Incident opened after {change}, {severity}: {text}")
         }
+        IncidentEvent::Opened { change: None, affected, severity, text, .. } => {
+            let affected: Vec<_> = affected.iter().map(CiName::as_str).collect();
+            format!("Incident of {} opened, {severity}: {text}", affected.join(", "))
+        }
+        IncidentEvent::Linked { change } => format!("{change} led to it"),
         IncidentEvent::Noted { text } => text.to_string(),
         IncidentEvent::SeverityChanged { severity } => format!("Severity is now {severity}"),
         IncidentEvent::StateChanged { state } => format!("State is now {state}"),

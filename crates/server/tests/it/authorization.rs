@@ -185,6 +185,7 @@ impl World {
         let (ann, lead) = ("ann", "lead");
         vec![
             row("GET", "/api/v1/incidents", ann, "read"),
+            row("POST", "/api/v1/incidents", ann, "request").with(&json!({ "title": "a", "text": "b", "affected": ["greeter"] })),
             row("GET", &format!("/api/v1/incidents/{}", self.incident), ann, "read"),
             row("GET", &format!("/api/v1/incidents/{}/suspects", self.incident), ann, "read"),
             row("GET", "/api/v1/suspects?ci=greeter", ann, "read"),

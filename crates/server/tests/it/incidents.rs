@@ -5,6 +5,7 @@ use api::catalog::{CatalogFile, Dependency, Service};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::bad_input::{case, check};
 use crate::harness::{Database, Person, TestApp, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::policies::{has, policies_with, write};
@@ -15,8 +16,14 @@ on_both_databases!(
     what_changed_is_ranked_with_its_reasons,
     a_problem_goes_its_way_and_every_server_knows_it,
     a_version_that_was_taken_back_is_not_started_again_unless_that_is_decided_anew,
+    an_incident_is_reported_and_linked_to_the_change_that_led_to_it,
 );
-on_sqlite!(problems_are_listed_by_pages, a_problem_is_linked_to_no_incident_that_is_withheld,);
+on_sqlite!(
+    problems_are_listed_by_pages,
+    a_problem_is_linked_to_no_incident_that_is_withheld,
+    reports_that_make_no_sense_are_refused,
+    only_a_person_says_which_change_led_to_an_incident,
+);
 
 /// A shop that leans on a database and is called by a till; nothing leans on the blog.
 async fn services(app: &TestApp) -> Result<()> {
@@ -256,4 +263,136 @@ async fn a_version_that_was_taken_back_is_not_started_again_unless_that_is_decid
     lead.approve(&again).await?;
     Runner::try_start(&ann, &again, true).await?.ok().context("it was decided anew")?;
     Ok(())
+}
+
+async fn an_incident_is_reported_and_linked_to_the_change_that_led_to_it(database: Database) -> Result<()> {
+    let mut app = TestApp::start_on(database, |_| {}).await?;
+    services(&app).await?;
+    let ann = app.person("ann", &[]).await?;
+    let lead = app.person("lead", &["technical_lead"]).await?;
+    let before = changed(&ann, &lead, "database", true).await?;
+    let began_at = app.pass(SignedDuration::from_mins(20)).to_string();
+    app.pass(SignedDuration::from_mins(10));
+
+    // Anybody may report, once under one key. It is about what was named, since when was said.
+    let report = json!({ "title": "Shop is slow", "text": "p99 is 3 s", "severity": "major", "affected": ["shop"],
+        "began_at": began_at });
+    let ask = || Ask::post("/api/v1/incidents", &report).header("idempotency-key", "report-1");
+    let opened = ann.send(ask()).await?;
+    assert_eq!(opened.status, 201);
+    let opened = opened.good()?;
+    assert_eq!(ann.send(ask()).await?.good()?, opened);
+    let id = text(&opened["incident_id"]).to_owned();
+    let path = format!("/api/v1/incidents/{id}");
+    assert_eq!((&opened["change_id"], &opened["severity"]), (&Value::Null, &json!("major")));
+    assert_eq!((&opened["affected"], &opened["began_at"]), (&json!(["shop"]), &json!(began_at)));
+    assert_eq!(opened["timeline"][0]["actor"], "ann");
+
+    // It counts for what it is about, and finds its suspects from when the trouble began.
+    let near = text(&ann.create(&small("shop")).await?["change_id"]).to_owned();
+    let seen = |change: &Value| change["risk"]["factors"].to_string().contains(&id);
+    ensure!(seen(&ann.change(&near).await?), "{}", ann.change(&near).await?["risk"]);
+    ensure!(!seen(&ann.create(&small("blog")).await?));
+    let suspects = ann.get(&format!("{path}/suspects")).await?;
+    assert_eq!(ranked(&suspects), [(before.as_str(), &json!(1))]);
+    ensure!(reasons(&suspects["items"][0]).contains("it was done 20 minutes before"), "{suspects}");
+
+    // Who may work on incidents says which change led to it: one that had begun, and it stays so.
+    let link = async |person: &Person, change: &str| {
+        person.send(Ask::new("PATCH", &path).json(&json!({ "change": change }))).await
+    };
+    link(&ann, &before).await?.refused(403, "refused-by-policy")?;
+    let problem = link(&lead, &near).await?.refused(409, "incident-refused")?;
+    ensure!(text(&problem["detail"]).contains("was not started when the trouble began"), "{problem}");
+    let later = changed(&ann, &lead, "till", true).await?;
+    link(&lead, &later).await?.refused(409, "incident-refused")?;
+    let linked = link(&lead, &before).await?.good()?;
+    assert_eq!((&linked["change_id"], &linked["version"]), (&json!(before), &json!(2)));
+    assert_eq!(link(&lead, &before).await?.good()?, linked);
+    link(&lead, &later).await?.refused(409, "incident-refused")?;
+    let change = ann.change(&before).await?;
+    assert_eq!((&change["incidents"], &change["outcome"]), (&json!([id]), &json!("successful")));
+    assert_eq!(ann.get(&format!("/api/v1/incidents?change={before}")).await?["items"][0]["incident_id"], id);
+
+    // One that names the change from the start is one append with it.
+    let report = json!({ "title": "Tills stall", "text": "again", "change": later });
+    let second = lead.post("/api/v1/incidents", &report).await?;
+    assert_eq!((&second["change_id"], &second["severity"]), (&json!(later), &json!("moderate")));
+    assert_eq!(ann.change(&later).await?["incidents"], json!([second["incident_id"]]));
+
+    // The same is read from the log.
+    app.halt().await?;
+    app.revive().await?;
+    let lead = app.token("lead", &["read", "request"]).await?;
+    assert_eq!(lead.get(&path).await?, linked);
+    ensure!(seen(&lead.create(&small("shop")).await?));
+    assert_eq!(app.verified().await?["valid"], json!(true));
+    app.stop().await
+}
+
+async fn reports_that_make_no_sense_are_refused(database: Database) -> Result<()> {
+    let app = TestApp::start_on(database, |_| {}).await?;
+    services(&app).await?;
+    let ann = app.person("ann", &[]).await?;
+    let report = |fields: Value| {
+        let mut report = json!({ "title": "Shop is slow", "text": "p99 is 3 s", "affected": ["shop"] });
+        if let (Some(report), Value::Object(fields)) = (report.as_object_mut(), fields) {
+            report.extend(fields);
+        }
+        Ask::post("/api/v1/incidents", &report)
+    };
+    let tomorrow = app.pass(SignedDuration::ZERO) + SignedDuration::from_hours(24);
+    let many = json!({ "affected": vec!["shop"; 101] });
+    let cases = vec![
+        case(report(json!({ "affected": [] })), 422, "invalid-field", "nothing is named that is in trouble"),
+        case(report(json!({ "affected": ["shoop"] })), 404, "not-found", "shoop"),
+        case(report(many), 422, "invalid-field", "`affected`: 101 items are named: expected at most 100"),
+        case(report(json!({ "title": "" })), 422, "invalid-field", "`title`: "),
+        case(report(json!({ "text": "" })), 422, "invalid-field", "`text`: "),
+        case(report(json!({ "severity": "terrible" })), 422, "invalid-field", "`severity`: "),
+        case(report(json!({ "change": "shop" })), 422, "invalid-field", "`change`: "),
+        case(report(json!({ "change": "CHG-2026-999999" })), 404, "not-found", "CHG-2026-999999"),
+        case(report(json!({ "began_at": "yesterday" })), 422, "invalid-field", "`began_at`: "),
+        case(report(json!({ "began_at": tomorrow })), 422, "invalid-field", "later than now"),
+        case(report(json!({ "colour": "red" })), 400, "unreadable-body", "colour"),
+    ];
+    check(&app, &ann, cases).await?;
+    for _ in 0..100 {
+        ann.send(report(json!({}))).await?.good()?;
+    }
+    let refused = ann.send(report(json!({}))).await?.refused(409, "incident-refused")?;
+    ensure!(text(&refused["detail"]).contains("100 incidents that you have reported"), "{refused}");
+    app.stop().await
+}
+
+async fn only_a_person_says_which_change_led_to_an_incident(database: Database) -> Result<()> {
+    let app = TestApp::start_on(database, |_| {}).await?;
+    services(&app).await?;
+    let ann = app.person("ann", &[]).await?;
+    let lead = app.person("lead", &["technical_lead"]).await?;
+    let fields = json!({ "owner": "ann", "rights": { "roles": ["implementer"] } });
+    let bot = app.register("bot", "agent", &fields).await?;
+    let blameless = changed(&ann, &lead, "till", true).await?;
+    let broken = changed(&ann, &lead, "shop", false).await?;
+    let by_rollback = ann.change(&broken).await?["incidents"][0].clone();
+
+    // A program reports what it sees, and puts the blame on nothing: neither at once nor later.
+    let report = json!({ "title": "Shop is slow", "text": "p99 is 3 s", "affected": ["shop"] });
+    let reported = bot.post("/api/v1/incidents", &report).await?;
+    let mut blaming = report.clone();
+    blaming["change"] = json!(blameless);
+    let refused =
+        bot.send(Ask::post("/api/v1/incidents", &blaming)).await?.refused(403, "refused-by-policy")?;
+    assert_eq!(refused["rule"], "people-link-incidents", "{refused}");
+    let path = format!("/api/v1/incidents/{}", text(&reported["incident_id"]));
+    let link = Ask::new("PATCH", &path).json(&json!({ "note": "it was this", "change": blameless }));
+    let refused = bot.send(link).await?.refused(403, "refused-by-policy")?;
+    assert_eq!(refused["rule"], "people-link-incidents", "{refused}");
+    assert_eq!(ann.get(&path).await?, reported);
+    assert_eq!(ann.change(&blameless).await?["incidents"], json!([]));
+
+    // So the newer report does not hide the incident that its next change follows from.
+    let next = bot.create(&small("shop")).await?;
+    assert_eq!(next["caused_by"], by_rollback, "{next}");
+    app.stop().await
 }

@@ -133,8 +133,8 @@ pub struct RiskRow {
 pub struct IncidentRow {
     /// Identifier.
     pub incident_id: IncidentId,
-    /// The change that caused it.
-    pub change_id: ChangeId,
+    /// The change that led to it, once that is known.
+    pub change_id: Option<ChangeId>,
     /// State.
     pub state: IncidentState,
     /// Severity.
@@ -298,7 +298,7 @@ impl IncidentRow {
     pub(crate) fn cells(&self) -> [Value<'_>; 8] {
         [
             incident_key(self.incident_id).into(),
-            change_key(self.change_id).into(),
+            self.change_id.map(change_key).into(),
             self.state.as_str().into(),
             self.severity.as_str().into(),
             self.title.as_str().into(),
@@ -313,7 +313,7 @@ impl IncidentRow {
 pub(crate) fn incident_row(row: &Row<'_>) -> Result<IncidentRow, StoreError> {
     Ok(IncidentRow {
         incident_id: incident_id(row.int(0)?)?,
-        change_id: change_id(row.int(1)?)?,
+        change_id: row.opt_int(1)?.map(change_id).transpose()?,
         state: row.parsed(2, "incident_row.state")?,
         severity: row.parsed(3, "incident_row.severity")?,
         title: row.text(4)?,

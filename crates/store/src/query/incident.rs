@@ -30,7 +30,7 @@ pub struct IncidentFilter {
     pub state: Option<IncidentState>,
     /// Severity; any when left out.
     pub severity: Option<Severity>,
-    /// The change that caused it; any when left out.
+    /// The change that led to it; any when left out.
     pub change_id: Option<ChangeId>,
 }
 

@@ -218,7 +218,7 @@ pub(crate) fn incident_row(number: u32) -> IncidentRow {
     let seconds = i64::from(number);
     IncidentRow {
         incident_id: domain::id::IncidentId::new(2026, number).unwrap(),
-        change_id: domain::id::ChangeId::new(2026, number).unwrap(),
+        change_id: Some(domain::id::ChangeId::new(2026, number).unwrap()),
         state: IncidentState::Open,
         severity: Severity::Major,
         title: format!("Rolled back {number}"),

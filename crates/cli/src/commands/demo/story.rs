@@ -83,7 +83,7 @@ async fn bad_change(stage: &Stage, narrator: &Narrator<'_>) -> Result<Asked, Fai
     let incident = incident(stage, &change).await?;
     narrator.check(
         &format!("incident {} is open and linked to it", incident.incident_id),
-        incident.state == "open" && incident.change_id == *id,
+        incident.state == "open" && incident.change_id.as_deref() == Some(id),
         &format!("{incident:?}"),
     )?;
     let closed = run(&stage.agent, narrator, &["close", id, "--status", "rolled_back"]).await?;

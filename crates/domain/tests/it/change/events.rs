@@ -71,6 +71,7 @@ kinds!(ChangeEvent, CHANGE_KINDS, kind_of_change_event, {
 
 kinds!(IncidentEvent, INCIDENT_KINDS, kind_of_incident_event, {
     Opened = "incident.opened",
+    Linked = "incident.linked",
     Noted = "incident.noted",
     SeverityChanged = "incident.severity_changed",
     StateChanged = "incident.state_changed",

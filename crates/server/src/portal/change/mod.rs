@@ -279,7 +279,7 @@ mod tests {
         let change = story.change();
         let incidents = [IncidentRow {
             incident_id: "INC-2025-000003".parse().unwrap(),
-            change_id: change.id,
+            change_id: Some(change.id),
             state: IncidentState::Open,
             severity: Severity::Moderate,
             title: "rolled back".to_owned(),

@@ -216,7 +216,7 @@ fn asked(question: &PrometheusQuestion) -> String {
     let of = |name: &str, arm: &Labels| {
         if arm.is_empty() { String::new() } else { format!(", {name} {}", labels(arm)) }
     };
-    let arms = of("of", &question.canary) + &of("against", &question.baseline);
+    let arms = [of("of", &question.canary), of("against", &question.baseline)].concat();
     format!("{what}{arms} must be {}", question.expect)
 }
 
