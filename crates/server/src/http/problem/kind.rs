@@ -120,7 +120,8 @@ kinds! {
         "The board does not admit this now: no meeting is open or one is, the change is not on its agenda, was decided or is not what was voted on any more, or the agenda of the next meeting is not settled. The message says which.",
         "Read the board again, and do what the message says.";
     IncidentRefused = "incident-refused", CONFLICT,
-        "The incident does not admit this move: it is closed, or its root cause is missing. The message lists the accepted moves.",
+        "The incident does not admit this: it is closed, its root cause is missing, another change is linked to it, the change cannot have \
+                 led to it, or too many of your reports are unresolved. The message says which, and what is accepted.",
         "Read the incident again, then ask for what its state admits.";
     InvalidCursor = "invalid-cursor", UNPROCESSABLE_ENTITY,
         "The cursor does not continue this list.",
