@@ -7,6 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::plan::source::Credentials;
 use domain::plan::{Command, HttpRequest};
 
 use crate::mask::{Masker, is_secret_name};
@@ -171,12 +174,39 @@ impl ExecutionContext {
             .knowing(passed.map(|value| value.as_bytes()).chain(given.map(|(_, value)| value.as_bytes())))
     }
 
-    /// Masks in addition what the plan sends in headers with a secret's name, also without a leading scheme.
-    pub(crate) fn masker_of_request(&self, request: &HttpRequest) -> Masker {
-        let secrets = request.headers.iter().filter(|(name, _)| is_secret_name(name));
-        self.masker.knowing(
-            secrets.flat_map(|(_, value)| [Some(value.as_str()), value.split(' ').next_back()]).flatten(),
-        )
+    /// A request with the secrets that it names by their variables, and who masks them and what else it sends in headers
+    /// with a secret's name, also without a leading scheme.
+    pub(crate) fn authorized(&self, request: &HttpRequest) -> Result<(HttpRequest, Masker), UnfitCommand> {
+        let mut request = request.clone();
+        let mut secrets = Vec::new();
+        if let Some(credentials) = request.credentials.take() {
+            let (value, secret) = self.authorization(&credentials)?;
+            secrets.push(secret);
+            request.headers.insert("authorization".to_owned(), value);
+        }
+        for (name, variable) in std::mem::take(&mut request.header_variables) {
+            let value = self.variable(&variable)?;
+            secrets.push(value.clone());
+            request.headers.insert(name, value);
+        }
+        let sent = request.headers.iter().filter(|(name, _)| is_secret_name(name));
+        let sent = sent.flat_map(|(_, value)| [Some(value.as_str()), value.split(' ').next_back()]).flatten();
+        let masker = self.masker.knowing(sent.chain(secrets.iter().map(String::as_str)));
+        Ok((request, masker))
+    }
+
+    /// What is sent as `Authorization`, and the secret in it.
+    pub(crate) fn authorization(&self, credentials: &Credentials) -> Result<(String, String), UnfitCommand> {
+        Ok(match credentials {
+            Credentials::Bearer { variable } => {
+                let token = self.variable(variable)?;
+                (format!("Bearer {token}"), token)
+            }
+            Credentials::Basic { user, variable } => {
+                let password = self.variable(variable)?;
+                (format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))), password)
+            }
+        })
     }
 
     /// The complete environment of a program: clean, except for what the plan asks for.

@@ -18,12 +18,16 @@ pub(super) async fn execute(
     context: &ExecutionContext,
     cancel: &CancellationToken,
 ) -> Attempt {
+    let (request, masker) = match context.authorized(request) {
+        Ok(authorized) => authorized,
+        Err(unfit) => return Attempt::failed(other_failure(&unfit.to_string()), String::new()),
+    };
+    let request = &request;
     let sent = tokio::select! {
         biased;
         () = cancel.cancelled() => return Attempt::failed(Failure::Cancelled, String::new()),
         sent = context.outgoing().send(request, time_limit, BODY_BYTES_MAX) => sent,
     };
-    let masker = context.masker_of_request(request);
     let failed = |reason: &str| other_failure(&masker.mask(reason));
     match sent {
         Ok(answer) => {

@@ -86,6 +86,8 @@ async fn active(
         url: address(&question.source.url, labels)?.into(),
         headers,
         body: None,
+        credentials: None,
+        header_variables: BTreeMap::new(),
         expected_status: (200, 200),
     };
     let answer = context.outgoing().send(&request, limit, BODY_BYTES_MAX).await;

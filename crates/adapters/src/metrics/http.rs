@@ -18,6 +18,11 @@ pub(super) async fn probe(
     context: &ExecutionContext,
     cancel: &CancellationToken,
 ) -> Sampled {
+    let (request, masker) = match context.authorized(request) {
+        Ok(authorized) => authorized,
+        Err(unfit) => return Sampled::unanswered(Verdict::Error, unfit.to_string()),
+    };
+    let request = &request;
     let sent = tokio::select! {
         biased;
         () = cancel.cancelled() => return Sampled::cancelled(),
@@ -30,7 +35,7 @@ pub(super) async fn probe(
         Ok(answer) => Sampled::answered(Verdict::Fail, answer.latency, answer.unexpected(request)),
         Err(error) => {
             let verdict = if error.is_targets_fault() { Verdict::Fail } else { Verdict::Error };
-            Sampled::unanswered(verdict, context.masker_of_request(request).mask(&error.to_string()))
+            Sampled::unanswered(verdict, masker.mask(&error.to_string()))
         }
     }
 }

@@ -38,10 +38,8 @@ mod prometheus;
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use domain::plan::Probe;
-use domain::plan::source::{Credentials, Source};
+use domain::plan::source::Source;
 use domain::rollback::{Measured, Verdict};
 use tokio_util::sync::CancellationToken;
 
@@ -170,17 +168,8 @@ fn authorization(
     source: &Source,
     context: &ExecutionContext,
 ) -> Result<(Option<String>, Masker), UnfitCommand> {
-    let (value, secret) = match &source.credentials {
-        None => return Ok((None, context.masker().clone())),
-        Some(Credentials::Bearer { variable }) => {
-            let token = context.variable(variable)?;
-            (format!("Bearer {token}"), token)
-        }
-        Some(Credentials::Basic { user, variable }) => {
-            let password = context.variable(variable)?;
-            (format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))), password)
-        }
-    };
+    let Some(credentials) = &source.credentials else { return Ok((None, context.masker().clone())) };
+    let (value, secret) = context.authorization(credentials)?;
     let masker = context.masker().knowing([secret.as_str(), value.as_str()]);
     Ok((Some(value), masker))
 }

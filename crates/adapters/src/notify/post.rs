@@ -1,5 +1,6 @@
 //! Posting JSON to a configured address, and what can come of a delivery.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::plan::HttpRequest;
@@ -64,6 +65,8 @@ impl Post {
             url: self.url.clone(),
             headers: headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: Some(body),
+            credentials: None,
+            header_variables: BTreeMap::new(),
             expected_status: ACCEPTED,
         };
         let answer = self.outgoing.send(&request, TIMEOUT, 0).await?;

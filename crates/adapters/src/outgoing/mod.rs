@@ -469,6 +469,8 @@ mod tests {
                 url: "http://host/".to_owned(),
                 headers: [(name.to_owned(), value.to_owned())].into(),
                 body: None,
+                credentials: None,
+                header_variables: Default::default(),
                 expected_status: (200, 299),
             };
             assert!(matches!(checked_headers(&request), Err(OutgoingError::Header { .. })), "{name}");

@@ -95,8 +95,8 @@ fn endless_steps(listener: &Listener) -> Vec<(&'static str, StepKind)> {
         (
             "flag of a service",
             StepKind::Flag(Flag::Service {
-                set: get(&listener.url("/")),
-                read: ReadBack { request: get(&listener.url("/")), pointer: String::new() },
+                set: Box::new(get(&listener.url("/"))),
+                read: Box::new(ReadBack { request: get(&listener.url("/")), pointer: String::new() }),
                 expected: String::new(),
             }),
         ),

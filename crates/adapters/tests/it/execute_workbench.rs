@@ -118,6 +118,8 @@ pub(crate) fn get(url: &str) -> HttpRequest {
         url: url.to_owned(),
         headers: Default::default(),
         body: None,
+        credentials: None,
+        header_variables: Default::default(),
         expected_status: (200, 299),
     }
 }

@@ -89,7 +89,7 @@ fn by_service(listener: &Listener, pointer: &str) -> StepKind {
     set.body = Some("true".to_owned());
     set.headers.insert("authorization".to_owned(), "Bearer plan-secret-token".to_owned());
     let read = ReadBack { request: get(&listener.url("/flags/checkout")), pointer: pointer.to_owned() };
-    StepKind::Flag(Flag::Service { set, read, expected: "true".to_owned() })
+    StepKind::Flag(Flag::Service { set: Box::new(set), read: Box::new(read), expected: "true".to_owned() })
 }
 
 #[tokio::test]

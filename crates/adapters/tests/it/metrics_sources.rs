@@ -307,6 +307,8 @@ async fn tell(context: &ExecutionContext, url: &str, path: &str, body: serde_jso
         url: format!("{url}{path}"),
         headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
         body: Some(body.to_string()),
+        credentials: None,
+        header_variables: Default::default(),
         expected_status: (200, 299),
     };
     let told = Probe::Http { request, timeout_millis: 5_000 };

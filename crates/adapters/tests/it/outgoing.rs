@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use adapters::metrics::probe;
 use adapters::outgoing::{Outgoing, OutgoingError, OutgoingPolicy};
-use domain::plan::HttpRequest;
+use domain::plan::source::Credentials;
+use domain::plan::{HttpRequest, Probe, StepKind};
+use domain::rollback::Verdict;
+use tokio_util::sync::CancellationToken;
 
-use crate::execute_workbench::{PATIENCE, get};
+use crate::execute_workbench::{AMPLE, PATIENCE, SUCCEEDED, Workbench, get, perform, reason};
 use crate::outgoing_listener::{Listener, Reply};
 
 const BODY_BYTES_MAX: usize = 1_000;
@@ -79,4 +83,39 @@ async fn each_request_has_a_connection_of_its_own() {
         outgoing.send(&get(&listener.url("/")), PATIENCE, BODY_BYTES_MAX).await.unwrap();
         assert_eq!(listener.requests().len(), expected);
     }
+}
+
+#[tokio::test]
+async fn requests_carry_secrets_that_only_the_runner_knows() {
+    let bench = Workbench::new();
+    let variables =
+        [("DEPLOY_TOKEN", "token-of-deploys"), ("API_KEY", "key-of-the-api"), ("WORD", "pass word")];
+    let context = bench.context_with(&variables);
+    let service = Listener::answering(200, "token-of-deploys and key-of-the-api were fine");
+    let bearer = HttpRequest {
+        credentials: Some(Credentials::Bearer { variable: "DEPLOY_TOKEN".to_owned() }),
+        header_variables: [("X-Api-Key".to_owned(), "API_KEY".to_owned())].into(),
+        ..get(&service.url("/deploy"))
+    };
+    let execution = perform(&StepKind::Http(bearer.clone()), AMPLE, &context).await;
+    assert_eq!(execution.result, SUCCEEDED, "{}", execution.log);
+    assert!(execution.log.ends_with("*** and *** were fine"), "{}", execution.log);
+    let basic = Credentials::Basic { user: "ci".to_owned(), variable: "WORD".to_owned() };
+    let monitored = Probe::Http {
+        request: HttpRequest { credentials: Some(basic), ..get(&service.url("/health")) },
+        timeout_millis: 5_000,
+    };
+    assert_eq!(probe(&monitored, &context, &CancellationToken::new()).await.verdict, Verdict::Pass);
+    let heads: Vec<_> = service.requests().iter().map(|request| request.to_ascii_lowercase()).collect();
+    assert!(heads[0].contains("authorization: bearer token-of-deploys\r\n"), "{heads:?}");
+    assert!(heads[0].contains("x-api-key: key-of-the-api\r\n"), "{heads:?}");
+    // `ci:pass word` in Base64.
+    assert!(heads[1].contains("authorization: basic y2k6cgfzcyb3b3jk\r\n"), "{heads:?}");
+
+    // Without the variables nothing is sent.
+    let execution = perform(&StepKind::Http(bearer), AMPLE, &bench.context()).await;
+    assert!(reason(&execution).contains("`DEPLOY_TOKEN` is not set where the runner runs"), "{execution:?}");
+    let sampled = probe(&monitored, &bench.context(), &CancellationToken::new()).await;
+    assert_eq!(sampled.verdict, Verdict::Error);
+    assert_eq!(service.requests().len(), 2);
 }

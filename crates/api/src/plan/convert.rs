@@ -8,6 +8,7 @@ use domain::plan::definition::STEP_TIMEOUT_SECONDS_DEFAULT;
 use domain::plan::strategy::Spread;
 use domain::plan::{self, HoldWhen};
 
+use super::source::{credentials, read_credentials};
 use super::{
     Alertmanager, Bake, Capture, Check, FindingsFile, Flag, FullHold, FullStep, Hold, Http, HttpRequest,
     ImplementationPlan, Kubernetes, Labels, Monitor, Prometheus, RollbackPlan, Run, Sql, Stage, Status, Step,
@@ -408,6 +409,9 @@ impl Http {
             method: request.method.as_deref().unwrap_or("GET").to_ascii_uppercase(),
             url: request.url.clone(),
             headers: request.headers.clone(),
+            credentials: read_credentials(&request.token_env, &request.user, &request.password_env)
+                .map_err(|error| error.under("http"))?,
+            header_variables: request.headers_env.clone(),
             body: request.body.clone(),
             expected_status,
         })
@@ -415,10 +419,15 @@ impl Http {
 
     pub(super) fn from_domain(request: &plan::HttpRequest) -> Self {
         let (first, last) = request.expected_status;
+        let (token_env, user, password_env) = credentials(request.credentials.as_ref());
         Self::Full(HttpRequest {
             url: request.url.clone(),
             method: Some(request.method.clone()),
             headers: request.headers.clone(),
+            token_env,
+            user,
+            password_env,
+            headers_env: request.header_variables.clone(),
             body: request.body.clone(),
             expect_status: Some(Status::Range(format!("{first}-{last}"))),
         })

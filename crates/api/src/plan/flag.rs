@@ -93,7 +93,8 @@ impl Flag {
 impl FlagService {
     fn to_domain(&self) -> Result<plan::Flag, FieldError> {
         let pointer = self.at.clone().unwrap_or_default();
-        let read = plan::ReadBack { request: self.read.to_domain()?, pointer };
-        Ok(plan::Flag::Service { set: self.set.to_domain()?, read, expected: self.expected.clone() })
+        let read = Box::new(plan::ReadBack { request: self.read.to_domain()?, pointer });
+        let set = Box::new(self.set.to_domain()?);
+        Ok(plan::Flag::Service { set, read, expected: self.expected.clone() })
     }
 }

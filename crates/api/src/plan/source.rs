@@ -393,7 +393,16 @@ fn source(
     user: &Option<String>,
     password_env: &Option<String>,
 ) -> Result<Source, FieldError> {
-    let credentials = match (token_env.clone(), user.clone(), password_env.clone()) {
+    Ok(Source { url: url.to_owned(), credentials: read_credentials(token_env, user, password_env)? })
+}
+
+/// What is sent as `Authorization`: by a token, or by user and password.
+pub(super) fn read_credentials(
+    token_env: &Option<String>,
+    user: &Option<String>,
+    password_env: &Option<String>,
+) -> Result<Option<Credentials>, FieldError> {
+    Ok(match (token_env.clone(), user.clone(), password_env.clone()) {
         (None, None, None) => None,
         (Some(variable), None, None) => Some(Credentials::Bearer { variable }),
         (None, Some(user), Some(variable)) => Some(Credentials::Basic { user, variable }),
@@ -405,11 +414,12 @@ fn source(
                 "expected this, or `user` and `password_env`, not both",
             ));
         }
-    };
-    Ok(Source { url: url.to_owned(), credentials })
+    })
 }
 
-fn credentials(credentials: Option<&Credentials>) -> (Option<String>, Option<String>, Option<String>) {
+pub(super) fn credentials(
+    credentials: Option<&Credentials>,
+) -> (Option<String>, Option<String>, Option<String>) {
     match credentials {
         None => (None, None, None),
         Some(Credentials::Bearer { variable }) => (Some(variable.clone()), None, None),

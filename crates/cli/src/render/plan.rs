@@ -275,6 +275,17 @@ pub(super) fn request(http: &Http) -> String {
             for (name, value) in &request.headers {
                 text.push_str(&format!("\n{name}: {value}"));
             }
+            if let Some(variable) = &request.token_env {
+                text.push_str(&format!("\nauthorization: the token in ${variable} where the runner runs"));
+            }
+            if let Some((user, variable)) = request.user.as_ref().zip(request.password_env.as_ref()) {
+                text.push_str(&format!(
+                    "\nauthorization: {user} with the password in ${variable} where the runner runs"
+                ));
+            }
+            for (name, variable) in &request.headers_env {
+                text.push_str(&format!("\n{name}: what ${variable} holds where the runner runs"));
+            }
             if let Some(body) = &request.body {
                 text.push_str(&format!("\n{body}"));
             }

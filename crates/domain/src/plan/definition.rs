@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{AlertQuestion, FindingsQuestion, PrometheusQuestion};
+use super::source::{AlertQuestion, Credentials, FindingsQuestion, PrometheusQuestion};
 use super::strategy::{Bake, Hold, HoldWhen, Stage, Strategy};
 use crate::id::{RunnerLabel, StepName};
 use crate::plan::kinds::{Cluster, Flag, Kubernetes, Objects, ReadBack, Router, Sql, Traffic};
@@ -221,8 +221,14 @@ pub struct HttpRequest {
     pub method: String,
     /// Absolute address, `http` or `https`.
     pub url: String,
-    /// Header name to value.
+    /// Header name to value. No secrets: they would be in the log.
     pub headers: BTreeMap<String, String>,
+    /// What is sent as `Authorization`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// Header name to the variable of the runner's environment that holds its value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header_variables: BTreeMap<String, String>,
     /// Body as text.
     pub body: Option<String>,
     /// First and last accepted status.

@@ -370,10 +370,15 @@ fn literal(name: &str) -> String {
 impl Source {
     pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
         field.at("url").address(&self.url)?;
-        match &self.credentials {
-            None => Ok(()),
-            Some(Credentials::Bearer { variable }) => field.at("token_env").variable(variable),
-            Some(Credentials::Basic { user, variable }) => {
+        self.credentials.iter().try_for_each(|credentials| credentials.validate(field))
+    }
+}
+
+impl Credentials {
+    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+        match self {
+            Self::Bearer { variable } => field.at("token_env").variable(variable),
+            Self::Basic { user, variable } => {
                 field.at("user").text(user, LABEL_BYTES_MAX)?;
                 field.at("password_env").variable(variable)
             }

@@ -157,6 +157,8 @@ async fn compared(before: u64, after: u64) -> Vec<Check> {
         url,
         headers: BTreeMap::new(),
         body: None,
+        credentials: None,
+        header_variables: Default::default(),
         expected_status: (200, 299),
     };
     let probe = Probe::Http { request, timeout_millis: 5_000 };

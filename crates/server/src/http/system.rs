@@ -41,9 +41,18 @@ async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
+/// Whether the server can serve.
+#[derive(Debug, Serialize, ToSchema)]
+struct Readiness {
+    /// `ok`, or what is wrong.
+    status: &'static str,
+    /// `read`, or `being read`: until then changes may be assessed without what past ones teach, and say so.
+    past: &'static str,
+}
+
 /// Whether the server can serve: its store answers and it is not shutting down.
 #[utoipa::path(get, path = "/readyz", tag = "system", security(()),
-    responses((status = 200, body = Health), (status = 503, body = Health)))]
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 async fn readiness(State(app): State<SharedApp>) -> Response {
     let (status, word) = if app.shutdown.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down")
@@ -52,7 +61,8 @@ async fn readiness(State(app): State<SharedApp>) -> Response {
     } else {
         (StatusCode::OK, "ok")
     };
-    (status, Json(Health { status: word })).into_response()
+    let past = if app.experience.is_ready() { "read" } else { "being read" };
+    (status, Json(Readiness { status: word, past })).into_response()
 }
 
 /// Figures in the OpenMetrics text format, which Prometheus reads.

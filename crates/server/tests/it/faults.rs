@@ -257,7 +257,7 @@ impl Begun {
 
 async fn a_request_under_way_is_answered_although_the_server_stops(database: Database) -> Result<()> {
     let (app, ann, _) = team(database).await?;
-    assert_eq!(Ask::get("/readyz").send(app.address).await?.json()?, json!({ "status": "ok" }));
+    assert_eq!(Ask::get("/readyz").send(app.address).await?.json()?["status"], "ok");
     let begun = Begun::new(&ann).await?;
     app.shut_down();
     eventually("nobody listens any more", async || {

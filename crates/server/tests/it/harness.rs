@@ -226,7 +226,19 @@ impl TestApp {
         let running = server::start_with_clock(self.config.clone(), self.clock.clone()).await?;
         anyhow::ensure!(running.bootstrap_token().is_none(), "only a first start has a bootstrap token");
         self.running = Some(running);
-        Ok(())
+        self.past_is_read().await
+    }
+
+    /// Waits until the server has read what past changes teach, on a busy machine too.
+    async fn past_is_read(&self) -> Result<()> {
+        for _ in 0..1_200 {
+            let ready = crate::http::Ask::get("/readyz").send(self.address).await?.json()?;
+            if ready["past"] == "read" {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("the past was not read within a minute")
     }
 
     /// Opens the store of the halted server.

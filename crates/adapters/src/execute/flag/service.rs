@@ -24,7 +24,8 @@ pub(super) async fn switch(
     time_limit: Duration,
     context: &ExecutionContext,
 ) -> Result<String, String> {
-    let masked = |text: &str| context.masker_of_request(set).mask(text);
+    let (set, masker) = context.authorized(set).map_err(|unfit| unfit.to_string())?;
+    let (set, masked) = (&set, |text: &str| masker.mask(text));
     let answer = context.outgoing().send(set, time_limit, ANSWER_BYTES_MAX).await;
     let answer = answer.map_err(|error| masked(&error.to_string()))?;
     if !answer.is_expected(set) {
@@ -53,7 +54,8 @@ pub(crate) async fn value(
     context: &ExecutionContext,
 ) -> Result<String, String> {
     let ReadBack { request, pointer } = read;
-    let masked = |text: &str| context.masker_of_request(request).mask(text);
+    let (request, masker) = context.authorized(request).map_err(|unfit| unfit.to_string())?;
+    let (request, masked) = (&request, |text: &str| masker.mask(text));
     let answer = context.outgoing().send(request, time_limit, ANSWER_BYTES_MAX).await;
     let answer = answer.map_err(|error| masked(&error.to_string()))?;
     let url = masked(&request.url);

@@ -187,6 +187,8 @@ impl Prometheus {
             url: url.into(),
             headers,
             body: None,
+            credentials: None,
+            header_variables: BTreeMap::new(),
             expected_status: (200, 200),
         };
         let answer = self.outgoing.send(&request, limit, bytes_max).await?;

@@ -30,9 +30,9 @@ pub enum Flag {
     /// By a request to a service, which is then asked whether it is so.
     Service {
         /// Switches it.
-        set: HttpRequest,
+        set: Box<HttpRequest>,
         /// Asks for it.
-        read: ReadBack,
+        read: Box<ReadBack>,
         /// What the answer must say afterwards.
         expected: String,
     },
@@ -52,7 +52,7 @@ impl Flag {
     pub(super) fn touches(&self) -> Capture {
         match self {
             Self::File { path, .. } => Capture::File { path: path.clone() },
-            Self::Service { read, .. } => Capture::Answer { read: read.clone() },
+            Self::Service { read, .. } => Capture::Answer { read: ReadBack::clone(read) },
         }
     }
 

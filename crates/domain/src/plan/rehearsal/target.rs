@@ -177,6 +177,8 @@ impl Target {
             method: request.method.clone(),
             url: self.text(&request.url),
             headers: request.headers.iter().map(header).collect(),
+            credentials: request.credentials.clone(),
+            header_variables: request.header_variables.clone(),
             body: request.body.as_ref().map(|body| self.text(body)),
             expected_status: request.expected_status,
         }
@@ -219,8 +221,8 @@ impl Target {
                 variant: variant.clone(),
             },
             Flag::Service { set, read, expected } => Flag::Service {
-                set: self.request(set),
-                read: self.read_back(read),
+                set: Box::new(self.request(set)),
+                read: Box::new(self.read_back(read)),
                 expected: expected.clone(),
             },
         }

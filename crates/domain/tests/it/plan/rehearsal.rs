@@ -43,6 +43,8 @@ fn http(url: &str) -> HttpRequest {
         url: url.to_owned(),
         headers: BTreeMap::from([("Host".to_owned(), "shop.example".to_owned())]),
         body: Some("shop.example".to_owned()),
+        credentials: None,
+        header_variables: Default::default(),
         expected_status: (200, 299),
     }
 }

@@ -1,5 +1,6 @@
 //! Plans that cannot be carried out are refused with place, field and accepted form.
 
+use domain::plan::source::Credentials;
 use domain::plan::{
     Capture, Check, Command, HttpRequest, Monitor, Plan, PlanError, Probe, RollbackPlan, Router, Step,
     StepKind, Traffic,
@@ -13,6 +14,8 @@ fn request(url: &str) -> HttpRequest {
         url: url.to_owned(),
         headers: [("Accept".to_owned(), "*/*".to_owned())].into(),
         body: None,
+        credentials: None,
+        header_variables: Default::default(),
         expected_status: (200, 299),
     }
 }
@@ -209,6 +212,17 @@ fn refused_requests() {
         HttpRequest { expected_status: (0, 600), ..good() },
         HttpRequest { body: Some("x".repeat(65_537)), ..good() },
         header("Bad Name", "x"),
+        header("Authorization", "Bearer abc"),
+        HttpRequest { header_variables: [("X-Api-Key".to_owned(), "API-KEY".to_owned())].into(), ..good() },
+        HttpRequest {
+            header_variables: [("accept".to_owned(), "KIND".to_owned())].into(),
+            ..header("Accept", "text/plain")
+        },
+        HttpRequest {
+            credentials: Some(Credentials::Bearer { variable: "TOKEN".to_owned() }),
+            header_variables: [("Authorization".to_owned(), "OTHER".to_owned())].into(),
+            ..good()
+        },
         header("Accept", "two\nlines"),
         request("shop.example/health"),
         request("ftp://shop.example/"),
@@ -224,6 +238,10 @@ fn refused_requests() {
     step `a`: `expected_status` is `0` to `600`: expected a first and a last status from 100 to 599, such as 200 to 299
     step `a`: `body` is 65537 bytes long: expected at most 65536 bytes
     step `a`: `headers` is `Bad Name`: expected header names such as `Content-Type`
+    step `a`: `headers.Authorization` is a secret in the plan: expected `token_env`, `user` and `password_env`, or `headers_env`, which name the variable that holds the secret where the runner runs: a plan is read by many and kept for ever
+    step `a`: `headers_env.X-Api-Key` is `API-KEY`: expected names of letters, digits and `_`, not beginning with a digit
+    step `a`: `headers_env` is `accept` a second time: expected every header once
+    step `a`: `headers_env` is `Authorization` a second time: expected every header once
     step `a`: `headers.Accept` is too long or not one line: expected one line of at most 65536 bytes
     step `a`: `url` is `shop.example/health`: expected an absolute address such as `https://shop.example/health`
     step `a`: `url` is `ftp://shop.example/`: expected an absolute address such as `https://shop.example/health`
