@@ -298,7 +298,9 @@ fn at_work(trouble: &Trouble, candidate: &Candidate) -> (u32, String) {
     let rest = u32::try_from(rest * 100 / (2 * HALVED_MINUTES)).unwrap_or(0);
     let points = (AT_WORK_POINTS >> spans) * (100 - rest) / 100;
     let before = match minutes {
-        0..120 => format!("{minutes} minutes"),
+        0 => "less than a minute".to_owned(),
+        1 => "a minute".to_owned(),
+        2..120 => format!("{minutes} minutes"),
         120..2_880 => format!("{} hours", minutes / 60),
         _ => format!("{} days", minutes / 1_440),
     };

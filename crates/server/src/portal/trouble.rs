@@ -147,7 +147,7 @@ pub(super) fn timeline(entries: &[TimelineEntry], now: Timestamp) -> Markup {
                         p.when { (instant(&entry.timestamp, now)) }
                         div.what {
                             p.quiet { (entry.actor) }
-                            p.prose { (entry.details) }
+                            p.prose { (format::marked(&entry.details)) }
                         }
                     }
                 }
