@@ -183,6 +183,40 @@ async fn requests_of_both_versions_are_counted_once_from_a_real_prometheus() {
 }
 
 #[tokio::test]
+async fn a_target_that_comes_back_brings_nothing_old_with_it() {
+    let service = Arc::new(Service::default());
+    let listener = service.listen();
+    let target = listener.url("").replace("http://", "");
+    let prometheus = PrivatePrometheus::scraping(&[(&target, "2")]).unwrap();
+    let context = Workbench::new().context();
+    let MetricQuery::ErrorRate { metric, labels, errors, .. } = error_rate() else { panic!("no error rate") };
+    let query = MetricQuery::ErrorRate { metric, labels, errors, window_seconds: 5 };
+    let asker = || {
+        let canary = self::labels(&[("version", "2")]);
+        let query = PrometheusQuestion { canary, ..question(&prometheus.url(), query.clone(), "< 5%") };
+        Asker::new(Probe::Prometheus(query))
+    };
+    service.serves(4_000, 1_000);
+    let mut before = asker();
+    ask_until(&mut before, &context, |it| it.detail.contains("no requests")).await;
+    service.gone.store(true, Ordering::SeqCst);
+    ask_until(&mut before, &context, |it| it.detail.contains("no data")).await;
+
+    // A monitor that begins while the target is away.
+    let mut late = asker();
+    check(&late.ask(&context, &CancellationToken::new()).await, Verdict::Inconclusive, "no data");
+    service.gone.store(false, Ordering::SeqCst);
+    let mut answers = ask_until(&mut late, &context, |it| it.detail.contains("no requests")).await;
+    service.serves(100, 1);
+    answers.extend(ask_until(&mut late, &context, |it| it.detail.contains("101 requests")).await);
+    let counts = answers.iter().filter_map(|answer| match &answer.measured {
+        Some(Measured::Requests(arms)) => Some(arms.canary),
+        Some(Measured::Latencies(_) | Measured::Findings(_)) | None => None,
+    });
+    assert_eq!(counts.fold(Requests::default(), Requests::plus), Requests { total: 101, errors: 1 });
+}
+
+#[tokio::test]
 async fn latencies_saturation_and_expressions_of_a_real_prometheus() {
     let service = Arc::new(Service::default());
     let listener = service.listen();

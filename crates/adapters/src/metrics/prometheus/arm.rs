@@ -8,10 +8,12 @@ use domain::rollback::measured::BUCKETS_MAX;
 use domain::rollback::{Histogram, Requests};
 
 use super::counters::{Counted, Counters, Key, whole};
-use super::{Prometheus, PrometheusError, number};
+use super::{Prometheus, PrometheusError, Series, number};
 
 /// The label of a bucket's upper bound.
 const BOUND: &str = "le";
+/// So long before the window a counter is looked for that appears after the first question, in seconds: six hours.
+const LOOKED_BACK_SECONDS: u64 = 6 * 3_600;
 /// Most answers that a window is made of.
 const HISTORY_MAX: usize = 10_000;
 
@@ -54,6 +56,22 @@ pub(super) struct Arm<T> {
 }
 
 impl<T: Sum> Arm<T> {
+    /// Counters that appear after the first question but had points `before` the window: a target that was not scraped for a
+    /// while, whose count is older than the change.
+    async fn back(
+        &self,
+        prometheus: &Prometheus,
+        all: &[Series],
+        before: &str,
+        limit: Duration,
+    ) -> Result<BTreeSet<Key>, PrometheusError> {
+        if !self.counters.have_new(all) {
+            return Ok(BTreeSet::new());
+        }
+        let known = prometheus.points(before, limit).await?;
+        Ok(known.into_iter().map(|series| series.metric).collect())
+    }
+
     /// Takes in what was counted.
     fn reading(
         &mut self,
@@ -97,7 +115,8 @@ impl Arm<Requests> {
             let failed: BTreeSet<Key> = failed.into_iter().map(|series| series.metric).collect();
             self.counts_failures.extend(new.into_iter().map(|key| (key.clone(), failed.contains(&key))));
         }
-        let counted = self.counters.take(all)?;
+        let back = self.back(prometheus, &all, &before(metric, labels, window_seconds), limit).await?;
+        let counted = self.counters.take(all, &back)?;
         let counts_failures = std::mem::take(&mut self.counts_failures);
         let sum = |counts: &[(Key, f64)]| {
             let total: f64 = counts.iter().map(|(_, count)| count).sum();
@@ -123,7 +142,8 @@ impl Arm<Histogram> {
     ) -> Result<Reading<Histogram>, PrometheusError> {
         let buckets = format!("{metric}_bucket");
         let all = prometheus.points(&range(&buckets, labels, window_seconds), limit).await?;
-        let counted = self.counters.take(all)?;
+        let back = self.back(prometheus, &all, &before(&buckets, labels, window_seconds), limit).await?;
+        let counted = self.counters.take(all, &back)?;
         self.reading(&counted, now, window_seconds, |counts| histogram(&buckets, counts, unit_micros))
     }
 }
@@ -162,6 +182,12 @@ fn bound_micros(bound: &str, unit_micros: u64) -> Result<u64, PrometheusError> {
     #[expect(clippy::cast_precision_loss, reason = "a million at most")]
     let micros = number(bound)?.max(0.0) * unit_micros as f64;
     Ok(whole(micros))
+}
+
+/// The last point that each counter had in the hours before the window, as a range of one or two instants.
+fn before(metric: &str, labels: &[&Labels], window_seconds: u64) -> String {
+    let counters = selector(metric, labels);
+    format!("last_over_time({counters}[{LOOKED_BACK_SECONDS}s] offset {window_seconds}s)[2s:1s]")
 }
 
 /// The points of a metric over the time just past.

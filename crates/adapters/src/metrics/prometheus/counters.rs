@@ -1,7 +1,7 @@
 //! What counters have counted since they were read last: every increment once, whatever the pace of the questions, and
 //! across restarts of what counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PrometheusError, Series, number};
 
@@ -39,8 +39,18 @@ pub(super) struct Counted {
 }
 
 impl Counters {
-    /// Takes in the points of a window.
-    pub(super) fn take(&mut self, series: Vec<Series>) -> Result<Counted, PrometheusError> {
+    /// Whether any of these appears only now, after the counters were read before.
+    pub(super) fn have_new(&self, series: &[Series]) -> bool {
+        self.is_known && series.iter().any(|series| !self.read.contains_key(&series.metric))
+    }
+
+    /// Takes in the points of a window. What was there before the counters were first read and is `back` has not begun at
+    /// zero: it counts from its first point.
+    pub(super) fn take(
+        &mut self,
+        series: Vec<Series>,
+        back: &BTreeSet<Key>,
+    ) -> Result<Counted, PrometheusError> {
         let (mut since, mut before, mut gaps, mut newest) = (Vec::new(), Vec::new(), Vec::new(), None);
         for Series { metric, values } in series {
             let points = values.iter().map(|point| Ok((point.0, number(&point.1)?)));
@@ -52,7 +62,9 @@ impl Counters {
                 _ => None,
             }));
             let last = self.read.get(&metric).copied();
-            let begun = last.or(self.is_known.then_some((f64::MIN, 0.0)));
+            let begins_with =
+                if back.contains(&metric) { points.first().copied() } else { Some((f64::MIN, 0.0)) };
+            let begun = last.or(begins_with.filter(|_| self.is_known));
             if let Some((read_until, from)) = begun {
                 since
                     .push((metric.clone(), increase(from, points.iter().filter(|(at, _)| *at > read_until))));
@@ -125,6 +137,10 @@ mod tests {
         }
     }
 
+    fn take(counters: &mut Counters, series: Vec<Series>) -> Counted {
+        counters.take(series, &BTreeSet::new()).unwrap()
+    }
+
     fn sum(counted: &Counted) -> Option<f64> {
         counted.since.as_ref().map(|all| all.iter().map(|(_, count)| count).sum())
     }
@@ -132,56 +148,68 @@ mod tests {
     #[test]
     fn every_increment_is_counted_once_however_windows_overlap() {
         let mut counters = Counters::default();
-        let first = counters.take(vec![series("a", &[(0.0, 100.0), (5.0, 130.0)])]).unwrap();
+        let first = take(&mut counters, vec![series("a", &[(0.0, 100.0), (5.0, 130.0)])]);
         assert_eq!(
             (sum(&first), first.before[0].1, first.newest, first.gap),
             (None, 30.0, Some(5.0), Some(5.0))
         );
-        let same = counters.take(vec![series("a", &[(0.0, 100.0), (5.0, 130.0)])]).unwrap();
+        let same = take(&mut counters, vec![series("a", &[(0.0, 100.0), (5.0, 130.0)])]);
         assert_eq!(sum(&same), Some(0.0));
-        let more = counters.take(vec![series("a", &[(0.0, 100.0), (5.0, 130.0), (10.0, 137.0)])]).unwrap();
+        let more = take(&mut counters, vec![series("a", &[(0.0, 100.0), (5.0, 130.0), (10.0, 137.0)])]);
         assert_eq!(sum(&more), Some(7.0));
-        let later = counters.take(vec![series("a", &[(20.0, 140.0), (25.0, 141.0)])]).unwrap();
+        let later = take(&mut counters, vec![series("a", &[(20.0, 140.0), (25.0, 141.0)])]);
         assert_eq!(sum(&later), Some(4.0));
     }
 
     #[test]
     fn a_restart_begins_at_zero_and_so_does_what_is_new() {
         let mut counters = Counters::default();
-        counters.take(vec![series("a", &[(0.0, 100.0), (5.0, 100.0)])]).unwrap();
-        let restarted = counters.take(vec![series("a", &[(5.0, 100.0), (10.0, 3.0), (15.0, 5.0)])]).unwrap();
+        take(&mut counters, vec![series("a", &[(0.0, 100.0), (5.0, 100.0)])]);
+        let restarted = take(&mut counters, vec![series("a", &[(5.0, 100.0), (10.0, 3.0), (15.0, 5.0)])]);
         assert_eq!(sum(&restarted), Some(5.0));
         // The first failed request makes a new series in most libraries.
         let new = vec![series("a", &[(15.0, 5.0), (20.0, 5.0)]), series("b", &[(20.0, 12.0)])];
-        assert_eq!(sum(&counters.take(new).unwrap()), Some(12.0));
+        assert_eq!(sum(&take(&mut counters, new)), Some(12.0));
     }
 
     #[test]
     fn old_missing_and_single_points_say_nothing() {
         let mut counters = Counters::default();
         let silent = |counted: &Counted, now| counted.is_silent(now, 60);
-        let counted = counters.take(vec![series("a", &[(0.0, 1.0), (15.0, 2.0), (30.0, 3.0)])]).unwrap();
+        let counted = take(&mut counters, vec![series("a", &[(0.0, 1.0), (15.0, 2.0), (30.0, 3.0)])]);
         assert_eq!(silent(&counted, 31.0), None);
         assert_eq!(silent(&counted, 75.0), None);
         assert_eq!(silent(&counted, 76.0).unwrap(), "the newest data are 46 s old, and come every 15 s");
-        let none = counters.take(vec![]).unwrap();
+        let none = take(&mut counters, vec![]);
         assert_eq!(silent(&none, 76.0).unwrap(), "no data in the last 60 s");
-        let single = Counters::default().take(vec![series("b", &[(70.0, 1.0)])]).unwrap();
+        let single = take(&mut Counters::default(), vec![series("b", &[(70.0, 1.0)])]);
         assert!(silent(&single, 76.0).unwrap().contains("only one point"));
     }
 
     #[test]
     fn what_begins_after_the_first_look_counts_from_its_beginning() {
         let mut counters = Counters::default();
-        assert_eq!(sum(&counters.take(vec![]).unwrap()), None);
-        assert_eq!(sum(&counters.take(vec![series("canary", &[(9.0, 4.0)])]).unwrap()), Some(4.0));
+        assert_eq!(sum(&take(&mut counters, vec![])), None);
+        assert_eq!(sum(&take(&mut counters, vec![series("canary", &[(9.0, 4.0)])])), Some(4.0));
+    }
+
+    #[test]
+    fn what_comes_back_after_the_first_look_counts_from_there() {
+        let mut counters = Counters::default();
+        take(&mut counters, vec![]);
+        let back = vec![series("old", &[(9.0, 4_000.0), (10.0, 4_003.0)]), series("new", &[(10.0, 2.0)])];
+        assert!(counters.have_new(&back));
+        let old = BTreeSet::from([back[0].metric.clone()]);
+        assert_eq!(sum(&counters.take(back.clone(), &old).unwrap()), Some(5.0));
+        assert!(!counters.have_new(&back));
+        assert_eq!(sum(&counters.take(back, &old).unwrap()), Some(0.0));
     }
 
     #[test]
     fn what_is_no_number_is_an_error() {
         for value in ["NaN", "+Inf", "x"] {
             let broken = Series { metric: BTreeMap::new(), values: vec![Point(0.0, value.to_owned())] };
-            assert!(Counters::default().take(vec![broken]).is_err(), "{value}");
+            assert!(Counters::default().take(vec![broken], &BTreeSet::new()).is_err(), "{value}");
         }
     }
 

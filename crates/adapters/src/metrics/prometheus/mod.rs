@@ -117,7 +117,7 @@ struct Single {
 struct Sample(IgnoredAny, String);
 
 /// A series and its points, oldest first.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Series {
     metric: BTreeMap<String, String>,
     #[serde(default)]
@@ -125,7 +125,7 @@ struct Series {
 }
 
 /// Seconds since 1970, and the value as a text.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Point(f64, String);
 
 impl Prometheus {
