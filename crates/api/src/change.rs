@@ -89,6 +89,10 @@ pub struct Change {
     pub approval: Option<ApprovalView>,
     /// What stands between the change and its start.
     pub blockers: Vec<Blocker>,
+    /// Why nobody takes it on by itself: it is approved for runners with labels, and none of those that are online may and can
+    /// carry it out. Whoever may can still start it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_runner: Option<String>,
     /// Whether what the plan compares takes a worse version back by itself; absent where it compares nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<crate::calibration::Comparison>,

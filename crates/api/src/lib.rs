@@ -35,6 +35,7 @@ pub mod rehearsal;
 pub mod request;
 pub mod risk;
 pub mod run;
+pub mod runner;
 pub mod slot;
 pub mod stop;
 

@@ -28,6 +28,7 @@ mod notifications;
 mod policies;
 mod problems;
 mod risk;
+mod runners;
 mod runs;
 mod sse;
 mod stops;

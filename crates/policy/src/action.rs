@@ -138,6 +138,8 @@ actions!(
     TakeStanding = "take_standing",
     /// Save a calibration of the judge of canaries. Asked of the system.
     Calibrate = "calibrate",
+    /// Say that one is there as a runner, and what one works on. Asked of the system.
+    AnnounceRunner = "announce_runner",
     /// Let a rollout give everybody the new version before a person has looked at it. The system's own, asked when it begins.
     PromoteUnattended = "promote_unattended",
 );

@@ -12,12 +12,14 @@ use api::change::ChangeSummary;
 use client::{ChangeFilter, Client, ClientError};
 use domain::change::StateName;
 use domain::id::{ChangeId, RunnerLabel};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::carry::{Carried, Carrier, is_over};
 use crate::error::RunnerError;
+use crate::herald::{Doing, Herald};
 use crate::run::Runner;
 use crate::settings::Options;
 use crate::workspaces::{Kept, WORKSPACES_KEPT_MAX, Workspaces};
@@ -82,6 +84,11 @@ pub enum News {
         /// Why.
         reason: String,
     },
+    /// The server does not list this runner among those that are there. It works all the same.
+    Unlisted {
+        /// Why.
+        reason: String,
+    },
     /// The daemon was asked to stop and takes nothing on any more.
     Draining {
         /// How many changes are under way.
@@ -132,12 +139,38 @@ impl Daemon {
         tell: impl Fn(News),
         options: impl Fn(ChangeId) -> Options,
     ) {
+        let (doing, told) = watch::channel(Doing::default());
+        let DaemonSettings { labels, concurrency, .. } = &self.settings;
+        let unlisted = |reason| tell(News::Unlisted { reason });
+        match Herald::new(self.carrier.client.clone(), labels, *concurrency) {
+            Ok(herald) => {
+                tokio::select! {
+                    biased;
+                    () = self.work(stop, &doing, &tell, options) => herald.end().await,
+                    never = herald.announce(told, unlisted) => match never {},
+                }
+            }
+            Err(error) => {
+                unlisted(error.to_string());
+                self.work(stop, &doing, &tell, options).await;
+            }
+        }
+    }
+
+    async fn work(
+        &self,
+        stop: &CancellationToken,
+        doing: &watch::Sender<Doing>,
+        tell: impl Fn(News),
+        options: impl Fn(ChangeId) -> Options,
+    ) {
         let mut shift = Shift::default();
         let release = CancellationToken::new();
         let mut look_at = Instant::now();
         let mut sweep_at = look_at;
         let mut is_reachable = true;
         loop {
+            shift.show(doing, false);
             let has_room = shift.jobs.len() < self.settings.concurrency;
             tokio::select! {
                 biased;
@@ -170,7 +203,7 @@ impl Daemon {
                 }
             }
         }
-        self.drain(shift, &release, &tell).await;
+        self.drain(shift, &release, doing, &tell).await;
     }
 
     /// What a runner with these labels is to carry out, the most urgent first.
@@ -248,11 +281,18 @@ impl Daemon {
     }
 
     /// Waits for what is under way, and leaves what takes too long to other runners.
-    async fn drain(&self, mut shift: Shift, release: &CancellationToken, tell: impl Fn(News)) {
+    async fn drain(
+        &self,
+        mut shift: Shift,
+        release: &CancellationToken,
+        doing: &watch::Sender<Doing>,
+        tell: impl Fn(News),
+    ) {
         tell(News::Draining { running: shift.jobs.len() });
         let patience = sleep(self.settings.drain);
         tokio::pin!(patience);
         while !shift.jobs.is_empty() {
+            shift.show(doing, true);
             tokio::select! {
                 Some(job) = shift.jobs.join_next() => shift.end(job, &tell),
                 () = &mut patience, if !release.is_cancelled() => release.cancel(),
@@ -262,6 +302,16 @@ impl Daemon {
 }
 
 impl Shift {
+    /// Shows what goes on to whoever tells it, if that is new.
+    fn show(&self, doing: &watch::Sender<Doing>, is_draining: bool) {
+        let now = Doing { working_on: self.taken.keys().copied().collect(), is_draining };
+        doing.send_if_modified(|before| {
+            let is_new = *before != now;
+            *before = now;
+            is_new
+        });
+    }
+
     /// Takes note of the end of a job. The lease of one that panicked ends by itself, and a later look finds the change
     /// interrupted.
     fn end(&mut self, job: Result<Job, tokio::task::JoinError>, tell: impl Fn(News)) {

@@ -17,6 +17,7 @@ mod comparison;
 mod daemon;
 mod drive;
 mod error;
+mod herald;
 mod holder;
 mod lease;
 mod probing;

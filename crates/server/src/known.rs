@@ -26,6 +26,7 @@ use crate::around::{Alerts, Incidents};
 use crate::failure::Failure;
 use crate::gates::Starts;
 use crate::imported::Imported;
+use crate::presence::Presence;
 use crate::record::Recorded;
 
 /// Everything kept in memory.
@@ -69,6 +70,8 @@ pub(crate) struct Known {
     pub roster: Arc<Roster>,
     /// Emergency changes that are to be reviewed.
     pub debts: Debts,
+    /// Runners that were seen. Not of the log.
+    pub presence: Presence,
 }
 
 impl Known {

@@ -28,6 +28,7 @@ mod notify;
 mod past;
 mod policies;
 mod portal;
+mod presence;
 pub mod project;
 mod record;
 mod serve;

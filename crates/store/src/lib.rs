@@ -33,6 +33,7 @@ mod open;
 mod outbox;
 mod own;
 mod prepare;
+mod presence;
 mod projection;
 mod query;
 mod rebuild;
@@ -69,6 +70,7 @@ pub use name::{
 pub use new_event::NewEvent;
 pub use open::{Config, DATABASE_FILE, LOCK_FILE, Location, OpenError, READERS_DEFAULT, READERS_MAX};
 pub use outbox::{DELIVERY_ATTEMPTS_MAX, OUTBOX_PAGE_MAX, OutboxEntry};
+pub use presence::{RUNNERS_MAX, RUNNERS_PER_ACTOR_MAX, RunnerSeen};
 pub use projection::{
     ChangeRow, CiFacts, CiRow, ClosedChange, EndingRow, IncidentRow, ProjectionRow, RiskRow,
 };

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::backup::{FORMAT, FORMAT_VERSION, Header, TableHeader, Trailer};
 use crate::database::{Database, Value};
 use crate::error::StoreError;
-use crate::migrate::SCHEMA_VERSION;
+use crate::migrate::{RESTORED_FROM, SCHEMA_VERSION};
 use crate::open::{Config, OpenError, open_writer};
 use crate::sql::count;
 use crate::table::{BACKED_UP, Kind, Table};
@@ -62,7 +62,8 @@ pub enum RestoreError {
     },
     /// A file of another release.
     #[error(
-        "backup has format {format} and schema version {schema}, this release reads {FORMAT_VERSION} and {SCHEMA_VERSION}: \
+        "backup has format {format} and schema version {schema}, this release reads {FORMAT_VERSION} and \
+        {RESTORED_FROM} to {SCHEMA_VERSION}: \
         use the release that wrote it"
     )]
     Version {
@@ -224,7 +225,8 @@ impl BackupFile {
         }
         let version = |key| versions.get(key).and_then(Json::as_u64).unwrap_or(0);
         let (format, schema) = (version("format_version"), version("schema_version"));
-        if (format, schema) != (u64::from(FORMAT_VERSION), u64::from(SCHEMA_VERSION)) {
+        let is_readable = (u64::from(RESTORED_FROM)..=u64::from(SCHEMA_VERSION)).contains(&schema);
+        if format != u64::from(FORMAT_VERSION) || !is_readable {
             return Err(RestoreError::Version { format, schema });
         }
         let header = lines.parse(&first)?;

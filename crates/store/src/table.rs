@@ -244,6 +244,25 @@ pub(crate) const WRITER: Table = Table {
     on_conflict: OnConflict::Replace { key: &["id"], constant: &[] },
 };
 
+/// Not backed up: it only concerns runners that are running.
+pub(crate) const RUNNER_SEEN: Table = Table {
+    name: "runner_seen",
+    columns: &[
+        ("actor", Text),
+        ("name", Text),
+        ("host", Text),
+        ("version", Text),
+        ("labels", Text),
+        ("concurrency", Int),
+        ("working_on", Text),
+        ("draining", Int),
+        ("first_seen_at", Int),
+        ("seen_at", Int),
+    ],
+    order: "actor, name",
+    on_conflict: OnConflict::Replace { key: &["actor", "name"], constant: &["first_seen_at"] },
+};
+
 /// The tables that a backup carries, in an order in which they can be restored. `log_head` is not among them: it
 /// follows from the events.
 pub(crate) const BACKED_UP: [&Table; 16] = [

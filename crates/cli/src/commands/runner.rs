@@ -1,9 +1,11 @@
-//! `runner`: looks for approved changes that a runner with its labels is to carry out, and carries them out.
+//! `runner`: looks for approved changes that a runner with its labels is to carry out, and carries them out; `runner list`
+//! shows who else does.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Subcommand;
 use domain::id::{ChangeId, RunnerLabel};
 use runner::{CONCURRENCY_MAX, Carried, Daemon, DaemonSettings, News, Options, Reporter};
 use serde::Serialize;
@@ -14,19 +16,45 @@ use super::Outcome;
 use crate::args::Seconds;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::render;
 use crate::running::{How, Machine, MachineArgs, display, stop_on_signals, workspaces};
 use crate::shell::{Format, Shell, plain};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:\n  cortex-change runner --label eu --label docker --concurrency 4\n  \
                         cortex-change runner --label eu --output json >> runner.jsonl\n  \
-                        cortex-change runner --label eu --repository /srv/shop.git --workspaces /srv/workspaces\n\n\
+                        cortex-change runner --label eu --repository /srv/shop.git --workspaces /srv/workspaces\n  \
+                        cortex-change runner list\n\n\
                         Takes on changes whose plan says `runs_on` with labels that are all given here: starts them when \
                         the server lets it, watches, validates after the soak time and closes, or takes back. Goes on \
                         with what another runner left. With `--repository` each change that names a commit is carried out in a \
                         working copy of its own, which is removed when the change is over. The first SIGINT or SIGTERM takes nothing on any more and waits for \
                         what is under way; the second ends it at once.")]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<RunnerCommand>,
+    #[command(flatten)]
+    daemon: DaemonArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunnerCommand {
+    /// List the runners that were seen in the last day, and what they work on
+    List(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cortex-change runner list\n  \
+                        cortex-change runner list --label eu --label docker --output json")]
+struct ListArgs {
+    /// Only those that have this label; may be repeated
+    #[arg(long, value_name = "LABEL")]
+    label: Vec<RunnerLabel>,
+}
+
+#[derive(Debug, clap::Args)]
+struct DaemonArgs {
     /// What this runner is fit for; may be repeated
     #[arg(long, value_name = "LABEL", default_value = "default")]
     label: Vec<RunnerLabel>,
@@ -58,7 +86,7 @@ fn concurrency(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("expected 1 to {CONCURRENCY_MAX}"))
 }
 
-impl Args {
+impl DaemonArgs {
     fn settings(&self, shell: &Shell) -> Result<DaemonSettings, Failure> {
         let workspaces = self
             .repository
@@ -75,7 +103,25 @@ impl Args {
     }
 }
 
-pub(crate) fn run(args: Args, shell: &Shell) -> Outcome {
+pub(crate) fn run(Args { command, daemon }: Args, shell: &Shell) -> Outcome {
+    match command {
+        Some(RunnerCommand::List(args)) => shell.block_on(list(&args, shell)),
+        None => work(&daemon, shell),
+    }
+}
+
+async fn list(args: &ListArgs, shell: &Shell) -> Outcome {
+    let labels: Vec<&str> = args.label.iter().map(RunnerLabel::as_str).collect();
+    let page = shell.client()?.list_runners(Some(labels.join(",")).as_deref()).await?;
+    match shell.format() {
+        Format::Text if page.items.is_empty() => shell.say("no such runner was seen in the last day"),
+        Format::Text => shell.data(&render::runner::list(&page.items, shell.data_paint()))?,
+        Format::Json => shell.json(&page)?,
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn work(args: &DaemonArgs, shell: &Shell) -> Outcome {
     let client = shell.client()?;
     let machine = Machine::new(client.clone(), &args.machine, shell)?;
     let daemon = Daemon::new(client, machine.runner().clone(), args.settings(shell)?);
@@ -136,6 +182,8 @@ fn tell(shell: &Shell, news: &News) {
             }
         },
         News::Unreachable { reason } => shell.warn(format!("{}; asking again", plain(reason))),
+        News::Unlisted { reason } => shell
+            .warn(format!("the server does not list this runner: {}; it works all the same", plain(reason))),
         News::Draining { running } => {
             shell.say(format!("nothing is taken on any more; {running} changes are under way"));
         }
@@ -154,6 +202,7 @@ fn as_json(news: &News) -> serde_json::Value {
             json!({ "news": "done", "change_id": change.to_string(), "end": carried.as_str() })
         }
         News::Unreachable { reason } => json!({ "news": "unreachable", "reason": reason }),
+        News::Unlisted { reason } => json!({ "news": "unlisted", "reason": reason }),
         News::Draining { running } => json!({ "news": "draining", "running": running }),
     }
 }

@@ -230,7 +230,8 @@ impl Case {
             | Action::ManageBoard
             | Action::RunMeeting
             | Action::DecideStanding
-            | Action::Calibrate => Resource::System,
+            | Action::Calibrate
+            | Action::AnnounceRunner => Resource::System,
             Action::ReadAudit => Resource::Log,
             Action::EditCmdb => Resource::Cmdb,
             Action::ActOnBehalf

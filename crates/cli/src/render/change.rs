@@ -27,7 +27,7 @@ pub(crate) fn in_full(change: &Change, paint: Paint) -> String {
     if let Some(view) = &change.approval {
         approval(&mut lines, view, paint);
     }
-    blockers(&mut lines, &change.blockers, paint);
+    missing(&mut lines, change, paint);
     plan::everything_that_runs(&mut lines, &change.request, paint);
     if let Some(evidence) = &change.rehearsal {
         rehearsal::section(&mut lines, evidence, paint);
@@ -71,6 +71,7 @@ pub(crate) fn before_approval(lines: &mut Lines, change: &Change, paint: Paint) 
 /// What is missing, with the command that clears each of it.
 pub(crate) fn missing(lines: &mut Lines, change: &Change, paint: Paint) {
     blockers(lines, &change.blockers, paint);
+    awaits_runner(lines, change, paint);
 }
 
 /// What an approver must have seen: who asks for what, why, how risky it is, and everything that would run.
@@ -122,6 +123,15 @@ pub(crate) fn list(changes: &[ChangeSummary], paint: Paint) -> String {
         ]);
     }
     table.into_text()
+}
+
+/// Why no runner takes the change on by itself, where none does.
+fn awaits_runner(lines: &mut Lines, change: &Change, paint: Paint) {
+    let Some(awaits) = &change.awaits_runner else { return };
+    lines.heading(paint, "Nobody takes it on");
+    lines.line(format!("  {}", plain(awaits)));
+    let by_hand = format!("cortex-change implement {}", plain(&change.change_id));
+    lines.line(format!("  see `cortex-change runner list`; whoever may can start it with `{by_hand}`"));
 }
 
 /// Whether what the plan compares takes a worse version back by itself, and why.

@@ -22,6 +22,7 @@ pub(crate) mod policy;
 pub(crate) mod problem;
 pub(crate) mod rehearsal;
 pub(crate) mod risk;
+pub(crate) mod runner;
 pub(crate) mod slot;
 mod step_kinds;
 pub(crate) mod stop;

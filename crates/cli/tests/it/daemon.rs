@@ -45,10 +45,15 @@ impl Daemon {
         Ok(Self(command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).spawn()?))
     }
 
-    /// Asks it to stop and waits for its end.
-    fn drained(mut self) -> Result<i32> {
+    /// Asks it to stop.
+    fn stop(&self) -> Result<()> {
         let kill = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
         ensure!(kill.success(), "it could not be asked to stop");
+        Ok(())
+    }
+
+    /// Waits for its end.
+    fn drained(mut self) -> Result<i32> {
         self.0.wait()?.code().context("ended by a signal")
     }
 }
@@ -140,12 +145,64 @@ fn a_daemon_carries_out_what_its_labels_fit_and_leaves_the_rest() -> Result<()> 
         ensure!(world.show(&slow)?.state == "implementing", "{:?}", told(&log, &next)?);
         std::thread::sleep(Duration::from_millis(100));
     }
+    daemon.stop()?;
     ensure!(daemon.drained()? == 0, "it ended in order");
     ensure!(world.show(&next)?.state == "approved", "{}", world.show(&next)?.state);
     ensure!(world.show(&slow)?.state == "closed", "{}", world.show(&slow)?.state);
     ensure!(told(&log, &good)? == ["taken", "closed"], "{:?}", told(&log, &good)?);
     ensure!(told(&log, &bad)? == ["taken", "rolled_back"], "{:?}", told(&log, &bad)?);
     ensure!(told(&log, &elsewhere)?.is_empty());
+    Ok(())
+}
+
+/// The runners as the list shows them to programs.
+fn listed(world: &World) -> Result<Vec<Value>> {
+    let page: Value = serde_json::from_str(&world.admin(&["runner", "list", "--output", "json"])?)?;
+    Ok(page["items"].as_array().cloned().unwrap_or_default())
+}
+
+fn wait_for_list(world: &World, what: &str, is_so: impl Fn(&[Value]) -> bool) -> Result<()> {
+    let began = Instant::now();
+    while !is_so(&listed(world)?) {
+        ensure!(began.elapsed() < PATIENCE, "{what} is never listed: {:?}", listed(world)?);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+#[test]
+fn everybody_sees_which_runners_are_there_and_what_waits_for_one() -> Result<()> {
+    let world = World::start(None)?;
+    world.declare(&[("good", 3), ("elsewhere", 3)])?;
+    let token = world.token("pipeline")?;
+    let nobody = world.run_as_admin(&["runner", "list"])?;
+    ensure!(nobody.status == 0 && nobody.stderr.contains("no such runner"), "{}", nobody.stderr);
+    let id = ask_for(&world, &token, "good", &json!("eu"), "while ! test -e go; do sleep 0.1; done")?;
+    let unfit = ask_for(&world, &token, "elsewhere", &json!(["eu", "windows"]), "true")?;
+    let said = "no runner with the labels eu, windows has been seen";
+    ensure!(world.admin(&["show", &unfit])?.contains(said), "{}", world.admin(&["show", &unfit])?);
+
+    let daemon = Daemon::start(&world, &token, &["eu", "docker"])?;
+    wait_for_list(&world, "the runner at work", |runners| {
+        runners.iter().any(|runner| runner["status"] == "online" && runner["working_on"] == json!([id]))
+    })?;
+    let table = world.admin(&["runner", "list", "--label", "docker"])?;
+    ensure!(
+        table.contains("pipeline") && table.contains("docker, eu") && table.contains("1 of 2"),
+        "{table}"
+    );
+    ensure!(table.contains(&id), "{table}");
+    ensure!(world.admin(&["runner", "list", "--label", "windows"])?.is_empty());
+    ensure!(world.admin(&["show", &unfit])?.contains(said));
+
+    daemon.stop()?;
+    wait_for_list(&world, "the draining runner", |runners| {
+        runners.iter().any(|runner| runner["status"] == "draining")
+    })?;
+    std::fs::write(world.folder().join("go"), "")?;
+    wait_for(&world, &id, "closed")?;
+    ensure!(daemon.drained()? == 0, "it ended in order");
+    ensure!(listed(&world)?.is_empty(), "{:?}", listed(&world)?);
     Ok(())
 }
 

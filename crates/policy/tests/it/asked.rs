@@ -77,7 +77,8 @@ fn usual_resource(action: Action) -> Resource {
         | Action::ManageBoard
         | Action::RunMeeting
         | Action::DecideStanding
-        | Action::Calibrate => Resource::System,
+        | Action::Calibrate
+        | Action::AnnounceRunner => Resource::System,
         Action::ReadAudit => Resource::Log,
         Action::EditCmdb => Resource::Cmdb,
         Action::ImportHistory | Action::ManageNotifications | Action::ReportAlerts => Resource::System,

@@ -40,6 +40,7 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("the-line-is-stopped-and-freed", ask(Action::StopLine).role(Role::Implementer)),
         ("the-calendar-is-kept", ask(Action::ManageCalendar).role(Role::ChangeManager)),
         ("the-judge-is-calibrated", ask(Action::Calibrate).role(Role::TechnicalLead)),
+        ("runners-announce-themselves", ask(Action::AnnounceRunner).kind(PrincipalKind::Service)),
         ("authorities-except-from-freezes", ask(Action::OverrideFreeze).role(Role::CabMember)),
         ("the-boards-are-kept", ask(Action::ManageBoard).role(Role::ChangeManager)),
         ("the-board-meets", ask(Action::RunMeeting).role(Role::CabMember)),

@@ -28,6 +28,7 @@ mod policies;
 mod problem;
 mod respond;
 mod risk;
+mod runners;
 mod runs;
 mod slack;
 mod slots;
@@ -78,6 +79,7 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(lifecycle::router())
         .merge(approvals::router())
         .merge(runs::router())
+        .merge(runners::router())
         .merge(incidents::router())
         .merge(known_problems::router())
         .merge(feed::router())

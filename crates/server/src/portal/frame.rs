@@ -67,12 +67,13 @@ impl SignedLog {
 }
 
 /// The pages that every page leads to.
-const PAGES: [(&str, Icon, &str); 5] = [
+const PAGES: [(&str, Icon, &str); 6] = [
     ("/changes", Icon::List, "Changes"),
     ("/approvals", Icon::Await, "Approvals"),
     ("/calendar", Icon::Calendar, "Calendar"),
     ("/boards", Icon::People, "Boards"),
     ("/incidents", Icon::Warning, "Incidents"),
+    ("/runners", Icon::Run, "Runners"),
 ];
 
 /// A page of somebody who is signed in.

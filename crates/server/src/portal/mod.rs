@@ -27,6 +27,7 @@ mod origin;
 mod problem;
 mod problems;
 mod respond;
+mod runners;
 mod session;
 mod theme;
 mod trouble;
@@ -72,6 +73,7 @@ pub(crate) fn router() -> Router<SharedApp> {
         .route("/incidents/{id}", get(incident::show))
         .route("/problems", get(known_problems::show))
         .route("/problems/{id}", get(known_problem::show))
+        .route("/runners", get(runners::show))
         .route("/login", get(login::show).post(login::sign_in))
         .route("/logout", post(logout::sign_out))
         .route("/theme", post(theme::choose))

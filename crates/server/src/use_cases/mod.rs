@@ -28,6 +28,7 @@ pub(crate) mod meeting;
 pub(crate) mod models;
 pub(crate) mod notifications;
 pub(crate) mod policies;
+pub(crate) mod presence;
 pub(crate) mod problems;
 pub(crate) mod queue;
 pub(crate) mod refusal;

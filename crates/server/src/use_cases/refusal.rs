@@ -127,6 +127,7 @@ fn matters(action: Action) -> bool {
         | Action::LinkIncident
         | Action::UpdateIncident
         | Action::ReadAudit
+        | Action::AnnounceRunner
         | Action::ReadCalendar => false,
     }
 }

@@ -11,6 +11,7 @@ use super::blocker::blockers;
 use super::calibration::comparison;
 use super::rehearsal::rehearsal;
 use super::run::implementation;
+use super::runner::awaits_runner;
 use super::{risk, texts, time, trail_entry};
 use crate::known::Known;
 use crate::project::priority;
@@ -40,6 +41,7 @@ pub(crate) fn change(
         risk: change.assessment().map(risk),
         approval: approval(known, change),
         blockers: blockers(known, change, now),
+        awaits_runner: awaits_runner(known, change, now),
         comparison: comparison(known, change),
         implementation: implementation(known, change, trail),
         rehearsal: rehearsal(known, change),

@@ -9,6 +9,7 @@ mod learn;
 mod leases;
 mod outbox;
 mod policies;
+mod presence;
 mod stops;
 mod timers;
 
@@ -63,6 +64,12 @@ const ALL: &[Worker] = &[
     },
     Worker { name: "health", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(health::turn(app)) },
     Worker { name: "policies", wake: Wake::Nothing, tick: SECOND, turn: |app| Box::pin(policies::turn(app)) },
+    Worker {
+        name: "presence",
+        wake: Wake::Nothing,
+        tick: FIVE_SECONDS,
+        turn: |app| Box::pin(presence::turn(app)),
+    },
     Worker { name: "learn", wake: Wake::Nothing, tick: MINUTE, turn: |app| Box::pin(learn::turn(app)) },
     Worker {
         name: "follow",

@@ -237,6 +237,10 @@ impl World {
             row("GET", "/api/v1/delegations", ann, "read"),
             row("POST", "/api/v1/delegations", lead, "approve").with(&json!({ "to": "ann", "lasts": "1d", "reason": "x" })),
             row("POST", &format!("/api/v1/delegations/{}/end", self.delegation), lead, "approve").with(&json!({ "reason": "x" })),
+            row("GET", "/api/v1/runners?label=eu", ann, "read"),
+            row("PUT", "/api/v1/runners/host7-1", ann, "implement").with(&json!({
+                "host": "host7", "version": "0.1.0", "labels": ["eu"], "concurrency": 1, "state": "looking"
+            })),
             row("GET", "/api/v1/calibrations", ann, "read"),
             row("POST", "/api/v1/calibrations", lead, "approve").with(&crate::rollouts::calibration()),
             row("GET", "/api/v1/stops", ann, "read"),

@@ -39,6 +39,7 @@ mod peers;
 mod performance;
 mod policies;
 mod portal;
+mod presence;
 mod red_team;
 mod repeated;
 mod rollouts;

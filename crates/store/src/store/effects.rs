@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::lease::{self, LeaseError, LeaseGranted, LeaseState};
 use crate::name::{HolderName, IdempotencyKey, MessageId, ResourceName};
 use crate::outbox::{self, OutboxEntry};
+use crate::presence::{self, RunnerSeen};
 use crate::sample::{self, Sample};
 use crate::{artifact, idempotency, timer};
 
@@ -155,6 +156,39 @@ impl Store {
     ) -> Result<Vec<LeaseGranted>, LeaseError> {
         lease::check_grace(grace)?;
         Ok(self.read(move |db| lease::expired(db, grace, limit)).await?)
+    }
+
+    /// Keeps a runner as it is now seen. Those that were not seen for the longest time make room.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runner_seen(&self, seen: RunnerSeen) -> Result<(), StoreError> {
+        self.write(move |db, _| presence::put(db, &seen)).await
+    }
+
+    /// Forgets a runner of an actor.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runner_ended(&self, actor: &ActorId, name: &HolderName) -> Result<(), StoreError> {
+        let (actor, name) = (actor.clone(), name.clone());
+        self.write(move |db, _| presence::remove(db, &actor, &name)).await
+    }
+
+    /// Reads every runner that is kept, by actor and name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runners_seen(&self) -> Result<Vec<RunnerSeen>, StoreError> {
+        self.read(presence::all).await
+    }
+
+    /// Forgets runners that were not seen since `before` and tells how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prune_runners_seen(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(move |db, _| presence::prune(db, before)).await
     }
 
     /// Claims due messages for delivery until `visibility` has passed.

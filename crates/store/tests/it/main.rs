@@ -18,6 +18,7 @@ mod harness;
 mod leases;
 mod lists;
 mod open;
+mod presence;
 mod rebuild;
 mod samples;
 mod verify;

@@ -13,6 +13,8 @@ pub(super) struct Missing {
     blockers: Vec<Blocker>,
     /// What a running plan asks a person.
     question: Option<String>,
+    /// Why no runner takes it on.
+    awaits_runner: Option<String>,
     retrospective: Option<wire::Retrospective>,
 }
 
@@ -21,14 +23,15 @@ impl Missing {
         let question = told.implementation.as_ref().and_then(|run| run.waiting_for.clone());
         let open = |retrospective: &&wire::Retrospective| retrospective.state != "done";
         let retrospective = told.retrospective.as_ref().filter(open).cloned();
-        Self { blockers: told.blockers.clone(), question, retrospective }
+        let awaits_runner = told.awaits_runner.clone();
+        Self { blockers: told.blockers.clone(), question, awaits_runner, retrospective }
     }
 }
 
 /// The card; nothing where nothing is missing.
 pub(super) fn card(missing: &Missing, now: Timestamp) -> Markup {
-    let Missing { blockers, question, retrospective } = missing;
-    if blockers.is_empty() && question.is_none() && retrospective.is_none() {
+    let Missing { blockers, question, awaits_runner, retrospective } = missing;
+    if blockers.is_empty() && question.is_none() && awaits_runner.is_none() && retrospective.is_none() {
         return html! {};
     }
     html! {
@@ -54,6 +57,18 @@ pub(super) fn card(missing: &Missing, now: Timestamp) -> Markup {
                             p {
                                 "Cleared by the requester's side, a technical lead, an e-CAB member or a change "
                                 "manager, with " code { "cortex-change decide" } "."
+                            }
+                        }
+                    }
+                }
+                @if let Some(awaits) = awaits_runner {
+                    li {
+                        (Icon::Lost.mark())
+                        div {
+                            b { (format::marked(&format::sentence(awaits))) }
+                            p {
+                                "Cleared by starting one, see " a href="/runners" { "runners" } "; or whoever may starts "
+                                "the change with " code { "cortex-change implement" } "."
                             }
                         }
                     }
