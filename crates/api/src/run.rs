@@ -96,6 +96,21 @@ pub struct HeartbeatRequest {
     pub standing: Option<BakeStanding>,
 }
 
+/// Says that a runner watches a change over its soak time: nobody else does meanwhile. It is said again before the time is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttendRequest {
+    /// Who watches: unique for each runner process.
+    pub holder: String,
+}
+
+/// Nobody else watches a change over its soak time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attendance {
+    /// For how long, in seconds.
+    pub lease_seconds: u64,
+}
+
 /// How a bake that is under way stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

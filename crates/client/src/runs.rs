@@ -1,7 +1,10 @@
 //! What a runner says and asks.
 
 use api::Page;
-use api::run::{Assignment, FinishRequest, HeartbeatRequest, ProgressRequest, Sample, StartRequest};
+use api::run::{
+    Assignment, AttendRequest, Attendance, FinishRequest, HeartbeatRequest, ProgressRequest, Sample,
+    StartRequest,
+};
 use serde::Serialize;
 
 use crate::call::{Client, RUN_TIMEOUT};
@@ -55,6 +58,14 @@ impl Client {
     /// When the server refuses or does not answer.
     pub async fn release(&self, id: &str, request: &FinishRequest) -> Result<Assignment, ClientError> {
         self.run(id, "release", request).await
+    }
+
+    /// Watches a change over its soak time, so that no other runner does meanwhile. Saying it twice is the same as saying it once.
+    ///
+    /// # Errors
+    /// When another runner watches it, or the server refuses or does not answer.
+    pub async fn attend(&self, id: &str, request: &AttendRequest) -> Result<Attendance, ClientError> {
+        self.post(&["changes", id, "attend"]).json(request).repeatable().within(RUN_TIMEOUT).answer().await
     }
 
     /// The kept samples of a change, or of one of its monitors, oldest first.

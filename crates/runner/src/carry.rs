@@ -1,11 +1,14 @@
 //! One change carried out from where it is to its end: in a working copy of its own where there are such.
 
 use std::fmt;
+use std::time::Duration;
 
 use api::command::{CloseRequest, ValidateRequest};
-use client::Client;
+use api::run::{AttendRequest, Attendance};
+use client::{Client, ClientError};
 use domain::change::{Outcome, StateName};
 use domain::id::ChangeId;
+use tokio::time::sleep;
 
 use crate::error::{Ended, RunnerError};
 use crate::run::Runner;
@@ -16,6 +19,9 @@ use crate::workspaces::Workspaces;
 const VALIDATION_FAILED: &str = "the validation failed";
 /// Why a rollback that another runner has left is gone on with. The server knows the reason already.
 const ROLLBACK_CONTINUES: &str = "the rollback goes on";
+
+/// How often a lease to watch a change is extended in its time.
+const ATTENDANCES_PER_LEASE: u32 = 3;
 
 /// What came of the work on a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +75,8 @@ pub(crate) struct Carrier {
     pub(crate) runner: Runner,
     /// Where changes that name a commit get a working copy, and how many there may be before a change is begun.
     pub(crate) workspaces: Option<(Workspaces, usize)>,
+    /// The daemon's own name, under which it watches changes that are done.
+    pub(crate) name: String,
 }
 
 impl Carrier {
@@ -129,7 +137,21 @@ impl Carrier {
         }
     }
 
-    /// Watches the result for its soak time, hands the checks in, and closes the change or takes it back.
+    /// Keeps others away until somebody else has come in between.
+    async fn keep_attending(&self, id: &str, request: &AttendRequest, lease_seconds: u64) -> ClientError {
+        let pause = Duration::from_secs(lease_seconds) / ATTENDANCES_PER_LEASE;
+        loop {
+            sleep(pause).await;
+            match self.client.attend(id, request).await {
+                Err(error) if !error.is_transient() => return error,
+                // A server that does not answer lets nobody else in either.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Watches the result for its soak time, which nobody else does meanwhile, hands the checks in, and closes the change or takes
+    /// it back.
     async fn validate(
         &self,
         runner: &Runner,
@@ -137,8 +159,13 @@ impl Carrier {
         options: &Options,
     ) -> Result<Carried, RunnerError> {
         let id = change.to_string();
+        let request = AttendRequest { holder: self.name.clone() };
+        let Attendance { lease_seconds } = self.client.attend(&id, &request).await?;
         let assignment = self.client.assignment(&id).await?;
-        let checks = runner.soak_and_check(change, &assignment, None, options).await;
+        let checks = tokio::select! {
+            checks = runner.soak_and_check(change, &assignment, None, options) => checks,
+            lost = self.keep_attending(&id, &request, lease_seconds) => return Err(lost.into()),
+        };
         if options.stop.is_cancelled() {
             return Ok(Carried::Released);
         }

@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 use crate::carry::{Carried, Carrier, is_over};
 use crate::error::RunnerError;
 use crate::herald::{Doing, Herald};
+use crate::holder;
 use crate::run::Runner;
 use crate::settings::Options;
+use crate::waiting::Waiting;
 use crate::workspaces::{Kept, WORKSPACES_KEPT_MAX, Workspaces};
 
 /// Most changes that one daemon carries out at a time.
@@ -45,7 +47,7 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(300);
 pub struct DaemonSettings {
     /// What it is fit for: it carries out plans that need these labels or some of them, and no others.
     pub labels: BTreeSet<RunnerLabel>,
-    /// Most changes at a time, 1 to [`CONCURRENCY_MAX`].
+    /// Most changes at a time, 1 to [`CONCURRENCY_MAX`]. As many again may be held that wait for a person.
     pub concurrency: usize,
     /// Pause between two looks for work.
     pub look_pause: Duration,
@@ -120,15 +122,23 @@ struct Shift {
     /// Who works on what.
     taken: BTreeMap<ChangeId, Id>,
     refused: BTreeMap<ChangeId, Refused>,
+    /// How many of them wait for a person.
+    waiting: Waiting,
 }
 
 impl Daemon {
     /// A daemon that works with `runner` for the server of `client`.
-    pub fn new(client: Client, runner: Runner, settings: DaemonSettings) -> Self {
+    ///
+    /// # Errors
+    /// When no name can be made for it.
+    pub fn new(client: Client, runner: Runner, settings: DaemonSettings) -> Result<Self, RunnerError> {
+        let name = holder::name().map_err(RunnerError::Holder)?;
         let concurrency = settings.concurrency.clamp(1, CONCURRENCY_MAX);
-        let workspaces = settings.workspaces.clone().map(|all| (all, concurrency + WORKSPACES_KEPT_MAX));
-        let carrier = Carrier { client, runner, workspaces };
-        Self { carrier, settings: DaemonSettings { concurrency, ..settings } }
+        // As many again may wait for a person.
+        let most = 2 * concurrency + WORKSPACES_KEPT_MAX;
+        let workspaces = settings.workspaces.clone().map(|all| (all, most));
+        let carrier = Carrier { client, runner, workspaces, name };
+        Ok(Self { carrier, settings: DaemonSettings { concurrency, ..settings } })
     }
 
     /// Works until `stop` is cancelled and what was under way has ended or was left to others. `tell` hears what happens,
@@ -140,20 +150,14 @@ impl Daemon {
         options: impl Fn(ChangeId) -> Options,
     ) {
         let (doing, told) = watch::channel(Doing::default());
-        let DaemonSettings { labels, concurrency, .. } = &self.settings;
+        let (Carrier { client, name, .. }, DaemonSettings { labels, concurrency, .. }) =
+            (&self.carrier, &self.settings);
+        let herald = Herald::new(client.clone(), name.clone(), labels, *concurrency);
         let unlisted = |reason| tell(News::Unlisted { reason });
-        match Herald::new(self.carrier.client.clone(), labels, *concurrency) {
-            Ok(herald) => {
-                tokio::select! {
-                    biased;
-                    () = self.work(stop, &doing, &tell, options) => herald.end().await,
-                    never = herald.announce(told, unlisted) => match never {},
-                }
-            }
-            Err(error) => {
-                unlisted(error.to_string());
-                self.work(stop, &doing, &tell, options).await;
-            }
+        tokio::select! {
+            biased;
+            () = self.work(stop, &doing, &tell, options) => herald.end().await,
+            never = herald.announce(told, unlisted) => match never {},
         }
     }
 
@@ -165,13 +169,14 @@ impl Daemon {
         options: impl Fn(ChangeId) -> Options,
     ) {
         let mut shift = Shift::default();
+        let mut waiting = shift.waiting.subscribe();
         let release = CancellationToken::new();
         let mut look_at = Instant::now();
         let mut sweep_at = look_at;
         let mut is_reachable = true;
         loop {
             shift.show(doing, false);
-            let has_room = shift.jobs.len() < self.settings.concurrency;
+            let has_room = shift.has_room(self.settings.concurrency);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -187,6 +192,8 @@ impl Daemon {
                     }
                     sweep_at = Instant::now() + SWEEP_PAUSE;
                 }
+                // There may be room now, or none any more.
+                Ok(()) = waiting.changed() => {}
                 () = sleep_until(look_at), if has_room => {
                     match self.look().await {
                         Ok(found) => {
@@ -238,7 +245,7 @@ impl Daemon {
     ) {
         shift.refused.retain(|change, _| found.iter().any(|(id, ..)| id == change));
         for (change, state, summary) in found {
-            if shift.jobs.len() >= self.settings.concurrency {
+            if !shift.has_room(self.settings.concurrency) {
                 return;
             }
             let is_due = shift.refused.get(&change).is_none_or(|refused| refused.again_at <= Instant::now());
@@ -248,7 +255,8 @@ impl Daemon {
             if !shift.refused.contains_key(&change) {
                 tell(News::Taken { change, title: summary.title });
             }
-            let options = Options { stop: release.child_token(), ..options(change) };
+            let (stop, waiting) = (release.child_token(), shift.waiting.clone());
+            let options = Options { stop, waiting, ..options(change) };
             let carrier = self.carrier.clone();
             let job = async move { (change, carrier.carry_out(change, state, options).await) };
             shift.taken.insert(change, shift.jobs.spawn(job).id());
@@ -310,6 +318,13 @@ impl Shift {
             *before = now;
             is_new
         });
+    }
+
+    /// Whether something may be taken on. What waits for a person takes no place, as long as no more wait than may be under
+    /// way: all of them may be answered at once.
+    fn has_room(&self, concurrency: usize) -> bool {
+        let waiting = self.waiting.count().min(concurrency);
+        self.jobs.len().saturating_sub(waiting) < concurrency
     }
 
     /// Takes note of the end of a job. The lease of one that panicked ends by itself, and a later look finds the change

@@ -14,12 +14,13 @@ use crate::error::{Ended, RunnerError};
 use crate::progress::Progress;
 use crate::session::{Reported, Session, View};
 use crate::snapshot;
+use crate::waiting::Waiting;
 
 /// Pause before the end is reported again.
 const FINISH_PAUSE: Duration = Duration::from_millis(500);
 
 /// Works on the change until it has ended, the lease is lost or the session is left.
-pub(crate) async fn drive(session: &Session) -> Result<Ended, RunnerError> {
+pub(crate) async fn drive(session: &Session, waiting: &Waiting) -> Result<Ended, RunnerError> {
     let mut asked = None;
     loop {
         if session.is_halted() {
@@ -41,9 +42,15 @@ pub(crate) async fn drive(session: &Session) -> Result<Ended, RunnerError> {
                 let attempt = Attempt { task, attempt, pause: Duration::ZERO, time_limit };
                 attempt::check_unknown(session, view.version, attempt).await?;
             }
-            Action::AskPerson { question } => ask(session, &view, question, &mut asked).await?,
+            Action::AskPerson { question } => {
+                let _waits = waiting.begin();
+                ask(session, &view, question, &mut asked).await?;
+            }
             Action::Kill { task, .. } => return Err(RunnerError::NotOurs { task }),
-            Action::Await => wait(session, &view).await?,
+            Action::Await => {
+                let _waits = waiting.begin();
+                wait(session, &view).await?;
+            }
             Action::RestoreSnapshot => snapshot::restore(session, view.version).await?,
             Action::ReportRollbackEnded => {
                 session.report(view.version, Observation::RollbackEnded).await?;

@@ -37,15 +37,12 @@ pub(crate) struct Herald {
 impl Herald {
     pub(crate) fn new(
         client: Client,
+        name: String,
         labels: &BTreeSet<RunnerLabel>,
         concurrency: usize,
-    ) -> Result<Self, getrandom::Error> {
-        Ok(Self {
-            client,
-            name: holder::name()?,
-            labels: labels.iter().map(ToString::to_string).collect(),
-            concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
-        })
+    ) -> Self {
+        let labels = labels.iter().map(ToString::to_string).collect();
+        Self { client, name, labels, concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX) }
     }
 
     /// Tells what the daemon does, again and again; `unheard` hears once why the server does not want to know.

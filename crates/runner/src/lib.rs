@@ -31,6 +31,7 @@ mod snapshot;
 mod soak;
 mod stop;
 mod tally;
+mod waiting;
 mod watch;
 mod workspaces;
 
@@ -41,4 +42,5 @@ pub use progress::{PROGRESS_WAITING_MAX, Progress, Reporter, Response};
 pub use rehearsal::{Place, Rehearsed};
 pub use run::Runner;
 pub use settings::{GRACE_MAX, OnStop, Options, Settings};
+pub use waiting::Waiting;
 pub use workspaces::{Kept, WORKSPACES_KEPT_MAX, WorkspaceError, Workspaces};

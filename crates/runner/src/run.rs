@@ -227,13 +227,13 @@ async fn work(session: &Session, options: &Options) -> Result<Ended, RunnerError
         // A plan that bakes cannot go on without what is watched.
         let is_watched = options.monitor || session.script.plan.bakes();
         if !is_watched || session.script.monitors.is_empty() {
-            return drive(session).await;
+            return drive(session, &options.waiting).await;
         }
         let baselines = baseline::obtain(session).await;
         session.oven.know(&baselines);
         tokio::select! {
             biased;
-            ended = drive(session) => ended,
+            ended = drive(session, &options.waiting) => ended,
             never = watch(session, &baselines) => match never {},
         }
     };

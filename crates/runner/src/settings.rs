@@ -9,6 +9,7 @@ use domain::canonical::Digest;
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::Reporter;
+use crate::waiting::Waiting;
 
 /// Longest time between asking a step's processes to end and killing them. Half of the time that a lost lease leaves,
 /// so that a step is gone before another runner may take over.
@@ -42,6 +43,8 @@ pub struct Options {
     pub stop: CancellationToken,
     /// Who is told how it goes.
     pub reporter: Reporter,
+    /// Where it is counted while it waits for a person.
+    pub waiting: Waiting,
 }
 
 /// What happens to a change whose runner is asked to stop.
@@ -65,6 +68,7 @@ impl Default for Options {
             on_stop: OnStop::Release,
             stop: CancellationToken::new(),
             reporter: Reporter::silent(),
+            waiting: Waiting::default(),
         }
     }
 }

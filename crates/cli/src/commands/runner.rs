@@ -124,7 +124,7 @@ async fn list(args: &ListArgs, shell: &Shell) -> Outcome {
 fn work(args: &DaemonArgs, shell: &Shell) -> Outcome {
     let client = shell.client()?;
     let machine = Machine::new(client.clone(), &args.machine, shell)?;
-    let daemon = Daemon::new(client, machine.runner().clone(), args.settings(shell)?);
+    let daemon = Daemon::new(client, machine.runner().clone(), args.settings(shell)?)?;
     let labels: Vec<&str> = args.label.iter().map(RunnerLabel::as_str).collect();
     shell.say(format!(
         "looking for approved changes whose plan runs on {}, {} at a time; stop with Ctrl-C",

@@ -1,6 +1,7 @@
 //! `runner`: carries out what its labels fit, to the end or back, leaves the rest alone, and ends in order.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,11 +37,30 @@ impl Daemon {
         labels: &[&str],
         more: &[&str],
     ) -> Result<Self> {
-        let log = std::fs::File::create(folder.join("runner.jsonl"))?;
+        Self::start_with(url, folder, folder, token, labels, more)
+    }
+
+    /// In `folder` as somebody whose own one is `home`, where its log lies.
+    fn start_in(url: &str, folder: &Path, home: &Path, token: &str, labels: &[&str]) -> Result<Self> {
+        Self::start_with(url, folder, home, token, labels, &[])
+    }
+
+    fn start_with(
+        url: &str,
+        folder: &Path,
+        home: &Path,
+        token: &str,
+        labels: &[&str],
+        more: &[&str],
+    ) -> Result<Self> {
+        let log = std::fs::File::create(home.join("runner.jsonl"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_cortex-change"));
-        command.args(["runner", "--poll", "1s", "--concurrency", "2", "--output", "json", "--drain", "60s"]);
+        command.args(["runner", "--poll", "1s", "--output", "json", "--drain", "60s"]);
+        if !more.contains(&"--concurrency") {
+            command.args(["--concurrency", "2"]);
+        }
         command.args(labels.iter().flat_map(|label| ["--label", label])).args(more);
-        command.current_dir(folder).env("HOME", folder);
+        command.current_dir(folder).env("HOME", home);
         command.env("CORTEX_CHANGE_URL", url).env("CORTEX_CHANGE_TOKEN", token);
         Ok(Self(command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).spawn()?))
     }
@@ -60,15 +80,28 @@ impl Daemon {
 
 /// A small, tested change of a service that nothing depends on: approved by policy.
 fn ask_for(world: &World, token: &str, name: &str, runs_on: &Value, run: &str) -> Result<String> {
+    ask(world, token, name, runs_on, |request| {
+        request["implementation_plan"]["steps"][0]["run"] = json!(format!("echo new > {name} && {run}"));
+    })
+}
+
+/// The same, altered.
+fn ask(
+    world: &World,
+    token: &str,
+    name: &str,
+    runs_on: &Value,
+    alter: impl FnOnce(&mut Value),
+) -> Result<String> {
     let folder = world.folder();
-    let request = json!({
+    let mut request = json!({
         "type": "normal", "category": "deployment", "title": format!("Deploy {name}"),
         "description": "A small change", "impact": "low", "urgency": "low",
         "affected_services": [name], "environment": "staging",
         "implementation_plan": {
             "runs_on": runs_on, "soak": "1s", "estimated_duration": "1m",
             "steps": [{
-                "name": "deploy", "run": format!("echo new > {name} && {run}"), "undo": format!("rm -f {name}"),
+                "name": "deploy", "run": format!("echo new > {name}"), "undo": format!("rm -f {name}"),
                 "idempotent": true,
             }],
         },
@@ -82,6 +115,7 @@ fn ask_for(world: &World, token: &str, name: &str, runs_on: &Value, run: &str) -
             "author": { "commits": 230, "commits_to_these_files": 17 },
         },
     });
+    alter(&mut request);
     let file = folder.join(format!("{name}.json"));
     std::fs::write(&file, request.to_string())?;
     let ran = world.run_as(token, &["create", "--file", &file.display().to_string()])?;
@@ -203,6 +237,77 @@ fn everybody_sees_which_runners_are_there_and_what_waits_for_one() -> Result<()>
     wait_for(&world, &id, "closed")?;
     ensure!(daemon.drained()? == 0, "it ended in order");
     ensure!(listed(&world)?.is_empty(), "{:?}", listed(&world)?);
+    Ok(())
+}
+
+#[test]
+fn of_two_daemons_one_watches_a_change_that_is_done() -> Result<()> {
+    let world = World::start(None)?;
+    world.declare(&[("good", 3)])?;
+    let token = world.token("pipeline")?;
+    // The probe says whose it is.
+    let probe = json!({ "name": "there", "run": "echo \"$HOME\" >> probes", "interval": "100ms" });
+    let id = ask(&world, &token, "good", &json!("eu"), |request| {
+        request["monitors"] = json!([probe]);
+        request["implementation_plan"]["soak"] = json!("3s");
+    })?;
+    let implemented = world.run_as(&token, &["implement", &id])?;
+    ensure!(implemented.status == 0, "{}", implemented.stderr);
+    let probes = world.folder().join("probes");
+    std::fs::remove_file(&probes).or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    let homes = ["one", "two"].map(|name| world.folder().join(name));
+    let start = |home: &PathBuf| {
+        std::fs::create_dir(home)?;
+        Daemon::start_in(world.url(), world.folder(), home, &token, &["eu"])
+    };
+    let _daemons = homes.iter().map(start).collect::<Result<Vec<_>>>()?;
+    wait_for(&world, &id, "closed")?;
+    let seen = std::fs::read_to_string(&probes)?;
+    let watched_by: BTreeSet<&str> = seen.lines().collect();
+    ensure!(watched_by.len() == 1, "{watched_by:?}");
+    ensure!(seen.lines().count() > 10, "{seen}");
+    Ok(())
+}
+
+#[test]
+fn what_waits_for_a_person_leaves_its_place_to_others_up_to_a_limit() -> Result<()> {
+    let world = World::start(None)?;
+    world.declare(&[("first", 3), ("second", 3), ("third", 3), ("quick", 3)])?;
+    let token = world.token("pipeline")?;
+    world.person("lead", "technical_lead")?;
+    let issue = ["token", "issue", "lead", "--label", "at-work", "--scope", "read", "--scope", "implement"];
+    let lead = world.admin(&issue)?.trim().to_owned();
+    let manual = |request: &mut Value| {
+        let look = json!({ "name": "look", "manual": "Look at it.", "timeout": "10m" });
+        request["implementation_plan"]["steps"] = json!([look]);
+    };
+    let folder = world.folder();
+    let one = ["--concurrency", "1"];
+    let _daemon = Daemon::start_at(world.url(), folder, &token, &["eu"], &one)?;
+    let first = ask(&world, &token, "first", &json!("eu"), manual)?;
+    wait_for(&world, &first, "implementing")?;
+    // A place for one, and that one waits.
+    let quick = ask_for(&world, &token, "quick", &json!("eu"), "true")?;
+    wait_for(&world, &quick, "closed")?;
+    ensure!(world.show(&first)?.state == "implementing");
+    // As many may wait as there are places; then nothing more is taken on.
+    let second = ask(&world, &token, "second", &json!("eu"), manual)?;
+    wait_for(&world, &second, "implementing")?;
+    let third = ask_for(&world, &token, "third", &json!("eu"), "true")?;
+    // It looks for work every second, and announces itself every ten.
+    let seen = |runners: &[Value]| runners.first().map(|runner| runner["last_seen_at"].clone());
+    let before = seen(&listed(&world)?);
+    wait_for_list(&world, "the next announcement", |runners| seen(runners) != before)?;
+    ensure!(told(&folder.join("runner.jsonl"), &third)?.is_empty(), "it was taken on");
+    for id in [&first, &second] {
+        let decided = world.run_as(&lead, &["decide", id, "look", "done"])?;
+        ensure!(decided.status == 0, "{}", decided.stderr);
+        wait_for(&world, id, "closed")?;
+    }
+    wait_for(&world, &third, "closed")?;
     Ok(())
 }
 

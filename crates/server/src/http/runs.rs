@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use api::run::{
-    Assignment, BakeStanding, FinishRequest, HeartbeatRequest, ProgressRequest, SAMPLES_MAX, Sample,
-    StartRequest,
+    Assignment, AttendRequest, Attendance, BakeStanding, FinishRequest, HeartbeatRequest, ProgressRequest,
+    SAMPLES_MAX, Sample, StartRequest,
 };
 use axum::Json;
 use axum::extract::State;
@@ -38,6 +38,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(heartbeat))
         .routes(routes!(finish))
         .routes(routes!(release))
+        .routes(routes!(attend))
         .routes(routes!(list_samples))
 }
 
@@ -131,6 +132,20 @@ async fn heartbeat(
     let beat = Heartbeat { fencing_token: value.fencing_token, samples, standing };
     let work = implementation::heartbeat(&app, &caller, id, beat).await?;
     Ok(respond::assignment(&app, &work))
+}
+
+/// Watch a change over its soak time, and say so again before the lease is over: nobody else watches it meanwhile. It ends by
+/// itself.
+#[utoipa::path(post, path = "/api/v1/changes/{id}/attend", tag = "implementation", params(("id" = String, Path)),
+    request_body = AttendRequest, responses((status = 200, body = Attendance)))]
+async fn attend(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    ChangePath(id): ChangePath,
+    JsonBody { value, .. }: JsonBody<AttendRequest>,
+) -> Result<Json<Attendance>, Rejection> {
+    let lease_seconds = implementation::attend(&app, &caller, id, &holder(&value.holder)?).await?;
+    Ok(Json(Attendance { lease_seconds }))
 }
 
 fn standing(told: &BakeStanding) -> Result<Standing, Failure> {

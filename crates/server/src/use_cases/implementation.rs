@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::canonical::Digest;
-use domain::change::{Change, Command, Refusal, Runner, StateName};
+use domain::change::{Change, Command, CommandName, Refusal, Runner, StateName};
 use domain::id::{ChangeId, StepName};
 use domain::plan::{Observation, Part, StepKind, Task, TaskState};
 use domain::rollback::Verdict;
@@ -252,6 +252,32 @@ pub(crate) async fn heartbeat(
         app.store.append_samples(id, samples).await?;
     }
     Ok(work)
+}
+
+/// Lets one runner at a time watch a change over its soak time, and tells for how many seconds. Nothing follows from that but
+/// that others wait: whoever may validates a change with or without it.
+///
+/// # Errors
+/// When somebody else watches it, it is not validating, policy refuses, or the store fails.
+pub(crate) async fn attend(
+    app: &App,
+    caller: &Caller,
+    id: ChangeId,
+    holder: &HolderName,
+) -> Result<u64, Failure> {
+    let work = ChangeWork::load(app, id).await?;
+    work.permit(app, caller, Action::Validate)?;
+    let (state, command) = (work.change.state_name(), CommandName::Validate);
+    if !command.is_legal_in(state) {
+        return Err(Refusal::IllegalTransition { state, command }.into());
+    }
+    let resource = ResourceName::new(format!("validation/{id}"));
+    let resource = resource.map_err(|error| Failure::Internal(error.to_string()))?;
+    let seconds = app.config.lease.seconds;
+    // Nothing is stopped when it ends, so that nobody has to wait for that.
+    let grace = Duration::ZERO;
+    app.store.lease_acquire(&resource, holder, Duration::from_secs(seconds), grace).await?;
+    Ok(seconds)
 }
 
 /// Reports that the plan is done, and gives the lease back.

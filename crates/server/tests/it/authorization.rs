@@ -237,6 +237,8 @@ impl World {
             row("GET", "/api/v1/delegations", ann, "read"),
             row("POST", "/api/v1/delegations", lead, "approve").with(&json!({ "to": "ann", "lasts": "1d", "reason": "x" })),
             row("POST", &format!("/api/v1/delegations/{}/end", self.delegation), lead, "approve").with(&json!({ "reason": "x" })),
+            row("POST", &format!("/api/v1/changes/{}/attend", self.validating), ann, "implement")
+                .with(&json!({ "holder": "host7-1" })),
             row("GET", "/api/v1/runners?label=eu", ann, "read"),
             row("PUT", "/api/v1/runners/host7-1", ann, "implement").with(&json!({
                 "host": "host7", "version": "0.1.0", "labels": ["eu"], "concurrency": 1, "state": "looking"

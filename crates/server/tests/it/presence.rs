@@ -7,9 +7,13 @@ use serde_json::{Value, json};
 use crate::faults::second_server;
 use crate::harness::{Database, Person, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::{Answer, Ask};
-use crate::team::{approved, team};
+use crate::runner::Runner;
+use crate::team::{approved, in_steps, team, team_with, validate};
 
-on_both_databases!(a_runner_is_seen_by_everybody_until_it_is_forgotten,);
+on_both_databases!(
+    a_runner_is_seen_by_everybody_until_it_is_forgotten,
+    one_runner_at_a_time_watches_a_change_that_is_done,
+);
 on_sqlite!(a_change_says_why_no_runner_takes_it_on, what_a_runner_says_is_checked,);
 
 fn announcement(labels: &Value, state: &str) -> Value {
@@ -81,6 +85,40 @@ async fn a_runner_is_seen_by_everybody_until_it_is_forgotten(database: Database)
     app.pass(SignedDuration::from_hours(25));
     ensure!(statuses(&lead).await?.is_empty());
     ensure!(app.log_size().await? == size, "what was seen is not in the log");
+    app.stop().await
+}
+
+async fn one_runner_at_a_time_watches_a_change_that_is_done(database: Database) -> Result<()> {
+    let (app, ann, lead) = team_with(database, |config| config.lease.seconds = 3).await?;
+    let attend = async |person: &Person, id: &str, holder: &str| {
+        let path = format!("/api/v1/changes/{id}/attend");
+        person.send(Ask::post(&path, &json!({ "holder": holder }))).await
+    };
+    let step = json!([{"name": "one", "run": "true", "undo": "true"}]);
+    let id = approved(&ann, &lead, &in_steps(&step)).await?;
+    let early = attend(&ann, &id, "host7-1").await?;
+    ensure!(early.status == 409, "{early:?}");
+    let mut runner = Runner::start(&ann, &id, true).await?;
+    runner.work(|_| false).await?;
+    runner.finish().await?;
+
+    ensure!(attend(&ann, &id, "host7-1").await?.good()? == json!({ "lease_seconds": 3 }));
+    attend(&ann, &id, "host7-1").await?.good()?;
+    let other = attend(&ann, &id, "host8-1").await?;
+    let said = String::from_utf8_lossy(&other.body).into_owned();
+    ensure!(other.status == 409 && said.contains("host7-1"), "{said}");
+    let stranger = app.person("stranger", &[]).await?;
+    let refused = attend(&stranger, &id, "host9-1").await?;
+    ensure!(refused.status == 403, "{refused:?}");
+    // The first one is gone. Leases end by the database's clock.
+    eventually("the other one is let in", async || {
+        Ok((attend(&ann, &id, "host8-1").await?.status == 200).then_some(()))
+    })
+    .await?;
+    ensure!(attend(&ann, &id, "host7-1").await?.status == 409);
+    // A person validates whoever watches.
+    ensure!(validate(&ann, &id, true).await?["state"] == "implemented");
+    ensure!(attend(&ann, &id, "host8-1").await?.status == 409, "there is nothing left to watch");
     app.stop().await
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use store::{
     Append, BackupError, OutboxMessage, ProjectionRow, RestoreError, Sample, Store, Timer, TimerOp,
     VerifyError,
@@ -17,6 +18,7 @@ on_both_databases!(
     a_backup_moves_to_the_other_database_and_back,
     a_backup_is_of_one_moment_while_the_store_is_in_use,
     an_altered_or_incomplete_backup_is_refused,
+    a_backup_of_the_first_schema_is_restored,
     a_backup_is_restored_only_into_an_empty_database,
     a_backup_never_replaces_a_file,
 );
@@ -134,7 +136,7 @@ async fn an_altered_or_incomplete_backup_is_refused(database: TestDatabase) {
     fs::write(&altered, whole.replacen("\"format_version\":1", "\"format_version\":2,\"more\":0", 1))
         .unwrap();
     let refused = store::restore(&altered, &other.config()).await.unwrap_err();
-    assert!(matches!(refused, RestoreError::Version { format: 2, schema: 1 }), "{refused:?}");
+    assert!(matches!(refused, RestoreError::Version { format: 2, schema: 2 }), "{refused:?}");
     let missing = store::restore(&database.folder.path().join("missing"), &other.config()).await.unwrap_err();
     assert!(matches!(missing, RestoreError::File { .. }), "{missing:?}");
 
@@ -143,6 +145,28 @@ async fn an_altered_or_incomplete_backup_is_refused(database: TestDatabase) {
     let RestoreError::Verify(fault) = &refused else { panic!("{refused:?}") };
     assert!(matches!(**fault, VerifyError::Checkpoint { size: 1 }), "{refused:?}");
     store::restore(&file, &other.config()).await.expect("after every refusal the database is still empty");
+}
+
+async fn a_backup_of_the_first_schema_is_restored(database: TestDatabase) {
+    let store = database.open().await;
+    fill(&store).await;
+    let file = database.folder.path().join("backup");
+    store.backup(&file).await.unwrap();
+    store.close().await;
+    let whole = fs::read_to_string(&file).unwrap();
+    let (body, trailer) = whole.split_at(whole.trim_end().rfind('\n').unwrap() + 1);
+    let trailer: serde_json::Value = serde_json::from_str(trailer).unwrap();
+    let other = database.of_the_other_kind();
+    for (schema, is_restored) in [(0, false), (store::SCHEMA_VERSION + 1, false), (1, true)] {
+        let own = format!("\"schema_version\":{}", store::SCHEMA_VERSION);
+        let body = body.replacen(&own, &format!("\"schema_version\":{schema}"), 1);
+        let sha256 = audit::Hash::from_bytes(Sha256::digest(&body).into()).to_string();
+        let trailer = json!({ "rows": trailer["rows"], "sha256": sha256 });
+        let altered = database.folder.path().join(format!("schema-{schema}"));
+        fs::write(&altered, format!("{body}{trailer}\n")).unwrap();
+        let restored = store::restore(&altered, &other.config()).await;
+        assert_eq!(restored.is_ok(), is_restored, "{schema}: {restored:?}");
+    }
 }
 
 async fn a_backup_is_restored_only_into_an_empty_database(database: TestDatabase) {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use api::command::{ApproveRequest, CommentRequest};
 use api::request::ChangeRequest;
 use api::run::{ProgressRequest, StartRequest};
+use api::runner::AnnounceRunner;
 use client::Client;
 use domain::plan::{Failure, Observation, Outcome, Part, Task};
 use domain::text::FreeText;
@@ -302,6 +303,23 @@ async fn meet(app: &TestApp, waiting: &str) -> Result<()> {
     Ok(())
 }
 
+/// A runner at work, and one that takes nothing on any more.
+async fn announce(app: &TestApp, working_on: &str) -> Result<()> {
+    for (name, state, working_on) in [("eu-1", "looking", vec![working_on]), ("us-1", "draining", Vec::new())] {
+        let labels: Vec<String> = (0..12).map(|label| format!("label-of-some-length-{label}")).collect();
+        let seen = AnnounceRunner {
+            host: format!("{name}.a-long-name-of-a-machine.in-a-long-domain.example"),
+            version: "0.1.0".to_owned(),
+            labels,
+            concurrency: 4,
+            working_on: working_on.into_iter().map(str::to_owned).collect(),
+            state: state.to_owned(),
+        };
+        app.admin.announce_runner(name, &seen).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn boards_and_what_waits_can_be_read_at_any_width_in_both_colours() -> Result<()> {
     let app = TestApp::start().await?;
@@ -318,6 +336,9 @@ async fn boards_and_what_waits_can_be_read_at_any_width_in_both_colours() -> Res
     look_at(&browser, &format!("{url}/boards"), "Boards", "boards").await?;
     look_at(&browser, &format!("{url}/approvals"), "Approvals", "approvals").await?;
     look_at(&browser, &format!("{url}/approvals?for=all"), "Approvals", "approvals-all").await?;
+    look_at(&browser, &format!("{url}/runners"), "Runners", "runners-none").await?;
+    announce(&app, &waiting).await?;
+    look_at(&browser, &format!("{url}/runners"), "Runners", "runners").await?;
     assert!(browser.errors().await?.is_empty());
     app.stop().await
 }
