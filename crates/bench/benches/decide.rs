@@ -226,6 +226,7 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         tests_passed: true,
         has_plan: content.plan.is_some(),
         reversibility: content.plan.as_ref().map(|plan| plan.reversibility(content.rollback_plan.as_ref())),
+        rehearsed: false,
         has_rollback_plan: true,
         rollback_automated: true,
         encryption_checked: false,

@@ -80,6 +80,7 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         tests_passed: true,
         has_plan: true,
         reversibility: Some(Reversibility::Compensatable),
+        rehearsed: false,
         has_rollback_plan: true,
         rollback_automated: true,
         encryption_checked: false,

@@ -176,6 +176,8 @@ pub struct ChangeResource {
     pub has_plan: bool,
     /// How completely that plan can be taken back.
     pub reversibility: Option<Reversibility>,
+    /// Whether plan and way back were rehearsed as they are now, and all of it succeeded.
+    pub rehearsed: bool,
     /// Whether there is a plan to take it back.
     pub has_rollback_plan: bool,
     /// Whether taking it back needs no person.

@@ -231,6 +231,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         tests_passed: tests.is_some_and(domain::change::TestResults::all_passed),
         has_plan: content.plan.is_some(),
         reversibility: content.plan.as_ref().map(|plan| plan.reversibility(content.rollback_plan.as_ref())),
+        rehearsed: change.is_rehearsed(),
         has_rollback_plan: domain::risk::has_way_back(content),
         rollback_automated: content
             .rollback_plan

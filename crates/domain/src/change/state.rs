@@ -381,6 +381,12 @@ impl Change {
         self.state.name()
     }
 
+    /// Whether the newest rehearsal is of what would be carried out now, and succeeded.
+    pub fn is_rehearsed(&self) -> bool {
+        let rehearsed = self.rehearsed.as_deref();
+        rehearsed.is_some_and(|it| it.rehearsal.digest == self.digest && it.rehearsal.passed())
+    }
+
     /// Everybody who counts as having asked for the change: who created or amended it, and for whom.
     pub fn asked_by(&self) -> impl Iterator<Item = &ActorId> {
         self.amended_by.iter().chain(&self.on_behalf_of).chain([&self.created_by])

@@ -153,6 +153,7 @@ pub(crate) fn change() -> ChangeResource {
         tests_passed: true,
         has_plan: true,
         reversibility: Some(Reversibility::Compensatable),
+        rehearsed: false,
         has_rollback_plan: true,
         rollback_automated: true,
         encryption_checked: false,

@@ -6,7 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Person, TestApp, eventually, on_both_databases, on_sqlite, small, text};
+use crate::harness::{
+    Database, Person, SERVICES, TestApp, eventually, on_both_databases, on_sqlite, small, text,
+};
+use crate::http::Ask;
 use crate::runner::Runner;
 use crate::team::{approved, in_steps, team, validate};
 
@@ -15,7 +18,11 @@ on_both_databases!(
     other_policies_are_asked_about_past_decisions,
     rules_of_the_organisation_are_findings,
 );
-on_sqlite!(a_server_with_an_invalid_folder_does_not_start, every_decision_about_a_change_is_explained,);
+on_sqlite!(
+    a_server_with_an_invalid_folder_does_not_start,
+    every_decision_about_a_change_is_explained,
+    an_organisation_may_ask_for_a_rehearsal,
+);
 
 /// Agents and people alike create nothing of this category.
 fn no_category(id: &str, category: &str) -> String {
@@ -48,6 +55,42 @@ pub(crate) fn has(policies: &Value, id: &str) -> bool {
 fn entry<'a>(change: &'a Value, action: &str) -> Result<&'a Value> {
     let trail = change["audit_trail"].as_array().context("a trail")?;
     trail.iter().find(|entry| entry["action"] == action).context("an entry")
+}
+
+async fn an_organisation_may_ask_for_a_rehearsal(database: Database) -> Result<()> {
+    let folder = database.folder.path().join("policies");
+    fs::create_dir(&folder)?;
+    let policy = r#"
+        @id("own-rehearsed") @title("Every change is rehearsed") @fix("rehearse it") @control("SOC2:CC8.1")
+        forbid (principal, action == Action::"start", resource)
+        unless { resource.rehearsed };
+    "#;
+    write(&folder, "own.cedar", policy)?;
+    let app = TestApp::start_on(database, |config| config.policies.folder = Some(folder)).await?;
+    app.services(&SERVICES).await?;
+    let ann = app.person("ann", &["implementer"]).await?;
+    let id = text(&ann.create(&small("greeter")).await?["change_id"]).to_owned();
+    let start = async |digest: &Value| {
+        let start = json!({ "holder": "ann-1", "digest": digest });
+        ann.send(Ask::new("POST", &format!("/api/v1/changes/{id}/start")).json(&start)).await
+    };
+    let rehearse = async |digest: &Value, outcome: &Value| {
+        let task = |part: &str| json!({ "task": { "part": part, "step": "deploy" }, "outcome": outcome, "duration_millis": 1 });
+        let rehearsal = json!({ "rehearsal": {
+            "digest": digest, "target": "staging", "target_digest": digest, "host": "build-7", "duration_millis": 2,
+            "tasks": [task("step"), task("undo")], "left_out": [], "captures": 0, "differing": [], "left_in_place": [],
+        } });
+        ann.post(&format!("/api/v1/changes/{id}/rehearsals"), &rehearsal).await
+    };
+    let digest = ann.change(&id).await?["digest"].clone();
+    let refused = start(&digest).await?.refused(403, "refused-by-policy")?;
+    assert!(refused.to_string().contains("own-rehearsed"), "{refused}");
+    let failed = json!({ "outcome": "failed", "failure": { "failure": "exit_status", "status": 1 } });
+    rehearse(&digest, &failed).await?;
+    start(&digest).await?.refused(403, "refused-by-policy")?;
+    rehearse(&digest, &json!({ "outcome": "succeeded" })).await?;
+    start(&digest).await?.good()?;
+    app.stop().await
 }
 
 async fn a_changed_folder_comes_into_force_and_an_invalid_one_does_not(database: Database) -> Result<()> {
