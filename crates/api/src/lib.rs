@@ -26,6 +26,7 @@ pub mod incident;
 pub mod known_problem;
 pub mod learning;
 pub mod notification;
+pub mod on_close;
 pub mod performance;
 pub mod plan;
 pub mod policy;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::evidence::Evidence;
 use crate::field::{FieldError, parse, parse_optional, unique_map};
+use crate::on_close::OnClose;
 use crate::plan::{ImplementationPlan, Monitor, RollbackPlan};
 
 /// A request for a change: what is asked for. An amendment replaces all of it.
@@ -88,6 +89,9 @@ pub struct ChangeRequest {
     /// Size, tests, author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// What is brought up to date when it is closed as successful; a part of what is approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_close: Option<OnClose>,
 }
 
 /// A span of time.
@@ -232,6 +236,12 @@ impl ChangeRequest {
             external_id: text("change_id", self.change_id.as_deref())?,
             caused_by: parse_optional("caused_by", self.caused_by.as_deref())?
                 .map(|cause| d::cause::CausedBy { cause, is_inferred: false }),
+            on_close: self
+                .on_close
+                .as_ref()
+                .map(|on_close| on_close.to_domain().map_err(|error| error.under("on_close")))
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 
@@ -285,6 +295,7 @@ impl ChangeRequest {
             source: content.source.as_ref().map(Source::from_domain),
             evidence: (content.evidence != d::Evidence::default())
                 .then(|| Evidence::from_domain(&content.evidence)),
+            on_close: OnClose::from_domain(&content.on_close),
         }
     }
 }

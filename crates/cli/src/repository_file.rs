@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use api::on_close::OnClose;
 use api::plan::{ImplementationPlan, Monitor, RollbackPlan};
 use api::read;
 use api::request::{ChangeRequest, RollbackConditions};
@@ -35,6 +36,8 @@ pub(crate) struct RepositoryFile {
     pub(crate) monitors: Vec<Monitor>,
     #[serde(default)]
     pub(crate) rollback_conditions: Option<RollbackConditions>,
+    #[serde(default)]
+    pub(crate) on_close: Option<OnClose>,
     /// A coverage report that the build leaves behind, relative to the file's folder.
     #[serde(default)]
     pub(crate) coverage: Option<PathBuf>,
@@ -100,6 +103,7 @@ impl RepositoryFile {
         request.implementation_plan = request.implementation_plan.take().or(self.implementation_plan);
         request.rollback_plan = request.rollback_plan.take().or(self.rollback_plan);
         request.rollback_conditions = request.rollback_conditions.take().or(self.rollback_conditions);
+        request.on_close = request.on_close.take().or(self.on_close);
         if request.monitors.is_empty() {
             request.monitors = self.monitors;
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use api::change::Change;
 use api::command::{CloseRequest, ValidateRequest};
 use api::run::{AttendRequest, Attendance};
 use client::{Client, ClientError};
@@ -36,6 +37,8 @@ pub enum Carried {
     Released,
     /// Done, but its validation did not pass and nothing is taken back without a person.
     Undecided,
+    /// Done and validated; a person says where it is documented, and closes it.
+    ToClose,
 }
 
 impl Carried {
@@ -47,6 +50,7 @@ impl Carried {
             Self::RollbackFailed => "rollback_failed",
             Self::Released => "released",
             Self::Undecided => "undecided",
+            Self::ToClose => "to_close",
         }
     }
 }
@@ -59,6 +63,7 @@ impl fmt::Display for Carried {
             Self::RollbackFailed => "could not be taken back: a person must look at it",
             Self::Released => "left for another runner",
             Self::Undecided => "done, but its validation did not pass: a person must decide",
+            Self::ToClose => "done and validated: a person says where it is documented, and closes it",
         })
     }
 }
@@ -103,7 +108,7 @@ impl Carrier {
         let carried = self.to_its_end(&self.runner.in_folder(folder), change, state, &options).await;
         let is_left = match carried {
             Ok(Carried::Closed | Carried::RolledBack) => true,
-            Ok(Carried::RollbackFailed | Carried::Released | Carried::Undecided) => false,
+            Ok(Carried::RollbackFailed | Carried::Released | Carried::Undecided | Carried::ToClose) => false,
             // Where the start was refused, nothing was done in it.
             Err(_) => is_new && self.is_untouched(change).await,
         };
@@ -171,9 +176,10 @@ impl Carrier {
         }
         let validated = self.client.validate(&id, &ValidateRequest { checks }).await?;
         match validated.state.parse() {
+            Ok(StateName::Implemented) if is_to_document(&validated) => Ok(Carried::ToClose),
             Ok(StateName::Implemented) => {
                 let status = Outcome::Successful.as_str().to_owned();
-                self.client.close(&id, &CloseRequest { status, follow_up: None, comment: None }).await?;
+                self.client.close(&id, &CloseRequest { status, ..CloseRequest::default() }).await?;
                 Ok(Carried::Closed)
             }
             Ok(StateName::RollingBack) => {
@@ -182,6 +188,11 @@ impl Carrier {
             _ => Ok(Carried::Undecided),
         }
     }
+}
+
+/// Whether the request asks for documentation, which no runner knows of.
+fn is_to_document(change: &Change) -> bool {
+    change.request.on_close.as_ref().is_some_and(|on_close| on_close.documentation.is_some())
 }
 
 fn end_of(ended: &Ended) -> Carried {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::change::{Action as Effect, ChangeEvent, Command, Deadline, Notice, Retrospective};
+use domain::change::{Action as Effect, Command, Deadline, Notice, Retrospective};
 use domain::id::{ActorId, ChangeId, IncidentId};
 use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
 use domain::text::{FreeText, TITLE_BYTES_MAX};
@@ -20,7 +20,7 @@ use crate::load;
 use crate::notify;
 use crate::project;
 use crate::record::{DecidedBy, Envelope, encode};
-use crate::use_cases::refusal;
+use crate::use_cases::{on_close, refusal};
 use crate::work::ChangeWork;
 
 /// How often a unit of work is decided again because somebody else was faster.
@@ -102,6 +102,8 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
         Some(linked) => Some(linked),
         None => apply_incident(app, work, &effects).await?,
     };
+    let has_closed = work.closes_as().is_some();
+    let cmdb = on_close::prepare(app, work).await?;
     let mut append = work.append();
     append.timers = timers(work.change.id, &effects)?;
     append.outbox = notify::about_change(app, &work.change, notices(&effects), work.now)?;
@@ -115,7 +117,14 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
         append.streams.push(part.stream);
         append.projections.push(project::incident(&part.incident));
     }
+    if let Some(part) = &cmdb {
+        append.streams.extend(part.append.streams.iter().cloned());
+        append.projections.extend(part.append.projections.iter().cloned());
+    }
     let appended = app.append(append).await?;
+    if let Some(part) = cmdb {
+        app.known_mut().apply_edit(&part.edit);
+    }
     if let Some(incident) = &told {
         app.known_mut().incidents.put(incident, Some(&work.change.content));
     }
@@ -131,7 +140,6 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     }
     work.committed_at(appended.indexes.start);
     app.metrics.committed(&work.trail, appended.indexes);
-    let has_closed = work.trail.last().is_some_and(|last| matches!(last.event, ChangeEvent::Closed { .. }));
     if let Some(ending) = Ending::of(&work.change).filter(|_| has_closed) {
         app.known_mut().endings.add(&ending);
         app.experience.add(Past::of(&work.change, &app.known().directory));

@@ -342,6 +342,18 @@ pub(crate) async fn items(
     store: &Store,
     names: impl IntoIterator<Item = &CiName>,
 ) -> Result<BTreeMap<CiName, StoredItem>, Failure> {
+    items_at(store, names, Timestamp::MAX).await
+}
+
+/// The same as they were at an instant.
+///
+/// # Errors
+/// When too many are asked for, or the store or the log fails.
+pub(crate) async fn items_at(
+    store: &Store,
+    names: impl IntoIterator<Item = &CiName>,
+    at: Timestamp,
+) -> Result<BTreeMap<CiName, StoredItem>, Failure> {
     let streams = StreamSet::Named(names.into_iter().map(StreamName::ci).collect());
     let mut items: BTreeMap<CiName, StoredItem> = BTreeMap::new();
     let mut after = None;
@@ -351,7 +363,9 @@ pub(crate) async fn items(
         after = Some(EventPlace::of(last));
         for stored in page {
             let (name, recorded) = item_event(stored)?;
-            items.entry(name).or_default().follow(&recorded);
+            if recorded.envelope.at <= at {
+                items.entry(name).or_default().follow(&recorded);
+            }
         }
     }
 }

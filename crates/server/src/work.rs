@@ -9,7 +9,7 @@ use domain::approval::{Case, Requirements, StandingApproval, requirements};
 use domain::authorization::Answer;
 use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{
-    self, Action as Effect, Change, ChangeEvent, ChangeType, Command, Content, Decision, Facts,
+    self, Action as Effect, Change, ChangeEvent, ChangeType, Command, Content, Decision, Facts, Outcome,
 };
 use domain::id::{ActorId, ChangeId};
 use domain::risk::Assessment;
@@ -336,6 +336,15 @@ impl ChangeWork {
     /// Whether there is anything to commit.
     pub(crate) fn is_unchanged(&self) -> bool {
         self.change.version == self.stored_version
+    }
+
+    /// The outcome with which the commands close it; nothing where they do not.
+    pub(crate) fn closes_as(&self) -> Option<Outcome> {
+        let new = self.trail.iter().rev().take_while(|recorded| recorded.version > self.stored_version);
+        new.into_iter().find_map(|recorded| match recorded.event {
+            ChangeEvent::Closed { outcome, .. } => Some(outcome),
+            _ => None,
+        })
     }
 
     /// The events that the commands led to, as one part of an append.

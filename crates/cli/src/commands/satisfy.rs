@@ -37,7 +37,8 @@ pub(crate) async fn run(args: Args, shell: &Shell) -> Outcome {
     moved(shell, &shell.client()?.satisfy_condition(&id.to_string(), condition, &request).await?)
 }
 
-fn digest(file: &str, shell: &Shell) -> Result<Digest, Failure> {
+/// The digest of a file that is kept elsewhere.
+pub(super) fn digest(file: &str, shell: &Shell) -> Result<Digest, Failure> {
     let bytes = shell.read_input(file)?;
     if bytes.len() > FILE_BYTES_MAX {
         return Err(Failure::new(format!("`{file}` has more than {FILE_BYTES_MAX} bytes"))

@@ -5,6 +5,7 @@ use api::calibration::Comparison;
 use api::change::{
     ApprovalView, Blocker, Change, ChangeSummary, Condition, Gate, Implementation, OverriddenDecision, Stage,
 };
+use api::on_close::CiUpdate;
 use api::request::Source;
 
 use super::{Lines, Table, cell, instant, level, plan, rehearsal, risk, span, state, watching, words};
@@ -172,6 +173,11 @@ fn header(lines: &mut Lines, change: &Change, paint: Paint) {
     lines.field(paint, "source", request.source.as_ref().and_then(source).as_deref());
     lines.field(paint, "caused by", request.caused_by.as_deref());
     lines.field(paint, "external id", change.external_id.as_deref());
+    if let Some(on_close) = &request.on_close {
+        let items: Vec<_> = on_close.cmdb.iter().map(|(name, update)| at_the_end(name, update)).collect();
+        lines.field(paint, "at the end", (!items.is_empty()).then(|| items.join("; ")).as_deref());
+        lines.field(paint, "documents", on_close.documentation.as_deref());
+    }
     lines.field(paint, "digest", Some(&change.digest));
     let texts =
         [&request.description, &request.justification, &request.impact_assessment, &request.testing_strategy];
@@ -381,4 +387,10 @@ fn aftermath(lines: &mut Lines, change: &Change, paint: Paint) {
     lines.field(paint, "review", review.as_deref());
     lines.field(paint, "incidents", joined(&change.incidents).as_deref());
     lines.field(paint, "follow-up", change.follow_up.as_deref());
+}
+/// What the CMDB says of an item once the change is closed as successful.
+fn at_the_end(name: &str, update: &CiUpdate) -> String {
+    let lifecycle = update.lifecycle.iter().map(|lifecycle| format!("lifecycle {lifecycle}"));
+    let attributes = update.attributes.iter().map(|(name, value)| format!("{name} {value}"));
+    format!("{name} is {}", lifecycle.chain(attributes).collect::<Vec<_>>().join(", "))
 }

@@ -144,7 +144,7 @@ impl RequestArgs {
         let asks_git = is_another_commit || self.coverage.is_some();
         if self.plan.is_some() {
             (base.implementation_plan, base.rollback_plan, base.rollback_conditions) = (None, None, None);
-            base.monitors.clear();
+            (base.on_close, base.monitors) = (None, Vec::new());
         }
         let assembled = self.complete(base, shell, asks_git, false)?;
         check_form(&assembled.request)?;

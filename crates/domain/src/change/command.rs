@@ -159,6 +159,8 @@ pub enum Command {
         follow_up: Option<ChangeId>,
         /// A closing remark.
         comment: Option<FreeText>,
+        /// Where what was done is documented.
+        documentation: Option<Proof>,
     },
     /// Add a review.
     Review {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::CausedBy;
 use super::evidence::Evidence;
 use super::kind::{Category, ChangeType};
+use super::on_close::{InvalidOnClose, OnClose};
 use super::reported::{FindingSeverity, Line, TooManyFindings};
 use crate::canonical::{self, Digest, NotCanonical};
 use crate::id::{CiName, EnvironmentName, ServiceName};
@@ -75,6 +76,9 @@ pub struct Content {
     /// What led to it, as far as that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_by: Option<CausedBy>,
+    /// What is brought up to date when it is closed as successful.
+    #[serde(default, skip_serializing_if = "OnClose::is_empty")]
+    pub on_close: OnClose,
 }
 
 /// A span of time in which implementation may start.
@@ -129,6 +133,8 @@ struct Bound<'a> {
     findings_unlisted: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policy_findings: Vec<BoundPolicyFinding<'a>>,
+    #[serde(skip_serializing_if = "OnClose::is_empty")]
+    on_close: &'a OnClose,
 }
 
 /// A scanner's finding without its words.
@@ -155,6 +161,9 @@ pub enum InvalidContent {
     /// In the plan, the rollback plan, the monitors or the rollback conditions; the error names the place.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// In what is brought up to date at the end.
+    #[error(transparent)]
+    OnClose(#[from] InvalidOnClose),
     /// More findings than are accepted.
     #[error(transparent)]
     Findings(#[from] TooManyFindings),
@@ -206,6 +215,7 @@ impl Content {
         if let Some(window) = self.window.filter(|window| window.start >= window.end) {
             return Err(InvalidContent::Window { start: window.start, end: window.end });
         }
+        self.on_close.validate(|item| self.affects(item))?;
         self.evidence.validate()?;
         self.plan.as_ref().map_or(Ok(()), Plan::validate)?;
         self.rollback_plan.as_ref().map_or(Ok(()), RollbackPlan::validate)?;
@@ -214,8 +224,14 @@ impl Content {
         Ok(self.rollback_conditions.validate()?)
     }
 
+    /// Whether it names an item, or a service of that name.
+    fn affects(&self, item: &CiName) -> bool {
+        self.affected_cis.contains(item)
+            || self.affected_services.iter().any(|service| service.as_str() == item.as_str())
+    }
+
     /// Digest of what would run and on what: type, scope, plan, rollback plan, monitors, rollback conditions, window,
-    /// commit and artefacts, and what scanners and policies object to. Words such as title and description are not part of
+    /// commit and artefacts, what scanners and policies object to, and what is brought up to date at the end. Words such as title and description are not part of
     /// it.
     ///
     /// # Errors
@@ -262,6 +278,7 @@ impl Content {
             findings: findings.collect(),
             findings_unlisted: Some(evidence.findings_unlisted).filter(|count| *count > 0),
             policy_findings: policy_findings.collect(),
+            on_close: &self.on_close,
         }
     }
 }

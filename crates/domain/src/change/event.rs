@@ -213,6 +213,9 @@ pub enum ChangeEvent {
         follow_up: Option<ChangeId>,
         /// A closing remark.
         comment: Option<FreeText>,
+        /// Where what was done is documented.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        documentation: Option<Proof>,
         /// Whether the system closed it because nobody did in time.
         by_deadline: bool,
     },

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod evolve;
 pub mod files;
 pub mod kind;
+pub mod on_close;
 pub mod refusal;
 pub mod reported;
 pub mod state;
@@ -26,6 +27,7 @@ pub use evidence::{AuthorFacts, Churn, Coverage, CoverageBasis, Evidence, TestRe
 pub use evolve::{CorruptChange, evolve, follow};
 pub use files::{ChangedFile, ChangedFiles};
 pub use kind::{Category, ChangeType};
+pub use on_close::OnClose;
 pub use refusal::Refusal;
 pub use reported::{FindingSeverity, Line, PolicyFinding, ReportedFinding};
 pub use state::{

@@ -170,6 +170,12 @@ pub enum Refusal {
     /// A partial outcome needs a change that completes it.
     #[error("a partial change needs a follow-up change")]
     FollowUpMissing,
+    /// The request says what is documented, and nobody said where.
+    #[error("the change asks for documentation: {wanted}")]
+    DocumentationMissing {
+        /// What is to be documented.
+        wanted: String,
+    },
     /// There is no retrospective review to be done.
     #[error("no retrospective review is due: only an authorised emergency needs one, and only once")]
     NoRetrospectiveDue,
@@ -209,6 +215,7 @@ impl Refusal {
             Self::IllegalObservation(_) | Self::NoDecisionAwaited { .. } | Self::PlanNotDone(_) => "plan",
             Self::NothingValidated => "validation",
             Self::OutcomeMismatch { .. } | Self::FollowUpMissing => "outcome",
+            Self::DocumentationMissing { .. } => "documentation",
             Self::NoRetrospectiveDue => "retrospective",
             Self::ClockWentBack { .. } => "clock",
             Self::InvalidContent(_) => "content",
@@ -278,6 +285,9 @@ impl Refusal {
             }
             Self::FollowUpMissing => {
                 "create the change that completes this one and name it as `follow_up`".to_owned()
+            }
+            Self::DocumentationMissing { .. } => {
+                "bring it up to date, and say where it is: a page or a file, as `documentation`".to_owned()
             }
             Self::NoRetrospectiveDue => "add a post-implementation review instead".to_owned(),
             Self::ClockWentBack { .. } => "set the server's clock, then try again".to_owned(),

@@ -117,10 +117,13 @@ fn details(event: &ChangeEvent) -> String {
         ChangeEvent::RollbackStarted { cause, .. } => format!("Rollback started: {cause}"),
         ChangeEvent::RolledBack => "Everything was undone".to_owned(),
         ChangeEvent::RollbackFailed { reason, .. } => format!("Rollback failed: {reason}"),
-        ChangeEvent::Closed { outcome, comment, by_deadline, .. } => {
+        ChangeEvent::Closed { outcome, comment, documentation, by_deadline, .. } => {
             let by = if *by_deadline { ", closed by the system because nobody did in time" } else { "" };
             let comment = comment.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-            format!("Change {}{by}{comment}", outcome.as_str().replace('_', " "))
+            let documented =
+                documentation.as_ref().map(|proof| format!("; documented{}", looked_at(Some(proof))));
+            let documented = documented.unwrap_or_default();
+            format!("Change {}{by}{comment}{documented}", outcome.as_str().replace('_', " "))
         }
         ChangeEvent::Reviewed { kind, text } => {
             format!("{} review: {text}", capitalised(&kind.as_str().replace('_', "-")))

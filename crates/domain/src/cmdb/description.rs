@@ -187,6 +187,11 @@ impl SourceName {
         Self("catalog".to_owned())
     }
 
+    /// What changes brought up to date when they were closed.
+    pub fn changes() -> Self {
+        Self("changes".to_owned())
+    }
+
     /// Whether people wrote it; what they say counts before what importers found.
     pub fn is_person(&self) -> bool {
         matches!(self.as_str(), "manual" | "catalog")

@@ -23,6 +23,7 @@ use super::problem::Rejection;
 use crate::app::SharedApp;
 use crate::ask::Particulars;
 use crate::failure::Failure;
+use crate::use_cases::closing::Ending;
 use crate::use_cases::{approval, closing, request, simple};
 
 /// Most checks of one validation.
@@ -173,14 +174,15 @@ async fn satisfy_condition(
     JsonBody { value, digest }: JsonBody<SatisfyRequest>,
 ) -> Result<Response, Rejection> {
     let index = parse("index", &index)?;
-    let (evidence, proof) = (text("evidence", &value.evidence)?, proof(&value)?);
+    let (evidence, proof) =
+        (text("evidence", &value.evidence)?, proof(value.link.as_ref(), value.sha256.as_ref())?);
     let command = Command::SatisfyCondition { index, evidence, proof };
     Asked { app, caller, key, digest }.decide(id, Action::SatisfyCondition, command).await
 }
 
-fn proof(value: &SatisfyRequest) -> Result<Option<Proof>, Failure> {
+fn proof(link: Option<&String>, sha256: Option<&String>) -> Result<Option<Proof>, Failure> {
     let refused = |field: &str, error: &dyn std::fmt::Display| api::FieldError::new(field, error);
-    match (&value.link, &value.sha256) {
+    match (link, sha256) {
         (None, None) => Ok(None),
         (Some(url), None) => Ok(Some(Proof::link(url).map_err(|error| refused("link", &error))?)),
         (None, Some(digest)) => Ok(Some(Proof::File { sha256: parse("sha256", digest)? })),
@@ -310,9 +312,14 @@ async fn close(
     let outcome = outcome(&value.status)?;
     let follow_up = value.follow_up.as_deref().map(|id| parse("follow_up", id)).transpose()?;
     let comment = value.comment.as_deref().map(|comment| text("comment", comment)).transpose()?;
+    let documentation = value.documentation.as_ref().map(|at| {
+        proof(at.link.as_ref(), at.sha256.as_ref())?
+            .ok_or_else(|| Failure::from(api::FieldError::new("documentation", "give `link` or `sha256`")))
+    });
+    let ending = Ending { outcome, follow_up, comment, documentation: documentation.transpose()? };
     let asked = Asked { app, caller, key, digest };
     let extras = asked.extras(Kept::Change(id));
-    let closing = closing::close(&asked.app, &asked.caller, id, outcome, follow_up, comment, extras);
+    let closing = closing::close(&asked.app, &asked.caller, id, ending, extras);
     asked.change(closing).await
 }
 

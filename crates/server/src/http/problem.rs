@@ -275,9 +275,10 @@ fn refused(refusal: &Refusal) -> Problem {
         | Refusal::HumanGate
         | Refusal::RoleNotHeld { .. }
         | Refusal::NotDelegated { .. } => Kind::RefusedByPolicy,
-        Refusal::InvalidContent(_) | Refusal::NothingValidated | Refusal::FollowUpMissing => {
-            Kind::InvalidContent
-        }
+        Refusal::InvalidContent(_)
+        | Refusal::NothingValidated
+        | Refusal::FollowUpMissing
+        | Refusal::DocumentationMissing { .. } => Kind::InvalidContent,
         Refusal::ClockWentBack { .. } => Kind::Clock,
         Refusal::NoSuchCondition { .. } => Kind::NotFound,
         Refusal::IllegalTransition { .. }

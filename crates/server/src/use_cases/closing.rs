@@ -1,5 +1,6 @@
 //! Closing and reviewing.
 
+use domain::approval::Proof;
 use domain::change::{Command, Outcome};
 use domain::id::ChangeId;
 use domain::text::FreeText;
@@ -13,6 +14,19 @@ use crate::commit::Extras;
 use crate::failure::Failure;
 use crate::work::ChangeWork;
 
+/// How a change is said to have ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    /// How.
+    pub outcome: Outcome,
+    /// The change that completes a partial one.
+    pub follow_up: Option<ChangeId>,
+    /// A closing remark.
+    pub comment: Option<FreeText>,
+    /// Where what was done is documented.
+    pub documentation: Option<Proof>,
+}
+
 /// Ends and documents a change.
 ///
 /// # Errors
@@ -21,16 +35,15 @@ pub(crate) async fn close(
     app: &SharedApp,
     caller: &Caller,
     id: ChangeId,
-    outcome: Outcome,
-    follow_up: Option<ChangeId>,
-    comment: Option<FreeText>,
+    ending: Ending,
     extras: Extras,
 ) -> Result<ChangeWork, Failure> {
+    let Ending { outcome, follow_up, comment, documentation } = ending;
     if let Some(other) = follow_up {
         require_other(app, id, other).await?;
     }
     let particulars = Particulars { outcome: Some(outcome), ..Particulars::default() };
-    let command = Command::Close { outcome, follow_up, comment };
+    let command = Command::Close { outcome, follow_up, comment, documentation };
     simple(app, caller, id, Action::Close, particulars, command, extras).await
 }
 

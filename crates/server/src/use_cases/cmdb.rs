@@ -192,7 +192,11 @@ fn name_item(error: AppendError) -> Failure {
 
 impl Edited {
     /// The append that makes it so after `version` of the CMDB, and what it comes to.
-    fn append(&self, envelope: &Envelope, version: u64) -> Result<(Append, RecordedEdit), Failure> {
+    pub(super) fn append(
+        &self,
+        envelope: &Envelope,
+        version: u64,
+    ) -> Result<(Append, RecordedEdit), Failure> {
         let withdrawn = self.count(Difference::Withdrawn);
         let described = self.items.len() - withdrawn;
         let edited = CmdbEvent::Edited {

@@ -27,6 +27,7 @@ pub(crate) mod kpis;
 pub(crate) mod meeting;
 pub(crate) mod models;
 pub(crate) mod notifications;
+pub(crate) mod on_close;
 pub(crate) mod policies;
 pub(crate) mod presence;
 pub(crate) mod problems;

@@ -99,6 +99,7 @@ mod tests {
             outcome: Ending::Successful,
             follow_up: None,
             comment: Some(text("CMDB updated")),
+            documentation: None,
             by_deadline: false,
         };
         Story::started()

@@ -17,6 +17,7 @@ mod budgets;
 mod calendar;
 mod chains;
 mod circumstances;
+mod closing;
 mod cmdb;
 mod conflicts;
 mod contract;

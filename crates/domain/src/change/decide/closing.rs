@@ -2,12 +2,12 @@
 
 use super::{Decision, gate, rollback};
 use crate::change::action::{Action, Notice};
-use crate::change::command::{Deadline, Facts, ReviewKind};
+use crate::change::command::{Command, Deadline, Facts, ReviewKind};
 use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
 use crate::change::state::{Change, Outcome, Retrospective, State, Validation};
-use crate::id::{ChangeId, IncidentId};
+use crate::id::IncidentId;
 use crate::plan::Cause;
 use crate::text::FreeText;
 
@@ -33,13 +33,11 @@ pub(super) fn validate(
     Ok(failed.then(rollback::started(change, &Cause::ValidationFailed, facts)))
 }
 
-pub(super) fn close(
-    change: &Change,
-    outcome: Outcome,
-    follow_up: Option<ChangeId>,
-    comment: Option<&FreeText>,
-    by_deadline: bool,
-) -> Result<Decision, Refusal> {
+pub(super) fn close(change: &Change, command: &Command) -> Result<Decision, Refusal> {
+    let Command::Close { outcome, follow_up, comment, documentation } = command else {
+        return Err(super::illegal(change, command.name()));
+    };
+    let (outcome, follow_up) = (*outcome, *follow_up);
     let accepted = accepted_outcomes(&change.state);
     if !accepted.contains(&outcome) {
         return Err(Refusal::OutcomeMismatch { state: change.state_name(), outcome, accepted });
@@ -48,10 +46,23 @@ pub(super) fn close(
     if outcome == Outcome::Partial && !is_completed_by_another {
         return Err(Refusal::FollowUpMissing);
     }
-    Ok(Decision::new(
-        vec![ChangeEvent::Closed { outcome, follow_up, comment: comment.cloned(), by_deadline }],
-        vec![Action::CancelTimer { deadline: Deadline::Closing }, Action::Notify { notice: Notice::Closed }],
-    ))
+    let wanted = change.content.on_close.documentation.as_ref();
+    if let (Outcome::Successful, Some(wanted), None) = (outcome, wanted, documentation) {
+        return Err(Refusal::DocumentationMissing { wanted: wanted.as_str().to_owned() });
+    }
+    let (comment, documentation) = (comment.clone(), documentation.clone());
+    Ok(ended(ChangeEvent::Closed { outcome, follow_up, comment, documentation, by_deadline: false }))
+}
+
+/// Closes a change that nobody has closed in time, whether or not anything was documented: nothing waits for ever.
+pub(super) fn close_by_deadline() -> Decision {
+    let (outcome, by_deadline) = (Outcome::Successful, true);
+    ended(ChangeEvent::Closed { outcome, follow_up: None, comment: None, documentation: None, by_deadline })
+}
+
+fn ended(closed: ChangeEvent) -> Decision {
+    let told = Action::Notify { notice: Notice::Closed };
+    Decision::new(vec![closed], vec![Action::CancelTimer { deadline: Deadline::Closing }, told])
 }
 
 /// How a change in this state may be said to have ended.

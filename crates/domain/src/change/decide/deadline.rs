@@ -5,7 +5,7 @@ use crate::change::action::{Action, Notice};
 use crate::change::command::{Deadline, Facts};
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
-use crate::change::state::{Change, Outcome, RejectionReason, State};
+use crate::change::state::{Change, RejectionReason, State};
 use crate::change::transition::CommandName;
 use crate::plan::Cause;
 use crate::text::FreeText;
@@ -29,7 +29,7 @@ pub(super) fn expire(change: &Change, deadline: Deadline, facts: &Facts<'_>) -> 
         Deadline::Interruption => interruption(change, facts),
         Deadline::Validation => Ok(rollback::started(change, &Cause::ValidationDeadline, facts)),
         Deadline::Rollback => rollback::timed_out(change),
-        Deadline::Closing => closing::close(change, Outcome::Successful, None, None, true),
+        Deadline::Closing => Ok(closing::close_by_deadline()),
         Deadline::Retrospective => Ok(Decision::new(
             vec![ChangeEvent::RetrospectiveOverdue],
             vec![Action::Notify { notice: Notice::AttentionNeeded }],

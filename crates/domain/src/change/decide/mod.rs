@@ -122,9 +122,7 @@ fn dispatch(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<Dec
             closing::validate(change, validation, facts)
         }
         (Command::RollBack { cause }, _) => rollback::start(change, cause, facts),
-        (Command::Close { outcome, follow_up, comment }, _) => {
-            closing::close(change, *outcome, *follow_up, comment.as_ref(), false)
-        }
+        (Command::Close { .. }, _) => closing::close(change, command),
         (Command::Review { kind, text }, _) => closing::review(change, *kind, text, facts),
         (Command::Expire { deadline }, _) => deadline::expire(change, *deadline, facts),
         (

@@ -45,6 +45,7 @@ fn a_successful_change_reads_like_the_specifications_example() {
             outcome: Outcome::Successful,
             follow_up: None,
             comment: Some(text("CMDB updated")),
+            documentation: None,
         })
         .by(max())
         .then("closed -> closed");

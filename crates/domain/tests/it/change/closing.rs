@@ -12,7 +12,7 @@ use super::people::{ada, lena};
 use super::{Story, change_id};
 
 fn partial(follow_up: Option<ChangeId>) -> Command {
-    Command::Close { outcome: Outcome::Partial, follow_up, comment: None }
+    Command::Close { outcome: Outcome::Partial, follow_up, comment: None, documentation: None }
 }
 
 fn post_implementation_review() -> Command {
@@ -64,6 +64,7 @@ fn an_outcome_says_what_happened() {
                 outcome: *outcome,
                 follow_up: "CHG-2026-000124".parse().ok(),
                 comment: None,
+                documentation: None,
             };
             let step = story().when(command).by(ada());
             if accepted.contains(outcome) {

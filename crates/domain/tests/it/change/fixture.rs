@@ -113,6 +113,7 @@ pub(super) fn content() -> Content {
         evidence: Evidence::default(),
         external_id: None,
         caused_by: None,
+        on_close: domain::change::OnClose::default(),
     }
 }
 
@@ -311,7 +312,7 @@ pub(super) fn asked_back(by: &str) -> Command {
 }
 
 pub(super) fn close(outcome: Outcome) -> Command {
-    Command::Close { outcome, follow_up: None, comment: None }
+    Command::Close { outcome, follow_up: None, comment: None, documentation: None }
 }
 
 pub(super) fn do_step(words: &str) -> Task {

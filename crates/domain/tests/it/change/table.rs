@@ -172,7 +172,7 @@ fn columns(change: &Change) -> Vec<Column> {
     let undecided = Command::DecideStep { step: name("switch"), decision: Answer::Done };
     let decision = |luck| honest::answer(change, luck).unwrap_or_else(|| undecided.clone());
     let follow_up: Option<ChangeId> = "CHG-2026-000124".parse().ok();
-    let partial = Command::Close { outcome: Outcome::Partial, follow_up, comment: None };
+    let partial = Command::Close { outcome: Outcome::Partial, follow_up, comment: None, documentation: None };
     let review = |kind| Command::Review { kind, text: text("next time in smaller steps") };
     let (lead, ecab) = (approve(Role::TechnicalLead, content), approve(Role::EcabMember, content));
     let mut columns = vec![

@@ -369,7 +369,7 @@ fn back(cause: Cause) -> Command {
 }
 
 fn close(outcome: Outcome) -> Command {
-    Command::Close { outcome, follow_up: "CHG-2026-000124".parse().ok(), comment: None }
+    Command::Close { outcome, follow_up: "CHG-2026-000124".parse().ok(), comment: None, documentation: None }
 }
 
 /// When every life begins.

@@ -47,6 +47,7 @@ pub(crate) fn empty(change_type: ChangeType, category: Category) -> Content {
         evidence: Evidence::default(),
         external_id: None,
         caused_by: None,
+        on_close: domain::change::OnClose::default(),
     }
 }
 
