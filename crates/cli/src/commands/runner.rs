@@ -177,7 +177,7 @@ fn tell(shell: &Shell, news: &News) {
         News::Waits { change, reason } => shell.say(format!("{change}: waits: {}", plain(reason))),
         News::Done { change, carried } => match carried {
             Carried::Closed | Carried::Released => shell.say(format!("{change}: {carried}")),
-            Carried::RolledBack | Carried::RollbackFailed | Carried::Undecided => {
+            Carried::RolledBack | Carried::RollbackFailed | Carried::Undecided | Carried::ToClose => {
                 shell.warn(format!("{change}: {carried}; see `cortex-change show {change}`"));
             }
         },

@@ -192,6 +192,11 @@ pub enum Refusal {
     InvalidContent(String),
 }
 
+const VALIDATE_SOMETHING: &str =
+    "add monitors or checks to the plan, or state at least one check and how it ended";
+const NAME_FOLLOW_UP: &str = "create the change that completes this one and name it as `follow_up`";
+const DOCUMENT_IT: &str = "bring it up to date, and say where it is: a page or a file, as `documentation`";
+
 impl Refusal {
     /// The rule's identifier: a policy's `@id`, or the name of an invariant of the domain.
     pub fn rule(&self) -> &str {
@@ -276,19 +281,13 @@ impl Refusal {
                 "see with `cortex-change show` what waits for a person".to_owned()
             }
             Self::PlanNotDone(_) => "let the runner finish the plan, or roll back".to_owned(),
-            Self::NothingValidated => {
-                "add monitors or checks to the plan, or state at least one check and how it ended".to_owned()
-            }
+            Self::NothingValidated => VALIDATE_SOMETHING.to_owned(),
             Self::OutcomeMismatch { accepted, .. } => {
                 let words: Vec<_> = accepted.iter().map(|outcome| outcome.as_str()).collect();
                 format!("accepted: {}", words.join(", "))
             }
-            Self::FollowUpMissing => {
-                "create the change that completes this one and name it as `follow_up`".to_owned()
-            }
-            Self::DocumentationMissing { .. } => {
-                "bring it up to date, and say where it is: a page or a file, as `documentation`".to_owned()
-            }
+            Self::FollowUpMissing => NAME_FOLLOW_UP.to_owned(),
+            Self::DocumentationMissing { .. } => DOCUMENT_IT.to_owned(),
             Self::NoRetrospectiveDue => "add a post-implementation review instead".to_owned(),
             Self::ClockWentBack { .. } => "set the server's clock, then try again".to_owned(),
             Self::InvalidContent(_) => "correct the request and send it again".to_owned(),
