@@ -305,7 +305,8 @@ async fn meet(app: &TestApp, waiting: &str) -> Result<()> {
 
 /// A runner at work, and one that takes nothing on any more.
 async fn announce(app: &TestApp, working_on: &str) -> Result<()> {
-    for (name, state, working_on) in [("eu-1", "looking", vec![working_on]), ("us-1", "draining", Vec::new())] {
+    for (name, state, working_on) in [("eu-1", "looking", vec![working_on]), ("us-1", "draining", Vec::new())]
+    {
         let labels: Vec<String> = (0..12).map(|label| format!("label-of-some-length-{label}")).collect();
         let seen = AnnounceRunner {
             host: format!("{name}.a-long-name-of-a-machine.in-a-long-domain.example"),
