@@ -29,6 +29,9 @@ pub struct AnnounceRunner {
     /// The changes that it works on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub working_on: Vec<String>,
+    /// How many of them wait for a person and take none of its places.
+    #[serde(default)]
+    pub waiting: u32,
     /// looking, draining or ended; one that has ended is forgotten.
     pub state: String,
 }
@@ -50,6 +53,8 @@ pub struct Runner {
     pub concurrency: u32,
     /// The changes that it works on.
     pub working_on: Vec<String>,
+    /// How many of them wait for a person and take none of its places.
+    pub waiting: u32,
     /// online, draining (it takes nothing on any more) or offline (not seen for 30 seconds).
     pub status: String,
     /// When it announced itself first.

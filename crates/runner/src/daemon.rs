@@ -312,7 +312,8 @@ impl Daemon {
 impl Shift {
     /// Shows what goes on to whoever tells it, if that is new.
     fn show(&self, doing: &watch::Sender<Doing>, is_draining: bool) {
-        let now = Doing { working_on: self.taken.keys().copied().collect(), is_draining };
+        let working_on = self.taken.keys().copied().collect();
+        let now = Doing { working_on, waiting: self.waiting.count(), is_draining };
         doing.send_if_modified(|before| {
             let is_new = *before != now;
             *before = now;

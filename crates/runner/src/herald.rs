@@ -22,6 +22,7 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Doing {
     pub(crate) working_on: BTreeSet<ChangeId>,
+    pub(crate) waiting: usize,
     pub(crate) is_draining: bool,
 }
 
@@ -86,6 +87,7 @@ impl Herald {
             labels: self.labels.clone(),
             concurrency: self.concurrency,
             working_on: doing.working_on.iter().map(ToString::to_string).collect(),
+            waiting: u32::try_from(doing.waiting).unwrap_or(u32::MAX),
             state: state.to_owned(),
         };
         self.client.announce_runner(&self.name, &seen).await.map(|_told| ())

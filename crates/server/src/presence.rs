@@ -108,6 +108,7 @@ mod tests {
             labels: ["eu", "docker"].map(|label| label.parse().unwrap()).into(),
             concurrency: 1,
             working_on: BTreeSet::new(),
+            waiting: 0,
             draining: false,
             first_seen_at: at(0),
             seen_at: at(seen_at),

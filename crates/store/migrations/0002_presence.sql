@@ -7,6 +7,7 @@ CREATE TABLE runner_seen (
     labels TEXT NOT NULL,
     concurrency BIGINT NOT NULL,
     working_on TEXT NOT NULL,
+    waiting BIGINT NOT NULL,
     draining BIGINT NOT NULL,
     first_seen_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL,

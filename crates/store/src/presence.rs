@@ -35,6 +35,8 @@ pub struct RunnerSeen {
     pub concurrency: u32,
     /// The changes that it works on.
     pub working_on: BTreeSet<ChangeId>,
+    /// How many of them wait for a person and take none of its places.
+    pub waiting: u32,
     /// Whether it takes nothing on any more.
     pub draining: bool,
     /// When it was first seen.
@@ -58,6 +60,7 @@ pub(crate) fn put(db: &mut Database, seen: &RunnerSeen) -> Result<(), StoreError
         list_text(seen.labels.iter().map(RunnerLabel::as_str)).into(),
         i64::from(seen.concurrency).into(),
         list_text(changes.iter().map(String::as_str)).into(),
+        i64::from(seen.waiting).into(),
         i64::from(seen.draining).into(),
         micros(seen.first_seen_at).into(),
         micros(seen.seen_at).into(),
@@ -94,11 +97,15 @@ fn seen(row: &Row<'_>) -> Result<RunnerSeen, StoreError> {
         host: row.text(2)?,
         version: row.text(3)?,
         labels: parse_list(&row.text(4)?, "runner_seen.labels")?.into_iter().collect(),
-        concurrency: u32::try_from(row.count(5)?)
-            .map_err(|error| StoreError::damaged(format!("runner_seen.concurrency: {error}")))?,
+        concurrency: small(row, 5)?,
         working_on: parse_list(&row.text(6)?, "runner_seen.working_on")?.into_iter().collect(),
-        draining: row.int(7)? != 0,
-        first_seen_at: row.time(8)?,
-        seen_at: row.time(9)?,
+        waiting: small(row, 7)?,
+        draining: row.int(8)? != 0,
+        first_seen_at: row.time(9)?,
+        seen_at: row.time(10)?,
     })
+}
+
+fn small(row: &Row<'_>, at: usize) -> Result<u32, StoreError> {
+    u32::try_from(row.count(at)?).map_err(|error| StoreError::damaged(format!("runner_seen: {error}")))
 }

@@ -255,6 +255,7 @@ pub(crate) const RUNNER_SEEN: Table = Table {
         ("labels", Text),
         ("concurrency", Int),
         ("working_on", Text),
+        ("waiting", Int),
         ("draining", Int),
         ("first_seen_at", Int),
         ("seen_at", Int),

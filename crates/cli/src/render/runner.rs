@@ -11,7 +11,9 @@ pub(crate) fn list(runners: &[Runner], paint: Paint) -> String {
     let headings = ["RUNNER", "STATUS", "LABELS", "HOST", "BUSY", "LAST SEEN", "WORKING ON"];
     let mut table = Table::new(paint, &headings, WORKING_ON);
     for runner in runners {
-        let Runner { actor, host, labels, concurrency, working_on, status, last_seen_at, .. } = runner;
+        let Runner { actor, host, labels, concurrency, working_on, waiting, status, last_seen_at, .. } =
+            runner;
+        let busy = u32::try_from(working_on.len()).unwrap_or(u32::MAX);
         table.row([
             paint.strong(plain(actor)),
             match status.as_str() {
@@ -21,7 +23,7 @@ pub(crate) fn list(runners: &[Runner], paint: Paint) -> String {
             },
             cell(&labels.join(", ")),
             cell(host),
-            format!("{} of {concurrency}", working_on.len()),
+            format!("{} of {concurrency}", busy.saturating_sub(*waiting)),
             instant(last_seen_at),
             if working_on.is_empty() { "-".to_owned() } else { cell(&working_on.join(", ")) },
         ]);

@@ -297,6 +297,9 @@ fn what_waits_for_a_person_leaves_its_place_to_others_up_to_a_limit() -> Result<
     let second = ask(&world, &token, "second", &json!("eu"), manual)?;
     wait_for(&world, &second, "implementing")?;
     let third = ask_for(&world, &token, "third", &json!("eu"), "true")?;
+    wait_for_list(&world, "two that wait", |runners| runners.iter().any(|runner| runner["waiting"] == 2))?;
+    let table = world.admin(&["runner", "list"])?;
+    ensure!(table.contains("0 of 1"), "{table}");
     // It looks for work every second, and announces itself every ten.
     let seen = |runners: &[Value]| runners.first().map(|runner| runner["last_seen_at"].clone());
     let before = seen(&listed(&world)?);

@@ -62,13 +62,14 @@ async fn announce_runner(
 }
 
 fn announced(name: &str, told: AnnounceRunner) -> Result<Announced, Failure> {
-    let AnnounceRunner { host, version, labels, concurrency, working_on, state } = told;
+    let AnnounceRunner { host, version, labels, concurrency, working_on, waiting, state } = told;
     Ok(Announced {
         name: HolderName::new(name).map_err(|error| FieldError::new("name", error))?,
         host: short("host", host)?,
         version: short("version", version)?,
         labels: set("labels", &labels, RUNNER_LABELS_MAX)?,
         concurrency,
+        waiting,
         working_on: set("working_on", &working_on, RUNNER_CHANGES_MAX)?,
         state: match state.as_str() {
             "looking" => RunnerState::Looking,

@@ -61,10 +61,15 @@ impl Model {
     }
 }
 
+/// How many of its places are taken.
+fn busy(runner: &Runner) -> u64 {
+    let working_on = u64::try_from(runner.working_on.len()).unwrap_or(u64::MAX);
+    working_on.saturating_sub(u64::from(runner.waiting))
+}
+
 /// How many changes more it would take on.
 fn free(runner: &Runner) -> u64 {
-    let busy = u64::try_from(runner.working_on.len()).unwrap_or(u64::MAX);
-    u64::from(runner.concurrency).saturating_sub(busy)
+    u64::from(runner.concurrency).saturating_sub(busy(runner))
 }
 
 fn view(model: &Model) -> Markup {
@@ -86,8 +91,19 @@ fn view(model: &Model) -> Markup {
 }
 
 fn row(runner: &Runner, now: Timestamp) -> Markup {
-    let Runner { name, actor, host, version, labels, concurrency, working_on, status, last_seen_at, .. } =
-        runner;
+    let Runner {
+        name,
+        actor,
+        host,
+        version,
+        labels,
+        concurrency,
+        working_on,
+        waiting,
+        status,
+        last_seen_at,
+        ..
+    } = runner;
     let state = standing(status);
     html! {
         li {
@@ -100,7 +116,8 @@ fn row(runner: &Runner, now: Timestamp) -> Markup {
                         @if at > 0 { ", " }
                         a href={ "/changes/" (change) } { (change) }
                     }
-                    ", " (working_on.len()) " of " (format::count(u64::from(*concurrency), "place", "places")) " taken"
+                    @if *waiting > 0 { " (" (waiting) " wait for a person)" }
+                    ", " (busy(runner)) " of " (format::count(u64::from(*concurrency), "place", "places")) " taken"
                 }
                 p.quiet {
                     (state.words) ", last seen " (trouble::instant(last_seen_at, now)) ", release " (version) ", "
@@ -134,6 +151,7 @@ mod tests {
             labels: vec!["docker".to_owned(), "eu".to_owned()],
             concurrency: 2,
             working_on: working_on.iter().map(|change| (*change).to_owned()).collect(),
+            waiting: 0,
             status: status.to_owned(),
             first_seen_at: "2025-12-30T17:00:00Z".to_owned(),
             last_seen_at: "2025-12-30T17:10:00Z".to_owned(),
@@ -157,6 +175,12 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part}\n{html}");
         }
+        let waiting = Runner { waiting: 1, ..runner("online", &["CHG-2026-000007"]) };
+        let html = page(vec![waiting]);
+        assert!(
+            html.contains("2 places are free") && html.contains("(1 wait for a person), 0 of 2"),
+            "{html}"
+        );
         assert!(page(vec![runner("draining", &[])]).contains("No runner is online"));
         assert!(page(Vec::new()).contains("cortex-change runner --label LABEL"));
     }

@@ -26,6 +26,8 @@ pub(crate) struct Announced {
     pub concurrency: u32,
     /// The changes that it works on.
     pub working_on: BTreeSet<ChangeId>,
+    /// How many of them wait for a person.
+    pub waiting: u32,
     /// What it does.
     pub state: RunnerState,
 }
@@ -51,7 +53,7 @@ pub(crate) async fn announce(
     announced: Announced,
 ) -> Result<RunnerSeen, Failure> {
     ask::about(app, caller, Action::AnnounceRunner, &Resource::System)?;
-    let Announced { name, host, version, labels, concurrency, working_on, state } = announced;
+    let Announced { name, host, version, labels, concurrency, working_on, waiting, state } = announced;
     let now = app.clock.now();
     let mut seen = RunnerSeen {
         actor: caller.id(),
@@ -61,6 +63,7 @@ pub(crate) async fn announce(
         labels,
         concurrency,
         working_on,
+        waiting,
         draining: state != RunnerState::Looking,
         first_seen_at: now,
         seen_at: now,

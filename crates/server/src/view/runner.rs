@@ -25,6 +25,7 @@ pub(crate) fn runner(known: &Known, seen: &RunnerSeen, now: Timestamp) -> wire::
         labels: texts(&seen.labels),
         concurrency: seen.concurrency,
         working_on: texts(&seen.working_on),
+        waiting: seen.waiting,
         status: Standing::of(seen, now).as_str().to_owned(),
         first_seen_at: time(seen.first_seen_at),
         last_seen_at: time(seen.seen_at),

@@ -27,6 +27,7 @@ fn seen(actor: ActorId, name: &str, seconds: i64) -> RunnerSeen {
         labels: ["eu", "docker"].map(|label| label.parse().unwrap()).into(),
         concurrency: 4,
         working_on: ["CHG-2026-000001", "CHG-2026-000002"].map(|change| change.parse().unwrap()).into(),
+        waiting: 1,
         draining: false,
         first_seen_at: at(0),
         seen_at: at(seconds),

@@ -313,6 +313,7 @@ async fn announce(app: &TestApp, working_on: &str) -> Result<()> {
             version: "0.1.0".to_owned(),
             labels,
             concurrency: 4,
+            waiting: 1,
             working_on: working_on.into_iter().map(str::to_owned).collect(),
             state: state.to_owned(),
         };
