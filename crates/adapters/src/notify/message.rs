@@ -51,6 +51,9 @@ pub struct ChangeFacts {
     pub digest: Digest,
     /// The roles that have yet to decide.
     pub asked: Vec<Role>,
+    /// Who could decide, by name: those who hold such a role, and those to whom one of them has lent it.
+    #[serde(default)]
+    pub deciders: Vec<String>,
     /// Until when they may.
     pub deadline: Option<Timestamp>,
 }
@@ -141,6 +144,9 @@ impl Message {
         }
         if !change.asked.is_empty() {
             facts.push(("Asked", words(&change.asked)));
+        }
+        if !change.deciders.is_empty() {
+            facts.push(("May decide", change.deciders.join(", ")));
         }
         if let Some(deadline) = change.deadline {
             facts.push(("Decide until", deadline.to_string()));

@@ -1,15 +1,22 @@
 //! What is told of a change and of an incident.
 
+use std::collections::BTreeSet;
+
 use adapters::notify::{ChangeFacts, IncidentFacts, Message};
 use domain::Timestamp;
 use domain::actor::Role;
 use domain::approval::Requirements;
 use domain::change::{Change, Notice, State};
+use domain::id::ActorId;
 use domain::incident::{Incident, IncidentEvent, IncidentState};
 use store::OutboxMessage;
 
 use crate::app::App;
+use crate::deciders::Electorate;
 use crate::failure::Failure;
+
+/// Most people whom a message names.
+const NAMED_MAX: usize = 10;
 
 /// The messages by which subscribers are told something of a change, each once.
 ///
@@ -32,7 +39,7 @@ pub(crate) fn about_change(
         let message = Message {
             kind: notice,
             at: now,
-            change: Some(facts(app, change)),
+            change: Some(facts(app, change, now)),
             incident: None,
             audience: audience(change),
             link: link(app, "changes", &change.id.to_string()),
@@ -65,7 +72,7 @@ pub(crate) fn about_incident(
         let message = Message {
             kind: *notice,
             at: now,
-            change: change.map(|change| facts(app, change)),
+            change: change.map(|change| facts(app, change, now)),
             incident: Some(told),
             audience: change.map(audience).unwrap_or_default(),
             link: match change {
@@ -102,7 +109,7 @@ pub(crate) fn incident_notices(before: Option<&Incident>, events: &[IncidentEven
     notices
 }
 
-fn facts(app: &App, change: &Change) -> ChangeFacts {
+fn facts(app: &App, change: &Change, now: Timestamp) -> ChangeFacts {
     let assessment = change.assessment();
     let content = &change.content;
     let (asked, deadline) = match &change.state {
@@ -120,8 +127,27 @@ fn facts(app: &App, change: &Change) -> ChangeFacts {
         services: content.affected_services.iter().map(ToString::to_string).collect(),
         digest: change.digest,
         asked,
+        deciders: deciders(app, change, now),
         deadline,
     }
+}
+
+/// Who could decide about a change that waits for it.
+fn deciders(app: &App, change: &Change, now: Timestamp) -> Vec<String> {
+    let State::AwaitingApproval(awaiting) = &change.state else { return Vec::new() };
+    let known = app.known();
+    let electorate = Electorate::of(&known, change, awaiting, now);
+    let says = awaiting.asked(change.digest).into_iter().flat_map(|role| electorate.holders(role));
+    let name = |id: &ActorId| known.directory.name_of(id);
+    let names: BTreeSet<String> = says
+        .map(|say| match &say.in_place_of {
+            None => name(&say.id),
+            Some(lender) => format!("{} for {}", name(&say.id), name(lender)),
+        })
+        .collect();
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let more = (more > 0).then(|| format!("{more} more"));
+    names.into_iter().take(NAMED_MAX).chain(more).collect()
 }
 
 /// The roles that decide about a change or are informed of it; while they are asked, those whose turn it is.

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use server::{Channel, Config, SecretFrom, Subscription, WebhookChannel};
 
+use crate::approvals::lend;
 use crate::harness::{Database, TestApp, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::peers;
@@ -78,10 +79,13 @@ async fn each_subscriber_is_told_once_and_what_fails_is_told_again(database: Dat
         config.notify.webhook = Some(plain.url("/plain"));
     })
     .await?;
+    let dora = app.person("dora", &[]).await?;
+    lend(&lead, "dora", &json!({})).await?;
     let one = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
     let change = ann.create(&one).await?;
     let id = text(&change["change_id"]);
     let told = sink.until("asked", is_about("change.approval_requested")).await?;
+    assert_eq!(told[0].json()?["data"]["deciders"], json!([format!("{} for lead", dora.name), "lead"]));
     let (body, first) = (told[0].json()?, told[0].header("webhook-id").to_owned());
     assert_eq!(body["data"]["change_id"], json!(id));
     assert_eq!(body["data"]["asked"], json!(["technical_lead"]));
