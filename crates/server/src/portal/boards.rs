@@ -100,8 +100,9 @@ fn open_meeting(meeting: &Meeting, board: &Board) -> Markup {
         section.card aria-labelledby="meeting" {
             div.card-head {
                 h2 #meeting { (meeting.meeting_id) " is open" }
-                p.quiet { "Quorum " (meeting.quorum) " of " (seats) ", opened by " (meeting.opened_by) }
+                p.quiet { "Quorum " (meeting.quorum) ", " (voters(seats)) ", opened by " (meeting.opened_by) }
             }
+            @if seats < usize::from(meeting.quorum) { (too_few()) }
             @if let Some(reason) = &meeting.reason { p { "Extraordinary: " (reason) } }
             @if meeting.items.is_empty() { p.quiet { "Nothing waits for it." } }
             ul.plain-list { @for item in &meeting.items { (meeting_item(item)) } }
@@ -270,13 +271,25 @@ fn standing(decisions: &[Standing], now: Timestamp) -> Markup {
     }
 }
 
+fn voters(seats: usize) -> String {
+    if seats == 1 { "1 member votes".to_owned() } else { format!("{seats} members vote") }
+}
+
+fn too_few() -> Markup {
+    html! {
+        p { "Fewer members vote than a quorum needs, so nothing can be decided. A change manager settles the board with " code { "cortex-change cab set" } "." }
+    }
+}
+
 fn members(board: &Board) -> Markup {
+    let seats = board.seats.iter().filter(|seat| seat.votes).count();
     html! {
         section.card aria-labelledby="members" {
             div.card-head {
                 h2 #members { "Members of the CAB" }
-                p.quiet { "Quorum " (board.quorum) }
+                p.quiet { "Quorum " (board.quorum) ", " (voters(seats)) }
             }
+            @if seats > 0 && seats < usize::from(board.quorum) { (too_few()) }
             @if board.seats.is_empty() {
                 p.quiet {
                     "Nobody yet. An administrator grants the role " code { "cab_member" } ", a change manager settles the board with "
