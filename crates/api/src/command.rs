@@ -76,6 +76,9 @@ pub struct DecideStepRequest {
     pub step: String,
     /// What to do: see the problem of a refused decision for the accepted words.
     pub decision: String,
+    /// What is said with it; needed where `user acceptance` is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// Hands in the result of a validation.

@@ -1,5 +1,6 @@
 //! Plans as users write them, in JSON or YAML. How they become domain values is in its own file.
 
+mod acceptance;
 mod convert;
 mod flag;
 mod kubernetes;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+pub use acceptance::UserAcceptance;
 pub use flag::{Flag, FlagService};
 pub use kubernetes::{Gateway, Kubernetes};
 pub use source::{Affected, Alertmanager, ErrorRate, FindingsFile, Latency, Prometheus, Saturation};
@@ -56,6 +58,9 @@ pub struct ImplementationPlan {
     /// starts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs_on: Option<Labels>,
+    /// That a person accepts the result before its validation passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_acceptance: Option<UserAcceptance>,
 }
 
 /// Labels of a runner.

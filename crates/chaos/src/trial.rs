@@ -148,7 +148,7 @@ impl<'a> Trial<'a> {
         });
         let Some(step) = unknown.filter(|_| waits && change.state == "implementing") else { return Ok(()) };
         let decision = if self.patient.has_happened(&step) { "done" } else { "redo" };
-        let request = DecideStepRequest { step, decision: decision.to_owned() };
+        let request = DecideStepRequest { step, decision: decision.to_owned(), comment: None };
         // Somebody else may have answered, or the run may have moved on: the next look tells.
         if self.stage.pipeline.decide_step(id, &request).await.is_ok() {
             tally.asked_people += 1;

@@ -98,6 +98,7 @@ impl Carrier {
         if let Some(blocker) = told.blockers.first().filter(|_| is_new) {
             return Err(RunnerError::Blocked { reason: blocker.missing.clone() });
         }
+        require_accepted(&told)?;
         let commit = told.request.source.and_then(|source| source.commit);
         let (Some((workspaces, most)), Some(commit)) = (&self.workspaces, commit) else {
             return self.to_its_end(&self.runner, change, state, &options).await;
@@ -164,6 +165,7 @@ impl Carrier {
         options: &Options,
     ) -> Result<Carried, RunnerError> {
         let id = change.to_string();
+        require_accepted(&self.client.change(&id).await?)?;
         let request = AttendRequest { holder: self.name.clone() };
         let Attendance { lease_seconds } = self.client.attend(&id, &request).await?;
         let assignment = self.client.assignment(&id).await?;
@@ -187,6 +189,14 @@ impl Carrier {
             }
             _ => Ok(Carried::Undecided),
         }
+    }
+}
+
+/// A result that a person is asked to accept is validated once that has happened.
+fn require_accepted(change: &Change) -> Result<(), RunnerError> {
+    match change.blockers.iter().find(|blocker| blocker.kind == "user_acceptance") {
+        Some(blocker) => Err(RunnerError::Blocked { reason: blocker.missing.clone() }),
+        None => Ok(()),
     }
 }
 

@@ -137,6 +137,7 @@ impl Caller {
                 kind: actor.kind,
                 on_behalf_of: on_behalf_of.cloned(),
                 roles: actor.roles.clone(),
+                teams: actor.teams.clone(),
             },
             Self::System => ActingActor::System,
         }

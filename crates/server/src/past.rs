@@ -173,6 +173,7 @@ fn command(event: &ChangeEvent) -> Option<CommandName> {
         ChangeEvent::Rejected { reason: RejectionReason::Authority, .. } => CommandName::Reject,
         ChangeEvent::ApprovalWithdrawn { .. } => CommandName::WithdrawApproval,
         ChangeEvent::ConditionSatisfied { .. } => CommandName::SatisfyCondition,
+        ChangeEvent::ResultAccepted { .. } => CommandName::DecideStep,
         ChangeEvent::DecisionOverridden { .. } => CommandName::Override,
         ChangeEvent::Cancelled { .. } => CommandName::Cancel,
         ChangeEvent::Rehearsed { .. } => CommandName::Rehearse,

@@ -12,7 +12,7 @@ use super::source::{credentials, read_credentials};
 use super::{
     Alertmanager, Bake, Capture, Check, FindingsFile, Flag, FullHold, FullStep, Hold, Http, HttpRequest,
     ImplementationPlan, Kubernetes, Labels, Monitor, Prometheus, RollbackPlan, Run, Sql, Stage, Status, Step,
-    Strategy, Tolerance, Traffic, Undo, UndoKind,
+    Strategy, Tolerance, Traffic, Undo, UndoKind, UserAcceptance,
 };
 use crate::field::{FieldError, parse, parse_optional};
 
@@ -54,6 +54,7 @@ impl ImplementationPlan {
             stages: spread.stages,
             tolerance: spread.tolerance,
             runs_on: self.runs_on.as_ref().map_or(Ok(BTreeSet::new()), Labels::to_domain)?,
+            user_acceptance: self.user_acceptance.as_ref().map(UserAcceptance::to_domain).transpose()?,
         })
     }
 
@@ -92,6 +93,7 @@ impl ImplementationPlan {
             maintenance_window: plan.maintenance_window,
             soak: (plan.soak_seconds > 0).then(|| format_seconds(plan.soak_seconds)),
             runs_on: Labels::from_domain(&plan.runs_on),
+            user_acceptance: plan.user_acceptance.as_ref().map(UserAcceptance::from_domain),
         }
     }
 }

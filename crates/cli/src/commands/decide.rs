@@ -10,7 +10,8 @@ use crate::shell::Shell;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cortex-change decide CHG-2026-000123 'switch traffic' done\n  \
-                        cortex-change decide CHG-2026-000123 migrate redo")]
+                        cortex-change decide CHG-2026-000123 migrate redo\n  \
+                        cortex-change decide CHG-2026-000123 'user acceptance' done --comment 'orders look right'")]
 pub(crate) struct Args {
     /// The change
     id: ChangeId,
@@ -19,6 +20,9 @@ pub(crate) struct Args {
     /// What to do: it is done, execute it again, or give it up
     #[arg(value_parser = word(Decision::ALL))]
     decision: Decision,
+    /// What is said with it; needed where `user acceptance` is answered
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
 }
 
 struct Plan {
@@ -27,8 +31,8 @@ struct Plan {
 }
 
 impl From<Args> for Plan {
-    fn from(Args { id, step, decision }: Args) -> Self {
-        let request = DecideStepRequest { step: step.to_string(), decision: decision.to_string() };
+    fn from(Args { id, step, decision, comment }: Args) -> Self {
+        let request = DecideStepRequest { step: step.to_string(), decision: decision.to_string(), comment };
         Self { id: id.to_string(), request }
     }
 }

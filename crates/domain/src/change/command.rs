@@ -12,7 +12,7 @@ use crate::actor::{Actor, ActorKind, Role};
 use crate::approval::{Proof, Requirements};
 use crate::authorization::Answer;
 use crate::canonical::Digest;
-use crate::id::{ActorId, ChangeId, IncidentId, StepName};
+use crate::id::{ActorId, ChangeId, IncidentId, StepName, TeamName};
 use crate::plan::{Cause, Decision as StepDecision, Observation, Rehearsal};
 use crate::risk::{Assessment, Level};
 use crate::text::FreeText;
@@ -133,6 +133,8 @@ pub enum Command {
         step: StepName,
         /// The decision.
         decision: StepDecision,
+        /// What is said with it.
+        comment: Option<FreeText>,
     },
     /// Report that the plan is done.
     Finish {
@@ -264,6 +266,8 @@ pub enum ActingActor {
         on_behalf_of: Option<ActorId>,
         /// Roles it holds.
         roles: BTreeSet<Role>,
+        /// Teams it belongs to.
+        teams: BTreeSet<TeamName>,
     },
     /// The product itself.
     System,

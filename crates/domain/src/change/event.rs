@@ -171,6 +171,12 @@ pub enum ChangeEvent {
         /// Until when it must be validated.
         deadline: Timestamp,
     },
+    /// A person accepted the result.
+    #[serde(rename = "change.result_accepted")]
+    ResultAccepted {
+        /// What was said.
+        text: FreeText,
+    },
     /// Validation passed.
     #[serde(rename = "change.validated")]
     Validated {

@@ -9,6 +9,7 @@ use crate::approval::Outstanding;
 use crate::authorization::Violation;
 use crate::canonical::Digest;
 use crate::id::StepName;
+use crate::plan::Acceptor;
 
 const SEE_DELEGATIONS: &str =
     "decide by a role of your own, or see with `cortex-change approvals delegations` what was lent to you";
@@ -154,6 +155,24 @@ pub enum Refusal {
     /// The plan is not done.
     #[error("the plan is not done: {0}")]
     PlanNotDone(String),
+    /// The plan asks for a person to accept the result, and nobody has.
+    #[error("the result waits to be accepted by {by}")]
+    AcceptanceMissing {
+        /// Who is asked.
+        by: Acceptor,
+    },
+    /// The plan names somebody else.
+    #[error("the plan asks for the result to be accepted by {by}")]
+    NotAcceptor {
+        /// Who is asked.
+        by: Acceptor,
+    },
+    /// Nobody accepts their own work.
+    #[error("nobody accepts a result that they have run themselves")]
+    AcceptedByRunner,
+    /// Whoever accepts or refuses says why.
+    #[error("accepting or refusing a result needs a word about it")]
+    AcceptanceWithoutWords,
     /// Nothing was checked.
     #[error("a validation without a single check validates nothing")]
     NothingValidated,
@@ -218,6 +237,10 @@ impl Refusal {
             Self::NoPlan => "implementation-plan",
             Self::StaleLease { .. } => "lease",
             Self::IllegalObservation(_) | Self::NoDecisionAwaited { .. } | Self::PlanNotDone(_) => "plan",
+            Self::AcceptanceMissing { .. }
+            | Self::NotAcceptor { .. }
+            | Self::AcceptedByRunner
+            | Self::AcceptanceWithoutWords => "user-acceptance",
             Self::NothingValidated => "validation",
             Self::OutcomeMismatch { .. } | Self::FollowUpMissing => "outcome",
             Self::DocumentationMissing { .. } => "documentation",
@@ -281,6 +304,9 @@ impl Refusal {
                 "see with `cortex-change show` what waits for a person".to_owned()
             }
             Self::PlanNotDone(_) => "let the runner finish the plan, or roll back".to_owned(),
+            Self::AcceptanceMissing { by } | Self::NotAcceptor { by } => ask_acceptor(by),
+            Self::AcceptedByRunner => "have another person look at it and answer".to_owned(),
+            Self::AcceptanceWithoutWords => "say what was looked at, as `comment`".to_owned(),
             Self::NothingValidated => VALIDATE_SOMETHING.to_owned(),
             Self::OutcomeMismatch { accepted, .. } => {
                 let words: Vec<_> = accepted.iter().map(|outcome| outcome.as_str()).collect();
@@ -293,6 +319,10 @@ impl Refusal {
             Self::InvalidContent(_) => "correct the request and send it again".to_owned(),
         }
     }
+}
+
+fn ask_acceptor(by: &Acceptor) -> String {
+    format!("have a person who is {by} decide the step `user acceptance` as done or give_up")
 }
 
 fn list_outstanding(outstanding: &[Outstanding]) -> String {

@@ -214,10 +214,25 @@ pub struct Execution {
     pub started_at: Timestamp,
     /// When the plan was done; the time to implement ends here.
     pub finished_at: Option<Timestamp>,
+    /// Who has run it, one after the other.
+    pub run_by: BTreeSet<ActorId>,
+    /// That a person has accepted its result.
+    pub accepted: Option<Accepted>,
     /// Results of validation, newest last.
     pub validations: Vec<Validation>,
     /// The deadlines that run: of an interruption, a validation, a rollback, the closing.
     pub deadlines: BTreeMap<Deadline, Timestamp>,
+}
+
+/// That a person has accepted a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Who.
+    pub by: ActorId,
+    /// When.
+    pub at: Timestamp,
+    /// What was said.
+    pub text: FreeText,
 }
 
 /// Who works on a plan.

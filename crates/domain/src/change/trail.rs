@@ -52,6 +52,7 @@ pub fn action(event: &ChangeEvent) -> &'static str {
         ChangeEvent::Progressed { .. } => "progressed",
         ChangeEvent::Interrupted { .. } => "interrupted",
         ChangeEvent::Implemented { .. } => "implemented",
+        ChangeEvent::ResultAccepted { .. } => "result_accepted",
         ChangeEvent::Validated { .. } => "validated",
         ChangeEvent::ValidationFailed { .. } => "validation_failed",
         ChangeEvent::RollbackStarted { .. } => "rollback_started",
@@ -109,6 +110,7 @@ fn details(event: &ChangeEvent) -> String {
             format!("The runner is gone; to be taken over before {deadline}")
         }
         ChangeEvent::Implemented { .. } => "Deployment completed successfully".to_owned(),
+        ChangeEvent::ResultAccepted { text } => format!("Result accepted: {text}"),
         ChangeEvent::Validated { validation, .. } => match validation.checks.len() {
             1 => "The check passed".to_owned(),
             count => format!("All {count} checks passed"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::acceptance::UserAcceptance;
 use super::source::{AlertQuestion, Credentials, FindingsQuestion, PrometheusQuestion};
 use super::strategy::{Bake, Hold, HoldWhen, Stage, Strategy};
 use crate::id::{RunnerLabel, StepName};
@@ -51,6 +52,9 @@ pub struct Plan {
     /// The labels of the runner that is to carry it out by itself; none where a pipeline or a person starts it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub runs_on: BTreeSet<RunnerLabel>,
+    /// That a person accepts the result before its validation passes; none where nobody is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_acceptance: Option<UserAcceptance>,
 }
 
 /// How a change is taken back after its steps' own undos.

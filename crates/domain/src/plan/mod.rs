@@ -5,6 +5,7 @@
 //! it is recorded before it is executed. So two tasks never run at once, a paused run starts nothing, a run that rolls
 //! back never goes forward again, and whatever may have been done is on record.
 
+pub mod acceptance;
 pub mod definition;
 pub mod kinds;
 pub mod observation;
@@ -22,6 +23,7 @@ mod next;
 mod script;
 mod unwind;
 
+pub use acceptance::{Acceptor, UserAcceptance};
 pub use definition::{
     Capture, Check, Command, HttpRequest, Monitor, Plan, Probe, RollbackPlan, Step, StepKind,
 };

@@ -191,6 +191,7 @@ fn plan(stages: &[i64], seconds: u64, budget: i64, calibration: Option<Digest>) 
         stages: spread.stages,
         tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
+        user_acceptance: None,
     };
     plan.validate().unwrap();
     plan

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::actor::{Role, Scope};
 use domain::authorization::Answer;
-use domain::change::{ChangeType, Outcome};
+use domain::change::{ChangeType, Outcome, StateName};
 use domain::risk::Level;
 use policy::{Action, BudgetLeft, ChainStanding, Effect, PrincipalKind, Resource};
 
@@ -30,6 +30,10 @@ fn permitted_by() -> Vec<(&'static str, Asked)> {
         ("authorities-above-override", ask(Action::OverrideDecision).authority(Role::Cto)),
         ("ecab-authorises-emergencies", ask(Action::AuthoriseEmergency).role(Role::EcabMember)),
         ("leads-confirm-steps", ask(Action::ConfirmStep).role(Role::TechnicalLead)),
+        (
+            "users-accept-results",
+            ask(Action::ConfirmStep).change(|change| change.state = StateName::Validating),
+        ),
         ("reviewers-review", ask(Action::Review).role(Role::CabMember)),
         ("responders-handle-incidents", ask(Action::UpdateIncident).role(Role::Implementer)),
         ("auditors-read-the-log", ask(Action::ReadAudit).role(Role::Auditor)),

@@ -200,6 +200,7 @@ pub(crate) fn definition(steps: impl IntoIterator<Item = Step>) -> Definition {
         stages: Vec::new(),
         tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
+        user_acceptance: None,
     };
     Definition { plan, rollback_plan: None, monitors: Vec::new(), conditions: RollbackConditions::default() }
 }

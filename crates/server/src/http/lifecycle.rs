@@ -244,7 +244,8 @@ async fn resume(
     Asked { app, caller, key, digest }.decide(id, Action::Resume, Command::Resume).await
 }
 
-/// Answer the question of a step that waits for a person: done, redo or give_up.
+/// Answer the question of a step that waits for a person: done, redo or give_up. While the result is validated: the
+/// step `user acceptance`, as done or give_up, with a word about it.
 #[utoipa::path(post, path = "/api/v1/changes/{id}/decide-step", tag = "implementation", params(IdempotencyParams, ("id" = String, Path)),
     request_body = DecideStepRequest, responses((status = 200, body = Change)))]
 async fn decide_step(
@@ -255,7 +256,8 @@ async fn decide_step(
     JsonBody { value, digest }: JsonBody<DecideStepRequest>,
 ) -> Result<Response, Rejection> {
     let step: StepName = parse("step", &value.step)?;
-    let command = Command::DecideStep { step, decision: parse("decision", &value.decision)? };
+    let comment = value.comment.as_deref().map(|comment| text("comment", comment)).transpose()?;
+    let command = Command::DecideStep { step, decision: parse("decision", &value.decision)?, comment };
     Asked { app, caller, key, digest }.decide(id, Action::ConfirmStep, command).await
 }
 

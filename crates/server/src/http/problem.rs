@@ -298,6 +298,10 @@ fn refused(refusal: &Refusal) -> Problem {
         | Refusal::StaleLease { .. }
         | Refusal::IllegalObservation(_)
         | Refusal::NoDecisionAwaited { .. }
+        | Refusal::AcceptanceMissing { .. }
+        | Refusal::NotAcceptor { .. }
+        | Refusal::AcceptedByRunner
+        | Refusal::AcceptanceWithoutWords
         | Refusal::PlanNotDone(_)
         | Refusal::OutcomeMismatch { .. }
         | Refusal::NoRetrospectiveDue => Kind::Refused,

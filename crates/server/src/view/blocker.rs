@@ -5,7 +5,7 @@ use domain::Timestamp;
 use domain::actor::Role;
 use domain::approval::{Condition, Outstanding, outstanding};
 use domain::calendar::Stage;
-use domain::change::{Authorization, Awaiting, Change, ChangeType, State};
+use domain::change::{Authorization, Awaiting, Change, ChangeType, Deadline, Execution, State};
 
 use super::{role_title, stop_in_words, texts, time};
 use crate::caller::Caller;
@@ -32,9 +32,9 @@ pub(super) fn blockers(known: &Known, change: &Change, now: Timestamp) -> Vec<Bl
             [in_the_way, before.start_pending(authorization)].concat()
         }
         State::Implementing(_) | State::Interrupted(_) => before.stops(),
-        State::Validating(_)
-        | State::Implemented(_)
-        | State::RollingBack(_)
+        State::Validating(execution) => acceptance(change, execution).into_iter().collect(),
+        State::Implemented(_) => documentation(change).into_iter().collect(),
+        State::RollingBack(_)
         | State::RolledBack(_)
         | State::Failed(_)
         | State::Closed(_)
@@ -68,6 +68,28 @@ fn blocker(kind: &str, missing: impl Into<String>, cleared_by: impl Into<String>
 
 fn assessment() -> Blocker {
     blocker("assessment", "the risk is not assessed yet", "the server, within the same minute")
+}
+
+/// A result that a person is asked to accept before its validation can pass.
+fn acceptance(change: &Change, execution: &Execution) -> Option<Blocker> {
+    let wanted = change.content.plan.as_ref()?.user_acceptance.as_ref()?;
+    if execution.accepted.is_some() {
+        return None;
+    }
+    let missing = format!("the result is to be accepted: {}", wanted.instructions);
+    let by = format!("a person who is {}, and who has not run it", wanted.by);
+    let deadline = execution.deadlines.get(&Deadline::Validation).map(|at| time(*at));
+    let command = format!("cortex-change decide {} 'user acceptance' done --comment TEXT", change.id);
+    Some(Blocker { deadline, next_command: Some(command), ..blocker("user_acceptance", missing, by) })
+}
+
+/// Documentation that the request asks for, without which nobody closes it as successful.
+fn documentation(change: &Change) -> Option<Blocker> {
+    let wanted = change.content.on_close.documentation.as_ref()?;
+    let missing = format!("it is to be documented: {wanted}");
+    let by = "whoever closes it, by saying where";
+    let command = format!("cortex-change close {} --status success --documentation LINK|FILE", change.id);
+    Some(Blocker { next_command: Some(command), ..blocker("documentation", missing, by) })
 }
 
 impl Before<'_> {

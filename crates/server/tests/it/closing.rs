@@ -10,7 +10,10 @@ use crate::http::Ask;
 use crate::runner::Runner;
 use crate::team::{approved, reaches, team, validate};
 
-on_both_databases!(the_cmdb_is_brought_up_to_date_with_the_end_of_a_change,);
+on_both_databases!(
+    the_cmdb_is_brought_up_to_date_with_the_end_of_a_change,
+    a_result_waits_for_whom_the_plan_asks_to_accept_it,
+);
 on_sqlite!(
     a_change_that_nobody_closes_is_brought_up_to_date_too,
     nothing_is_brought_up_to_date_that_the_change_may_not,
@@ -154,5 +157,55 @@ async fn nothing_is_brought_up_to_date_that_the_change_may_not(database: Databas
     ann.refused(&close, &bad, 422, "invalid-field").await?;
     ann.act(&id, "close", &json!({ "status": "failed" })).await?.get("state").context("a change")?;
     assert_eq!(version_of(&ann, "shop").await?, json!(["1", "kubernetes"]));
+    app.stop().await
+}
+
+async fn a_result_waits_for_whom_the_plan_asks_to_accept_it(database: Database) -> Result<()> {
+    let (app, ann, lead) = team(database).await?;
+    let owner = app.register("olga", "human", &json!({ "rights": { "teams": ["shop-owners"] } })).await?;
+    let bot = app.agent("bot", &ann).await?;
+    let mut request = small("shop");
+    let acceptance = json!({ "by": "shop-owners", "instructions": "look at ten orders" });
+    request["implementation_plan"]["user_acceptance"] = acceptance.clone();
+    let done = async || -> Result<String> {
+        let id = approved(&ann, &lead, &request).await?;
+        let mut runner = Runner::start(&ann, &id, true).await?;
+        runner.work(|_| false).await?;
+        runner.finish().await?;
+        Ok(id)
+    };
+    let id = done().await?;
+    let waiting = ann.change(&id).await?;
+    assert_eq!(waiting["implementation_plan"]["user_acceptance"], acceptance);
+    let blocker = &waiting["blockers"][0];
+    assert_eq!((text(&blocker["kind"]), waiting["state"].as_str()), ("user_acceptance", Some("validating")));
+    ensure!(text(&blocker["missing"]).contains("look at ten orders"), "{blocker}");
+    ensure!(text(&blocker["cleared_by"]).contains("shop-owners"), "{blocker}");
+
+    let checks = json!({ "checks": [{ "name": "health", "passed": true, "detail": "12 of 12 probes" }] });
+    let validate_path = format!("/api/v1/changes/{id}/validate");
+    let early = ann.refused(&validate_path, &checks, 409, "refused").await?;
+    assert_eq!(early["rule"], "user-acceptance");
+    let answer =
+        |decision: &str| json!({ "step": "user acceptance", "decision": decision, "comment": "ten orders" });
+    let path = format!("/api/v1/changes/{id}/decide-step");
+    let other = lead.refused(&path, &answer("done"), 409, "refused").await?;
+    assert_eq!(other["rule"], "user-acceptance");
+    bot.refused(&path, &answer("done"), 403, "refused-by-policy").await?;
+    let silent = json!({ "step": "user acceptance", "decision": "done" });
+    owner.refused(&path, &silent, 409, "refused").await?;
+    let accepted = owner.post(&path, &answer("done")).await?;
+    assert_eq!(accepted["blockers"], json!([]));
+    ensure!(details(&accepted).contains(&"Result accepted: ten orders"), "{:?}", details(&accepted));
+    assert_eq!(ann.post(&validate_path, &checks).await?["state"], "implemented");
+
+    // Who refuses it has it taken back.
+    let second = done().await?;
+    let path = format!("/api/v1/changes/{second}/decide-step");
+    assert_eq!(owner.post(&path, &answer("give_up")).await?["state"], "rolling_back");
+    let told = ann.change(&second).await?;
+    let words = "1 of 1 checks failed: user acceptance: ten orders";
+    ensure!(details(&told).contains(&words), "{:?}", details(&told));
+    assert_eq!(app.verified().await?["valid"], json!(true));
     app.stop().await
 }

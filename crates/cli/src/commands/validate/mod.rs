@@ -124,9 +124,13 @@ pub(crate) fn run(args: Args, shell: &Shell) -> Outcome {
 /// Refuses early what the server would refuse after the soak.
 async fn require_validating(client: &Client, id: ChangeId) -> Result<(), Failure> {
     let change = client.change(&id.to_string()).await?;
-    match state(&change)? {
-        StateName::Validating => Ok(()),
-        other => Err(Failure::new(format!(
+    let acceptance = change.blockers.iter().find(|blocker| blocker.kind == "user_acceptance");
+    match (state(&change)?, acceptance) {
+        (StateName::Validating, None) => Ok(()),
+        (StateName::Validating, Some(blocker)) => Err(Failure::new(plain(&blocker.missing))
+            .accepted(plain(&blocker.cleared_by))
+            .next(blocker.next_command.clone().unwrap_or_default())),
+        (other, _) => Err(Failure::new(format!(
             "{id} is {}, there is nothing to validate",
             render::words(other.as_str())
         ))

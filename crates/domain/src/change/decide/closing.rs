@@ -1,18 +1,19 @@
 //! Validating, closing, reviewing, linking incidents.
 
-use super::{Decision, gate, rollback};
+use super::{Decision, acceptance, gate, rollback};
 use crate::change::action::{Action, Notice};
 use crate::change::command::{Command, Deadline, Facts, ReviewKind};
 use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
-use crate::change::state::{Change, Outcome, Retrospective, State, Validation};
+use crate::change::state::{Change, Execution, Outcome, Retrospective, State, Validation};
 use crate::id::IncidentId;
 use crate::plan::Cause;
 use crate::text::FreeText;
 
 pub(super) fn validate(
     change: &Change,
+    execution: &Execution,
     validation: &Validation,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
@@ -20,9 +21,10 @@ pub(super) fn validate(
         return Err(Refusal::NothingValidated);
     }
     if validation.passed() {
+        let validation = acceptance::complete(change, execution, validation)?;
         let deadline = deadlines::after(facts.now, deadlines::CLOSING_SECONDS);
         return Ok(Decision::new(
-            vec![ChangeEvent::Validated { validation: validation.clone(), deadline }],
+            vec![ChangeEvent::Validated { validation, deadline }],
             vec![
                 Action::CancelTimer { deadline: Deadline::Validation },
                 Action::SetTimer { deadline: Deadline::Closing, due_at: deadline },

@@ -3,6 +3,7 @@
 //! To add a command: a variant in `command.rs`, a row in `transition.rs`, an arm here, a function in the file of its
 //! stage of life, and its events in `evolve/`.
 
+mod acceptance;
 mod approval;
 mod closing;
 mod deadline;
@@ -111,15 +112,20 @@ fn dispatch(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<Dec
         }
         (Command::Pause, _) => implementation::record(change, &Observation::PauseRequested, facts),
         (Command::Resume, _) => implementation::record(change, &Observation::ResumeRequested, facts),
-        (Command::DecideStep { step, decision }, _) => {
-            implementation::decide_step(change, step, *decision, facts)
+        (Command::DecideStep { .. }, State::Validating(execution)) => {
+            acceptance::decide(change, execution, command, facts)
+        }
+        (Command::DecideStep { step, decision, comment }, _) => {
+            let said = comment.clone().map(|text| Decision::event(ChangeEvent::Commented { text }));
+            let decided = implementation::decide_step(change, step, *decision, facts)?;
+            Ok(said.unwrap_or_default().then(decided))
         }
         (Command::Finish { fencing_token }, State::Implementing(execution)) => {
             implementation::finish(change, execution, *fencing_token, facts)
         }
         (Command::Interrupt, _) => implementation::interrupt(change, facts),
-        (Command::Validate { validation }, State::Validating(_)) => {
-            closing::validate(change, validation, facts)
+        (Command::Validate { validation }, State::Validating(execution)) => {
+            closing::validate(change, execution, validation, facts)
         }
         (Command::RollBack { cause }, _) => rollback::start(change, cause, facts),
         (Command::Close { .. }, _) => closing::close(change, command),

@@ -1,13 +1,14 @@
 //! What carrying a plan out makes of a change: started, interrupted, done, validated, taken back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::{Misfit, Recorded};
 use crate::change::command::Deadline;
-use crate::change::state::{Change, Execution, Runner, State, Validation};
+use crate::change::state::{Accepted, Change, Execution, Runner, State, Validation};
 use crate::plan::{Cause, Observation, Observed, Run};
+use crate::text::FreeText;
 
 pub(super) fn started(
     change: &Change,
@@ -24,6 +25,8 @@ pub(super) fn started(
         runner: Runner::Held { by: recorded.by.clone(), fencing_token },
         started_at: recorded.at,
         finished_at: None,
+        run_by: BTreeSet::from([recorded.by.clone()]),
+        accepted: None,
         validations: Vec::new(),
         deadlines: BTreeMap::new(),
     }))
@@ -34,6 +37,7 @@ pub(super) fn taken_over(state: State, recorded: Recorded<'_>, fencing_token: u6
         return Err(Misfit::State);
     };
     execution.runner = Runner::Held { by: recorded.by.clone(), fencing_token };
+    execution.run_by.insert(recorded.by.clone());
     execution.deadlines.remove(&Deadline::Interruption);
     let is_rolling_back = execution.run.is_rolling_back();
     Ok(if is_rolling_back { State::RollingBack(execution) } else { State::Implementing(execution) })
@@ -75,6 +79,12 @@ pub(super) fn implemented(
         deadlines: BTreeMap::from([(Deadline::Validation, deadline)]),
         ..free(execution)
     }))
+}
+
+pub(super) fn accepted(state: State, recorded: Recorded<'_>, text: &FreeText) -> Result<State, Misfit> {
+    let State::Validating(mut execution) = state else { return Err(Misfit::State) };
+    execution.accepted = Some(Accepted { by: recorded.by.clone(), at: recorded.at, text: text.clone() });
+    Ok(State::Validating(execution))
 }
 
 pub(super) fn validated(state: State, validation: &Validation, deadline: Timestamp) -> Result<State, Misfit> {

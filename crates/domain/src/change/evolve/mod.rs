@@ -138,6 +138,7 @@ fn next(
         ChangeEvent::Progressed { observation } => execution::progressed(change, state, observation),
         ChangeEvent::Interrupted { deadline } => execution::interrupted(change, state, *deadline),
         ChangeEvent::Implemented { deadline } => execution::implemented(state, recorded, *deadline),
+        ChangeEvent::ResultAccepted { text } => execution::accepted(state, recorded, text),
         ChangeEvent::Validated { validation, deadline } => execution::validated(state, validation, *deadline),
         ChangeEvent::ValidationFailed { validation } => execution::validation_failed(state, validation),
         ChangeEvent::RollbackStarted { cause, deadline } => {

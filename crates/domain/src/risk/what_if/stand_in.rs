@@ -55,6 +55,7 @@ pub(super) fn run_implementation(content: &mut Content) {
         stages: Vec::new(),
         tolerance: None,
         runs_on: BTreeSet::new(),
+        user_acceptance: None,
     });
     plan.steps.iter_mut().for_each(|step| run_what_is_manual(&mut step.kind));
 }

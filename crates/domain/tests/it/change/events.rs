@@ -56,6 +56,7 @@ kinds!(ChangeEvent, CHANGE_KINDS, kind_of_change_event, {
     Progressed = "change.progressed",
     Interrupted = "change.interrupted",
     Implemented = "change.implemented",
+    ResultAccepted = "change.result_accepted",
     Validated = "change.validated",
     ValidationFailed = "change.validation_failed",
     RollbackStarted = "change.rollback_started",

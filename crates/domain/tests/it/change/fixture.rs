@@ -80,6 +80,7 @@ pub(super) fn content() -> Content {
         stages: Vec::new(),
         tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
+        user_acceptance: None,
     };
     Content {
         change_type: ChangeType::Normal,

@@ -57,7 +57,7 @@ pub(super) fn answer(change: &Change, luck: Luck) -> Option<Command> {
         Luck::Good => answers[0],
         Luck::Bad => answers[answers.len() - 1],
     };
-    Some(Command::DecideStep { step: question.task.step, decision })
+    Some(Command::DecideStep { step: question.task.step, decision, comment: None })
 }
 
 /// The first deadline that will pass.

@@ -10,7 +10,7 @@ use super::fixture::{
 use super::people::{ada, agent, cora, id, lena, runner, second_runner};
 
 fn decide_step(step: &str, decision: Decision) -> Command {
-    Command::DecideStep { step: name(step), decision }
+    Command::DecideStep { step: name(step), decision, comment: None }
 }
 
 #[test]

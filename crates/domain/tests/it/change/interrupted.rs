@@ -57,7 +57,7 @@ fn another_runner_takes_over_clears_up_what_nobody_saw_end_and_finishes() {
         .when(report(succeeded(&do_step("switch"))))
         .by(second_runner())
         .refused_by("plan")
-        .when(Command::DecideStep { step: name("switch"), decision: Decision::Done })
+        .when(Command::DecideStep { step: name("switch"), decision: Decision::Done, comment: None })
         .by(lena())
         .then("progressed -> implementing")
         .when(Command::Finish { fencing_token: TOKEN + 1 })

@@ -8,6 +8,7 @@ mod honest;
 mod people;
 mod world;
 
+mod acceptance;
 mod approval;
 mod audit_trail;
 mod authority;

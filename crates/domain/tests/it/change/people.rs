@@ -21,7 +21,7 @@ pub(super) fn id(name: &str) -> ActorId {
 
 fn actor(name: &str, kind: ActorKind, roles: &[Role]) -> ActingActor {
     let roles = roles.iter().copied().collect();
-    ActingActor::Registered { id: id(name), kind, on_behalf_of: None, roles }
+    ActingActor::Registered { id: id(name), kind, on_behalf_of: None, roles, teams: BTreeSet::new() }
 }
 
 /// A person.
@@ -37,8 +37,8 @@ pub(super) fn agent(name: &str) -> ActingActor {
 /// The same actor, acting for somebody else.
 pub(super) fn acting_for(actor: ActingActor, other: &str) -> ActingActor {
     match actor {
-        ActingActor::Registered { id: acting, kind, roles, .. } => {
-            ActingActor::Registered { id: acting, kind, on_behalf_of: Some(id(other)), roles }
+        ActingActor::Registered { id: acting, kind, roles, teams, .. } => {
+            ActingActor::Registered { id: acting, kind, on_behalf_of: Some(id(other)), roles, teams }
         }
         ActingActor::System => ActingActor::System,
     }

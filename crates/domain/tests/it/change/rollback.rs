@@ -236,10 +236,11 @@ fn a_rollback_with_nothing_left_to_do_has_succeeded_at_its_deadline() {
 #[test]
 fn a_person_takes_back_what_only_a_person_can() {
     let turn_back = Task::new(Part::RollbackStep, StepName::new("turn it back").unwrap());
-    let decided = || Command::DecideStep { step: name("turn it back"), decision: Decision::Done };
+    let decided =
+        || Command::DecideStep { step: name("turn it back"), decision: Decision::Done, comment: None };
     implementing(&manual_content())
         .reports([started(&do_step("turn the key"))])
-        .when(Command::DecideStep { step: name("turn the key"), decision: Decision::GiveUp })
+        .when(Command::DecideStep { step: name("turn the key"), decision: Decision::GiveUp, comment: None })
         .by(lena())
         .then("progressed, rollback_started -> rolling_back")
         .reports([started(&turn_back)])

@@ -14,6 +14,7 @@ use domain::plan::{Cause, Decision as Answer, Observation};
 use domain::risk::Level;
 use jiff::SignedDuration;
 
+use super::acceptance::to_be_accepted;
 use super::fixture::{
     amend, approve, approve_if, approved, asked_back, asked_for, assessed, authorised_emergency, awaiting,
     cancel, close, content, do_step, emergency_content, expired, failed, failed_rollback, half_way,
@@ -83,7 +84,7 @@ fn rows() -> Vec<Row> {
 fn rows_of_execution() -> Vec<Row> {
     let row = |detail, story| Row { detail, story };
     let turn_key = started(&do_step("turn the key"));
-    let give_up = Command::DecideStep { step: name("turn the key"), decision: Answer::GiveUp };
+    let give_up = Command::DecideStep { step: name("turn the key"), decision: Answer::GiveUp, comment: None };
     let all_done = half_way().reports([succeeded(&do_step("switch"))]);
     let taken_back = half_way().when(observe(failed(&do_step("switch")))).by(runner()).accepted();
     let with_question = implementing(&manual_content()).reports([turn_key]);
@@ -116,6 +117,7 @@ fn rows_of_execution() -> Vec<Row> {
         ),
         row("rolling back", taken_back.clone().when(Command::Interrupt).accepted()),
         row("", validating()),
+        row("to be accepted", to_be_accepted()),
         row("", implemented()),
         row("to be begun", taken_back.clone()),
         row("a person is asked", person_asked),
@@ -169,7 +171,9 @@ fn columns(change: &Change) -> Vec<Column> {
     let system = || ActingActor::System;
     let token = change.execution().map_or(0, |execution| execution.runner.fencing_token());
     let report = |luck| honest::report(change, luck).unwrap_or_else(|| observe(Observation::RollbackEnded));
-    let undecided = Command::DecideStep { step: name("switch"), decision: Answer::Done };
+    let asked = if change.state_name() == StateName::Validating { "user acceptance" } else { "switch" };
+    let (step, comment) = (name(asked), Some(text("looked at")));
+    let undecided = Command::DecideStep { step, decision: Answer::Done, comment };
     let decision = |luck| honest::answer(change, luck).unwrap_or_else(|| undecided.clone());
     let follow_up: Option<ChangeId> = "CHG-2026-000124".parse().ok();
     let partial = Command::Close { outcome: Outcome::Partial, follow_up, comment: None, documentation: None };

@@ -300,6 +300,7 @@ impl Move {
             19 => Command::DecideStep {
                 step: name(pick(&["deploy", "turn the key"], how)),
                 decision: pick(Decision::ALL, self.who),
+                comment: None,
             },
             20 => Command::Finish { fencing_token: token },
             21 => Command::Interrupt,

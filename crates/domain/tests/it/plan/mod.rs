@@ -84,6 +84,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         stages: Vec::new(),
         tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
+        user_acceptance: None,
     }
 }
 

@@ -102,6 +102,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         stages: Vec::new(),
         tolerance: None,
         runs_on: std::collections::BTreeSet::new(),
+        user_acceptance: None,
     }
 }
 

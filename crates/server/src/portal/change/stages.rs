@@ -75,6 +75,7 @@ impl Reached {
             | ChangeEvent::Reviewed { .. }
             | ChangeEvent::RetrospectiveOverdue
             | ChangeEvent::AttentionNeeded { .. }
+            | ChangeEvent::ResultAccepted { .. }
             | ChangeEvent::IncidentLinked { .. } => {}
         }
     }
