@@ -2,7 +2,8 @@
 //!
 //! A learner's log-odds rank well but may be too bold, or from other times. The map from them to probabilities is fitted
 //! on later rows, which the learner has not seen. Where the share of failures has been moving, as it does when some are
-//! found late, the map moves on with it for a while.
+//! found late, the map moves on with it for a while. Where one table holds several histories, each may have its own share
+//! of failures: its own intercept then, drawn towards that of all, for few rows say little.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,10 @@ use crate::table::Table;
 const SLOPE_PENALTY: f64 = 1e-2;
 /// How strongly the movement over one span is pulled towards none: a standard deviation of 0.2 log-odds.
 const MOVEMENT_PENALTY: f64 = 25.0;
+/// How strongly a group's own intercept is pulled towards that of all: a standard deviation of 0.1 log-odds.
+const OFFSET_PENALTY: f64 = 100.0;
+/// With more groups than this none has an intercept of its own: each would rest on few rows.
+const GROUPS_MAX: usize = 64;
 /// A movement goes on for at most this many spans after the first one ended.
 const SPANS_AHEAD_MAX: f64 = 1.0;
 /// A map with more freedom must do better than Platt's by this share of the loss, or it follows chance.
@@ -34,6 +39,9 @@ const Z_90: f64 = 1.645;
 pub struct Calibration {
     shape: Shape,
     movement: Option<Movement>,
+    /// What is added in each group, by number; nothing in a group that was not met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    offsets: Vec<f64>,
 }
 
 /// The map at one time.
@@ -121,7 +129,7 @@ impl Calibration {
     /// Leaves log-odds as they are.
     #[must_use]
     pub fn none() -> Self {
-        Self { shape: Shape::Platt { slope: 1.0, intercept: 0.0 }, movement: None }
+        Self::line(1.0, 0.0)
     }
 
     /// Fits the map by the method that would have done best: fitted to the rounds before it, judged on each round but
@@ -137,45 +145,64 @@ impl Calibration {
             });
             mean(losses)
         };
+        let fits = |method: &Method| *method != Method::Isotonic || late.failed.len() >= ISOTONIC_ROWS_MIN;
+        let freer = Method::FREER.into_iter().filter(fits).map(|method| (method, loss(method)));
+        let best = freer.min_by(|one, other| one.1.total_cmp(&other.1));
         let enough = loss(Method::Platt) * (1.0 - GAIN_MIN);
-        let (isotonic, moving) = (loss(Method::Isotonic), loss(Method::Moving));
-        let method = if moving < enough && moving < isotonic {
-            Method::Moving
-        } else if isotonic < enough && late.failed.len() >= ISOTONIC_ROWS_MIN {
-            Method::Isotonic
-        } else {
-            Method::Platt
-        };
+        let method = best.filter(|(_, loss)| *loss < enough).map_or(Method::Platt, |(method, _)| method);
         method.fit(&rounds)
     }
 
     /// Platt's method.
     #[must_use]
     pub fn platt(rows: &Scored) -> Self {
-        let design = rows.log_odds.iter().flat_map(|z| [*z, 1.0]).collect();
-        let problem = Problem { design, outcomes: rows.outcomes(), penalties: vec![SLOPE_PENALTY, 0.0] };
-        match problem.solve().as_deref() {
-            Some(&[slope, intercept]) => {
-                Self { shape: Shape::Platt { slope: slope.max(0.0), intercept }, movement: None }
-            }
-            Some(_) | None => Self::none(),
-        }
+        Self::fit_line(rows, None, 0)
     }
 
     /// Platt's method with a straight line over time besides.
     #[must_use]
     pub fn moving(rows: &Scored) -> Self {
-        let mut movement = Movement { per_span: 0.0, spans: spans(&rows.moments) };
-        let places = rows.moments.iter().map(|moment| movement.place(*moment));
-        let design = rows.log_odds.iter().zip(places).flat_map(|(z, place)| [*z, place, 1.0]).collect();
-        let penalties = vec![SLOPE_PENALTY, MOVEMENT_PENALTY, 0.0];
-        match (Problem { design, outcomes: rows.outcomes(), penalties }).solve().as_deref() {
-            Some(&[slope, per_span, intercept]) => {
-                movement.per_span = per_span;
-                Self { shape: Shape::Platt { slope: slope.max(0.0), intercept }, movement: Some(movement) }
-            }
-            Some(_) | None => Self::platt(rows),
+        Self::fit_line(rows, Some(Movement { per_span: 0.0, spans: spans(&rows.moments) }), 0)
+    }
+
+    /// Platt's method with an intercept for each group.
+    #[must_use]
+    pub fn grouped(rows: &Scored) -> Self {
+        Self::fit_line(rows, None, groups(&rows.moments))
+    }
+
+    /// Platt's method with a straight line over time and an intercept for each group.
+    #[must_use]
+    pub fn grouped_and_moving(rows: &Scored) -> Self {
+        let movement = Movement { per_span: 0.0, spans: spans(&rows.moments) };
+        Self::fit_line(rows, Some(movement), groups(&rows.moments))
+    }
+
+    fn line(slope: f64, intercept: f64) -> Self {
+        Self { shape: Shape::Platt { slope, intercept }, movement: None, offsets: Vec::new() }
+    }
+
+    /// A straight line over log-odds, with as much freedom as is given: a movement, and intercepts of so many groups.
+    fn fit_line(rows: &Scored, movement: Option<Movement>, groups: usize) -> Self {
+        let groups = if groups > GROUPS_MAX { 0 } else { groups };
+        let mut design = Vec::new();
+        for (z, moment) in rows.log_odds.iter().zip(&rows.moments) {
+            design.push(*z);
+            design.extend(movement.as_ref().map(|movement| movement.place(*moment)));
+            design.extend((0..groups).map(|group| indicator(group == moment.group)));
+            design.push(1.0);
         }
+        let mut penalties = vec![SLOPE_PENALTY];
+        penalties.extend(movement.as_ref().map(|_| MOVEMENT_PENALTY));
+        penalties.extend(vec![OFFSET_PENALTY; groups]);
+        penalties.push(0.0);
+        let fitted = Problem { design, outcomes: rows.outcomes(), penalties }.solve();
+        let mut weights = fitted.into_iter().flatten();
+        let Some(slope) = weights.next() else { return Self::none() };
+        let movement = movement.and_then(|movement| Some(Movement { per_span: weights.next()?, ..movement }));
+        let offsets = weights.by_ref().take(groups).collect();
+        let intercept = weights.next().unwrap_or(0.0);
+        Self { movement, offsets, ..Self::line(slope.max(0.0), intercept) }
     }
 
     /// Isotonic regression by pooling adjacent violators.
@@ -200,16 +227,18 @@ impl Calibration {
             highest = highest.max(*calibrated);
             *calibrated = highest;
         }
-        Self { shape: Shape::Isotonic { knots }, movement: None }
+        Self { shape: Shape::Isotonic { knots }, movement: None, offsets: Vec::new() }
     }
 
     /// In a word, how probabilities are calibrated.
     #[must_use]
     pub fn method(&self) -> &'static str {
-        match (&self.shape, &self.movement) {
-            (Shape::Platt { .. }, None) => "Platt",
-            (Shape::Isotonic { .. }, _) => "isotonic",
-            (Shape::Platt { .. }, Some(_)) => "Platt, moving with time",
+        match (&self.shape, &self.movement, self.offsets.is_empty()) {
+            (Shape::Isotonic { .. }, _, _) => "isotonic",
+            (Shape::Platt { .. }, None, true) => "Platt",
+            (Shape::Platt { .. }, Some(_), true) => "Platt, moving with time",
+            (Shape::Platt { .. }, None, false) => "Platt, by group",
+            (Shape::Platt { .. }, Some(_), false) => "Platt, by group and moving with time",
         }
     }
 
@@ -217,7 +246,8 @@ impl Calibration {
     #[must_use]
     pub fn log_odds(&self, log_odds: f64, moment: Moment) -> f64 {
         let moved = self.movement.as_ref().map_or(0.0, |movement| movement.per_span * movement.place(moment));
-        moved + self.shape.log_odds(log_odds)
+        let offset = self.offsets.get(moment.group).copied().unwrap_or(0.0);
+        moved + offset + self.shape.log_odds(log_odds)
     }
 
     /// The calibrated probability.
@@ -235,22 +265,28 @@ impl Calibration {
 }
 
 /// A way of calibrating: to the last round, or in its movement to all of them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Method {
     Platt,
     Isotonic,
     Moving,
+    Grouped,
+    GroupedAndMoving,
 }
 
 impl Method {
+    /// Those with more freedom than Platt's.
+    const FREER: [Self; 4] = [Self::Isotonic, Self::Moving, Self::Grouped, Self::GroupedAndMoving];
+
     fn fit(self, rounds: &[Scored]) -> Calibration {
         let last = || rounds.last().cloned().unwrap_or_default();
+        let all = || rounds.iter().fold(Scored::default(), |all, round| all.with(round));
         match self {
             Self::Platt => Calibration::platt(&last()),
             Self::Isotonic => Calibration::isotonic(&last()),
-            Self::Moving => {
-                Calibration::moving(&rounds.iter().fold(Scored::default(), |all, round| all.with(round)))
-            }
+            Self::Moving => Calibration::moving(&all()),
+            Self::Grouped => Calibration::grouped(&last()),
+            Self::GroupedAndMoving => Calibration::grouped_and_moving(&all()),
         }
     }
 }
@@ -294,9 +330,12 @@ impl Movement {
     }
 }
 
+fn groups(moments: &[Moment]) -> usize {
+    moments.iter().map(|moment| moment.group + 1).max().unwrap_or(0)
+}
+
 fn spans(moments: &[Moment]) -> Vec<Option<(i64, i64)>> {
-    let groups = moments.iter().map(|moment| moment.group + 1).max().unwrap_or(0);
-    let mut spans: Vec<Option<(i64, i64)>> = vec![None; groups];
+    let mut spans: Vec<Option<(i64, i64)>> = vec![None; groups(moments)];
     for moment in moments {
         if let Some(span) = spans.get_mut(moment.group) {
             let (from, until) = span.unwrap_or((moment.at, moment.at));

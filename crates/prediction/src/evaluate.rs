@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::calibrate::{Calibration, Moment, Scored};
 use crate::learner::LearnError;
 use crate::metrics::{
-    AtThreshold, CalibrationBin, Drift, Interval, Measure, Ranking, at_threshold, calibration_table, drift,
-    interval, most_accurate, riskiest,
+    AtThreshold, CalibrationBin, Drift, Interval, Measure, Ranking, at_threshold,
+    calibration_error_by_chance, calibration_table, drift, interval, most_accurate, riskiest,
 };
 use crate::model::{Figures, Model};
 use crate::number::{indicator, mean};
@@ -67,6 +67,8 @@ pub struct Judged {
     pub model: String,
     /// Its figures.
     pub figures: Figures,
+    /// The calibration error that chance alone would make on as many rows, if the probabilities were exactly right.
+    pub calibration_error_by_chance: Interval,
     /// Area under the ROC curve.
     pub auc: Interval,
     /// Average precision.
@@ -200,6 +202,7 @@ fn judge(name: &str, earlier: (&[f64], &[bool]), later: (&[f64], &[bool]), secon
     Judged {
         model: name.to_owned(),
         figures: figures(probabilities, failed),
+        calibration_error_by_chance: calibration_error_by_chance(probabilities, SEED),
         auc: interval(&ranking, Measure::Auc, SEED),
         average_precision: interval(&ranking, Measure::AveragePrecision, SEED),
         caught: GATES.map(|share| interval(&ranking, Measure::Caught { share }, SEED)),

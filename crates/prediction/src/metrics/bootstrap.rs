@@ -88,7 +88,8 @@ fn resampled(rows: usize, seed: u64, figure: impl Fn(&dyn Fn(usize) -> f64) -> f
     draws.collect()
 }
 
-fn ends(value: f64, mut drawn: Vec<f64>) -> Interval {
+/// A figure with the ends of what was drawn.
+pub(super) fn ends(value: f64, mut drawn: Vec<f64>) -> Interval {
     drawn.sort_by(f64::total_cmp);
     let beyond = part(drawn.len(), BEYOND);
     let low = drawn.get(beyond).copied().unwrap_or(value);

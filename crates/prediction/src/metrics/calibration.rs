@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::{Interval, RESAMPLES, ends};
 use crate::number::{indicator, mean};
+use crate::random::Seeded;
 
 /// Bins of the calibration table, each with as many rows as the others.
 pub const CALIBRATION_BINS: usize = 15;
@@ -59,6 +61,23 @@ pub fn calibration_error(probabilities: &[f64], failed: &[bool]) -> f64 {
     let rows: usize = table.iter().map(|bin| bin.rows).sum();
     let sum: f64 = table.iter().map(|bin| bin.rows as f64 * (bin.predicted - bin.failed).abs()).sum();
     if rows == 0 { 0.0 } else { sum / rows as f64 }
+}
+
+/// The calibration error that the same probabilities would have if each meant exactly what it says: outcomes are drawn by
+/// them. Their mean error, which is above 0 because rows are few, and where 95 % of the draws lie. An error above that is
+/// not chance.
+#[must_use]
+pub fn calibration_error_by_chance(probabilities: &[f64], seed: u64) -> Interval {
+    let mut chance = Seeded::new(seed);
+    let mut ordered = probabilities.to_vec();
+    ordered.sort_by(f64::total_cmp);
+    let draws: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            let failed: Vec<bool> = ordered.iter().map(|probability| chance.share() < *probability).collect();
+            calibration_error(&ordered, &failed)
+        })
+        .collect();
+    ends(mean(draws.iter().copied()), draws)
 }
 
 fn pairs<'a>(probabilities: &'a [f64], failed: &'a [bool]) -> impl Iterator<Item = (f64, f64)> + 'a {

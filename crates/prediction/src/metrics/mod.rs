@@ -10,7 +10,8 @@ mod threshold;
 
 pub use bootstrap::{Interval, Measure, RESAMPLES, difference, interval, mean_interval};
 pub use calibration::{
-    CALIBRATION_BINS, CalibrationBin, brier, calibration_error, calibration_table, log_loss,
+    CALIBRATION_BINS, CalibrationBin, brier, calibration_error, calibration_error_by_chance,
+    calibration_table, log_loss,
 };
 pub use drift::{Drift, SHIFTED_FROM, drift};
 pub use performance::{Bin, Counted, Performance, performance};

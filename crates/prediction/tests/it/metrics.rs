@@ -1,6 +1,6 @@
 use prediction::metrics::{
-    Measure, Ranking, at_threshold, brier, calibration_error, calibration_table, drift, interval, log_loss,
-    most_accurate, riskiest,
+    Measure, Ranking, at_threshold, brier, calibration_error, calibration_error_by_chance, calibration_table,
+    drift, interval, log_loss, most_accurate, riskiest,
 };
 use proptest::prelude::*;
 
@@ -53,6 +53,18 @@ fn the_calibration_error_is_the_mean_gap_of_equal_parts() {
         calibration_error(&[0.6, 0.1, 0.8, 0.2], &[true, false, true, false]),
         (0.4 + 0.1 + 0.2 + 0.2) / 4.0,
     );
+}
+
+#[test]
+fn probabilities_that_are_exactly_right_have_the_calibration_error_of_chance() {
+    // Of 15 parts of 1 000 rows each with probability one half, the share that failed is normal with a standard deviation
+    // of 0.0158; the mean distance of 15 such shares is 0.0126 on average, with a standard deviation of 0.0025.
+    let found = calibration_error_by_chance(&[0.5; 15_000], 1);
+    assert!((found.value - 0.0126).abs() < 0.0005, "{found:?}");
+    assert!((found.low - 0.0080).abs() < 0.0010 && (found.high - 0.0177).abs() < 0.0012, "{found:?}");
+    assert_eq!(found, calibration_error_by_chance(&[0.5; 15_000], 1));
+    // Rows that are certain leave nothing to chance.
+    close(calibration_error_by_chance(&[0.0, 1.0, 1.0], 1).high, 0.0);
 }
 
 #[test]

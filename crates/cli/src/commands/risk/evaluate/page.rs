@@ -24,8 +24,8 @@ fn one(evaluated: &Evaluated) -> String {
     for (name, slice) in ["learned from", "validation", "test"].into_iter().zip(&evaluation.slices) {
         text += &slice_row(name, slice, evaluated.time_unit);
     }
-    text += "\n| model | AUC | AP | Brier | ECE | g5 | g10 | g20 | training |\n";
-    text += "| --- | --- | --- | --- | --- | --- | --- | --- | --: |\n";
+    text += "\n| model | AUC | AP | Brier | ECE | by chance | g5 | g10 | g20 | training |\n";
+    text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --: |\n";
     text += &evaluation.models.iter().map(|judged| model_row(judged, &evaluation.chosen)).collect::<String>();
     text += &evaluated.reference.iter().map(reference_row).collect::<String>();
     text += "\n| model | most accurate gate: accuracy | false positives | failures caught | gate of the riskiest tenth: accuracy | false positives | failures caught |\n";
@@ -87,12 +87,13 @@ fn model_row(judged: &Judged, chosen: &str) -> String {
     let figures = &judged.figures;
     let [five, ten, twenty] = judged.caught.map(|caught| with_interval(caught, 2));
     format!(
-        "| {strong}{}{strong} | {} | {} | {:.4} | {:.4} | {five} | {ten} | {twenty} | {} |\n",
+        "| {strong}{}{strong} | {} | {} | {:.4} | {:.4} | {} | {five} | {ten} | {twenty} | {} |\n",
         judged.model,
         with_interval(judged.auc, 3),
         with_interval(judged.average_precision, 3),
         figures.brier,
         figures.calibration_error,
+        with_interval(judged.calibration_error_by_chance, 4),
         if judged.seconds > 0.0 { format!("{:.1} s", judged.seconds) } else { "–".to_owned() },
     )
 }
@@ -106,7 +107,7 @@ fn reference_row(reference: &super::Reference) -> String {
         None => [None, None, None].map(|none| figure(none, 2)),
     };
     format!(
-        "| *{}* | {:.3} | {:.3} | {} | {} | {five} | {ten} | {twenty} | – |\n",
+        "| *{}* | {:.3} | {:.3} | {} | {} | – | {five} | {ten} | {twenty} | – |\n",
         reference.model,
         reference.auc,
         reference.average_precision,
