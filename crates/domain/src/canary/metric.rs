@@ -31,8 +31,6 @@ const CHANCE_LEARNING: f64 = 4e-6;
 const CHANCE_LEARNED: f64 = 1.4e-5;
 /// The budget for which the chances hold.
 const CHANCES_FOR_BUDGET: f64 = 0.01;
-/// How many standard deviations above equality the second block has to be, when the first two are judged together.
-const SECOND_BLOCK_SUPPORT: f64 = 1.0;
 
 /// A time at which more may be granted to wandering than between. Few looks, each about three times as late as the one
 /// before, can each be granted more than looking all the time. Times in blocks since the beginning.
@@ -47,10 +45,10 @@ struct Look {
 }
 
 const LOOKS: [Look; 6] = [
-    Look { from: 0.0, until: 0.15, chance: 0.004, events: 20.0 },
-    Look { from: 0.38, until: 0.467, chance: 0.010_5, events: 38.0 },
-    Look { from: 1.067, until: 1.334, chance: 0.014, events: 22.0 },
-    Look { from: 1.067, until: 1.334, chance: 0.015, events: 80.0 },
+    Look { from: 0.0, until: 0.15, chance: 0.005_5, events: 20.0 },
+    Look { from: 0.38, until: 0.467, chance: 0.01, events: 38.0 },
+    Look { from: 1.067, until: 1.334, chance: 0.01, events: 22.0 },
+    Look { from: 1.067, until: 1.334, chance: 0.012, events: 80.0 },
     Look { from: 3.2, until: 3.5, chance: 0.001_4, events: 220.0 },
     Look { from: 9.6, until: 10.0, chance: 0.000_6, events: 600.0 },
 ];
@@ -328,14 +326,17 @@ impl Channel {
         let segment = self.sums.since(&bet.before);
         let current = self.sums.since(&self.block_begin);
         let first = bet.block;
+        let completed = self.block_begin.since(&bet.before);
         let mut events = self.events_from(first);
         events.push(current.events());
         let is_early = first == 0 && self.block < EARLY_BLOCKS as u64;
-        if is_early && self.block > 0 && !supports(&current) {
-            return false;
-        }
         let beliefs = self.beliefs(place, is_early);
-        let chance = beliefs.chance(&segment, &events);
+        let chance = if is_early {
+            // Nothing was learned yet that tells wandering from a regression, but whether the blocks agree.
+            beliefs.chance_by_blocks(&[completed, current])
+        } else {
+            beliefs.chance(&segment, &events)
+        };
         self.wander_chance = Some((first, chance));
         chance <= self.granted(first, segment.balanced_events())
     }
@@ -413,13 +414,6 @@ impl Channel {
             .map(|chance| format!("; equal arms would wander that far with chance {chance:.1e}"));
         format!("{}: {counts}, {odds}; {evidence}{}", self.metric.events(), wander.unwrap_or_default())
     }
-}
-
-/// Whether a block by itself speaks against the canary.
-fn supports(block: &Sums) -> bool {
-    let expected = block.canary_expected;
-    let variance = expected * (block.events() - expected) / block.events().max(1.0);
-    block.canary_events >= expected + SECOND_BLOCK_SUPPORT * variance.sqrt()
 }
 
 fn ratio_interval(sums: &Sums) -> Option<(f64, f64, f64)> {

@@ -13,6 +13,9 @@ const TERMS_MAX: u32 = 20_000;
 const DRAWS_MANY: u64 = 100;
 /// A term this much smaller than the sum adds nothing.
 const TERM_RELATIVE_MIN: f64 = 1e-13;
+/// How far from its middle the normal distribution is inverted, and how often the range is halved for it.
+const NORMAL_MAX: f64 = 8.0;
+const NORMAL_HALVINGS: u32 = 40;
 
 /// The natural logarithm of the gamma function, for positive arguments (Lanczos 1964, nine coefficients).
 pub(super) fn ln_gamma(x: f64) -> f64 {
@@ -59,6 +62,16 @@ pub(super) fn normal_upper_tail(z: f64) -> f64 {
     let polynomial = COEFFICIENTS.iter().fold(0.0, |sum, coefficient| sum * t + coefficient);
     let tail = 0.5 * t * (polynomial - x * x).exp();
     if z >= 0.0 { tail } else { 1.0 - tail }
+}
+
+/// The standard normal value that is exceeded with a chance, as far as 8 from the middle: the inverse of [`normal_upper_tail`].
+pub(super) fn normal_of_upper_tail(chance: f64) -> f64 {
+    let (mut low, mut high) = (-NORMAL_MAX, NORMAL_MAX);
+    for _ in 0..NORMAL_HALVINGS {
+        let middle = f64::midpoint(low, high);
+        if normal_upper_tail(middle) > chance { low = middle } else { high = middle }
+    }
+    f64::midpoint(low, high)
 }
 
 /// `ln(1 / (1 + exp(-x)))` and its complement stay exact where the plain formula would round to 0 or 1.

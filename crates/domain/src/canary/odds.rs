@@ -117,6 +117,12 @@ impl Sums {
         4.0 * self.canary_expected * (self.events() - self.canary_expected) / self.events().max(1.0)
     }
 
+    /// How far luck alone moves the logarithmic odds ratio of equal arms: its variance; nothing without events.
+    pub(super) fn ln_odds_variance(&self) -> Option<f64> {
+        let events = self.balanced_events();
+        (events > 0.0).then(|| 4.0 / events)
+    }
+
     /// Logit of the share of events that the canary would have at an odds ratio of one; nothing without events.
     pub(super) fn ln_odds_expected(&self) -> Option<f64> {
         let rest = self.events() - self.canary_expected;

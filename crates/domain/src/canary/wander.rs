@@ -7,7 +7,9 @@
 //! anew, so that a regression is not taken for wandering. (Random effects as of DerSimonian and Laird 1986, with all of the
 //! uncertainty about their size kept.)
 
-use super::numeric::{binomial_upper_tail_of_many, logistic, normal_mean, whole};
+use super::numeric::{
+    binomial_upper_tail_of_many, logistic, normal_mean, normal_of_upper_tail, normal_upper_tail, whole,
+};
 use super::odds::Sums;
 use super::saved::Believed;
 
@@ -130,17 +132,47 @@ impl Beliefs {
     /// The chance that equal arms show at least as many events in the canary as `segment` does, when its blocks hold
     /// `events` each.
     pub(super) fn chance(&self, segment: &Sums, events: &[f64]) -> f64 {
-        let Some(offset) = segment.ln_odds_expected() else { return 1.0 };
-        // Rounded against the finding: fewer in the canary, more in all.
-        let (hits, draws) = (whole(segment.canary_events), whole(segment.events().ceil()));
-        let tail = |wandered: f64| binomial_upper_tail_of_many(hits, draws, logistic(offset + wandered));
+        self.mean(|belief| upper_tail(segment, belief.sigma * spread(events, belief.rho)))
+    }
+
+    /// The same of blocks that are compared each by itself before what they say is combined: a difference that one block
+    /// shows and another does not is wandering rather than a regression, which the sum of both would not tell.
+    pub(super) fn chance_by_blocks(&self, blocks: &[Sums]) -> f64 {
+        self.mean(|belief| combined(belief, blocks))
+    }
+
+    /// The mean over all that is believed.
+    fn mean(&self, chance: impl Fn(&Belief) -> f64) -> f64 {
         let believed =
             self.0.iter().map(|it| (it, it.ln_weight.exp())).filter(|(_, weight)| *weight > WEIGHT_MIN);
-        believed
-            .map(|(belief, weight)| weight * normal_mean(belief.sigma * spread(events, belief.rho), tail))
-            .sum::<f64>()
-            .min(1.0)
+        believed.map(|(belief, weight)| weight * chance(belief)).sum::<f64>().min(1.0)
     }
+}
+
+/// The chance of at least as many events in the canary when the logarithmic odds ratio is normal around 0.
+fn upper_tail(segment: &Sums, deviation: f64) -> f64 {
+    let Some(offset) = segment.ln_odds_expected() else { return 1.0 };
+    // Rounded against the finding: fewer in the canary, more in all.
+    let (hits, draws) = (whole(segment.canary_events), whole(segment.events().ceil()));
+    normal_mean(deviation, |wandered| binomial_upper_tail_of_many(hits, draws, logistic(offset + wandered)))
+}
+
+/// Each block's chance as a normal score, added up and turned into a chance again (Lipták 1958). A block weighs the more, the
+/// less luck and wandering together move it (DerSimonian and Laird 1986); what blocks share by their correlation counts once.
+fn combined(belief: &Belief, blocks: &[Sums]) -> f64 {
+    let (mut sum, mut variance, mut echo) = (0.0, 0.0, 0.0);
+    for block in blocks {
+        echo *= belief.rho;
+        let Some(luck) = block.ln_odds_variance() else { continue };
+        let precision = (belief.sigma * belief.sigma + luck).recip();
+        let weight = precision.sqrt();
+        sum += weight * normal_of_upper_tail(upper_tail(block, belief.sigma));
+        // The covariance of two scores is that of the wandering in them.
+        let shared = belief.sigma * precision;
+        variance += precision + 2.0 * shared * echo;
+        echo += shared;
+    }
+    if variance > 0.0 { normal_upper_tail(sum / variance.sqrt()) } else { 1.0 }
 }
 
 /// Standard deviation of the mean of a series of deviation one and correlation `rho`, weighted by `weights`. One pass:
@@ -188,6 +220,7 @@ fn ln_density(sigma: f64, rho: f64, blocks: &[Option<Block>], step: Option<usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canary::odds::{Bets, Tally};
 
     #[test]
     fn the_spread_of_a_mean_is_that_of_the_sum_over_all_pairs() {
@@ -199,6 +232,31 @@ mod tests {
             let expected = pairs.sum::<f64>().sqrt() / 14.0;
             assert!((spread(&weights, rho) - expected).abs() < 1e-12, "{rho}");
         }
+    }
+
+    #[test]
+    fn blocks_that_disagree_are_taken_for_wandering_and_blocks_that_agree_are_not() {
+        let block = |baseline_events, canary_events| {
+            let mut sums = Sums::default();
+            let bets = Bets { tolerance: 1.2, ratios: Bets::RARE };
+            sums.add(Tally { baseline_events, canary_events, exposure_ratio: 1.0 }, &bets);
+            sums
+        };
+        let feared = Beliefs::exactly(0.5);
+        let chance = |blocks: &[Sums]| feared.chance_by_blocks(blocks);
+        // The same events in all, spread over two blocks differently.
+        let (agreed, parted) =
+            (chance(&[block(12.0, 36.0), block(4.0, 12.0)]), chance(&[block(8.0, 43.0), block(8.0, 5.0)]));
+        assert!(agreed < 0.02 && parted > 2.0 * agreed, "{agreed} {parted}");
+        // One block is the plain chance, and a block without events says nothing.
+        let alone = block(7.0, 30.0);
+        let plain = feared.chance(&alone, &[37.0]);
+        assert!((chance(&[alone]) / plain - 1.0).abs() < 1e-4, "{plain}");
+        assert!((chance(&[alone, Sums::default()]) / plain - 1.0).abs() < 1e-4, "{plain}");
+        // Blocks that wander as one say less than blocks that wander anew.
+        let together = Beliefs(vec![Belief { sigma: 0.5, rho: 0.86, ln_weight: 0.0 }]);
+        assert!(together.chance_by_blocks(&[block(12.0, 36.0), block(4.0, 12.0)]) > agreed);
+        assert!((chance(&[]) - 1.0).abs() < 1e-12);
     }
 
     #[test]
