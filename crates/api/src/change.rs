@@ -62,6 +62,9 @@ pub struct Change {
     pub state: String,
     /// How it ended, where it has.
     pub outcome: Option<String>,
+    /// What a review found that the outcome truly was, where one has said so; the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<ReviewFinding>,
     /// Who or what refused it before its start: authority, expired or policy; absent unless it is rejected.
     pub rejection: Option<String>,
     /// Number of events.
@@ -243,8 +246,11 @@ pub struct SimilarChange {
     pub change: String,
     /// How alike the two are, per cent.
     pub likeness_percent: f64,
-    /// How it ended.
+    /// How it was closed.
     pub outcome: String,
+    /// What a review had found by then that the outcome truly was: succeeded or failed; absent where none had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
     /// What the two share, what says most first.
     pub shared: Vec<String>,
 }
@@ -521,6 +527,17 @@ pub struct StepProgress {
     pub name: String,
     /// pending, started, asked, succeeded, retrying, failed, unknown, undoing, undone, left_in_place, skipped and the like.
     pub status: String,
+}
+
+/// What a review found that the outcome of a change truly was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReviewFinding {
+    /// succeeded or failed.
+    pub finding: String,
+    /// Readable name of the reviewer.
+    pub by: String,
+    /// When.
+    pub at: String,
 }
 
 /// The retrospective review of an emergency change.

@@ -136,6 +136,10 @@ pub struct Documentation {
 pub struct ReviewRequest {
     /// post_implementation or retrospective.
     pub kind: String,
-    /// The findings.
+    /// What is said.
     pub text: String,
+    /// What the outcome of a closed change truly was, where the review says: succeeded or failed. What is learned from the
+    /// change is that from then on; the last finding holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
 }

@@ -152,7 +152,7 @@ impl Surroundings for Quiet {
 
 /// As the server learns.
 fn learn(past: &[Past], candidates: &[(String, Candidate)]) -> Result<Model> {
-    let rows: Vec<_> = past.iter().map(|past| (past.submission.clone(), past.known)).collect();
+    let rows: Vec<_> = past.iter().map(|past| (past.submission.clone(), past.known.clone())).collect();
     let table = History::default().table(&rows)?;
     Ok(train(&table, SPLIT, candidates, &Quiet)?.0)
 }
@@ -162,7 +162,7 @@ fn assessments(model: &Model, past: &[Past], numbers: &mut Numbers, count: usize
     let mut history = History::default();
     let mut similar = SimilarIndex::default();
     for past in past {
-        history.learn(&past.submission, past.known);
+        history.learn(&past.submission, &past.known);
         similar.add(&fingerprint(&past.submission)).context("the index is full")?;
     }
     let request: ChangeRequest = api::read::json(SMALL.as_bytes(), api::BODY_BYTES_MAX)?;
@@ -330,7 +330,7 @@ impl Numbers {
                 title: words.join(" "),
                 ..Submission::default()
             },
-            known: Known { known_at: at + KNOWN_AFTER_SECONDS, failed },
+            known: Known::new(at + KNOWN_AFTER_SECONDS, failed),
         }
     }
 }

@@ -85,8 +85,10 @@ pub fn backtest(
         let share = |origin: usize| FIRST_ORIGIN + (1.0 - FIRST_ORIGIN) * origin as f64 / origins as f64;
         let (begin, end) = (share(origin), share(origin + 1));
         let rule = SplitRule { train_until: begin * LEARNED_SHARE, validation_until: begin, by_group: false };
-        let (model, _) = train(table, rule, candidates, surroundings)?;
         let later = rule.split(table).test;
+        // What reviews found after the origin was not known there; what is measured is what is known now.
+        let origin = later.first().and_then(|row| table.at().get(*row)).copied().unwrap_or(i64::MAX);
+        let (model, _) = train(&table.known_by(origin), rule, candidates, surroundings)?;
         let count = part(table.len(), end).saturating_sub(part(table.len(), begin));
         let rows: Vec<usize> = later.into_iter().take(count).collect();
         let times = || rows.iter().filter_map(|&row| table.at().get(row)).copied();

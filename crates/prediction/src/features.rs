@@ -71,12 +71,51 @@ pub struct Submission {
 }
 
 /// What came of a change, and when that was known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// Seconds since 1970. Not before the end of the waiting period in which failures still show.
     pub known_at: i64,
-    /// Whether it failed.
+    /// Whether it failed, as it was known then.
     pub failed: bool,
+    /// What was found of that later, in order of time; the last one holds.
+    pub corrections: Vec<Correction>,
+}
+
+/// That a change had failed, or had not, whatever was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Correction {
+    /// When that was found: seconds since 1970. Nothing rests on it before.
+    pub at: i64,
+    /// Whether the change failed.
+    pub failed: bool,
+}
+
+impl Known {
+    /// An outcome that nobody has corrected.
+    #[must_use]
+    pub fn new(known_at: i64, failed: bool) -> Self {
+        Self { known_at, failed, corrections: Vec::new() }
+    }
+
+    /// Whether it failed, after all corrections.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed_at(i64::MAX)
+    }
+
+    /// Whether it failed, as far as was known at a moment.
+    #[must_use]
+    pub fn failed_at(&self, at: i64) -> bool {
+        let found = self.corrections.iter().take_while(|correction| correction.at <= at).last();
+        found.map_or(self.failed, |correction| correction.failed)
+    }
+
+    /// The corrections after the first `skipped` ones that say something else than was known before each.
+    fn turns(&self, skipped: usize) -> impl Iterator<Item = Correction> {
+        let before = std::iter::once(self.failed).chain(self.corrections.iter().map(|one| one.failed));
+        let turns = before.zip(&self.corrections).skip(skipped);
+        turns.filter(|(before, one)| *before != one.failed).map(|(_, one)| *one)
+    }
 }
 
 /// Turns changes into rows, in the order in which they were handed in, with rates that know only what was known then.
@@ -181,12 +220,26 @@ impl History {
         self.rates.iter_mut().for_each(|rates| rates.settle(at));
     }
 
-    /// Remembers what came of a change. It counts from when it was known.
-    pub fn learn(&mut self, change: &Submission, Known { known_at, failed }: Known) {
+    /// Remembers what came of a change. It counts from when it was known, and each correction from when that was found.
+    pub fn learn(&mut self, change: &Submission, known: &Known) {
         let names = self.names(change);
         for (rates, names) in self.rates.iter_mut().zip(names) {
             for name in names {
-                rates.add(name, known_at.max(change.at), failed);
+                rates.add(name, known.known_at.max(change.at), known.failed);
+            }
+        }
+        self.correct(change, known, 0);
+    }
+
+    /// Remembers what was found later of a change whose outcome and first `learned` corrections are remembered already.
+    pub fn correct(&mut self, change: &Submission, known: &Known, learned: usize) {
+        let known_at = known.known_at.max(change.at);
+        for Correction { at, failed } in known.turns(learned) {
+            let names = self.names(change);
+            for (rates, names) in self.rates.iter_mut().zip(names) {
+                for name in names {
+                    rates.correct(name, known_at, at, failed);
+                }
             }
         }
     }
@@ -206,13 +259,15 @@ impl History {
             let row = Row {
                 at: change.at,
                 known_at,
-                failed: known.failed,
+                failed: known.has_failed(),
                 group: String::new(),
                 keys: vec![],
                 cells,
             };
+            let number = table.len();
             table.push(line, row)?;
-            self.learn(change, *known);
+            table.correct(number, known);
+            self.learn(change, known);
         }
         Ok(table)
     }

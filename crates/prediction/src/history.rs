@@ -2,7 +2,8 @@
 //!
 //! Each rate counts successes and failures, both halved every thirty days, and shrinks them towards the base rate as if
 //! some changes of base risk had been seen before. An outcome is handed in when the change happens but counts only from
-//! the moment it is known, so replaying the past gives each change the rates of its own moment.
+//! the moment it is known, so replaying the past gives each change the rates of its own moment. An outcome that is found
+//! later to have been another one is counted as that from then on, as faded as it is by then.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -29,9 +30,18 @@ pub struct Rates {
     settings: RateSettings,
     counts: BTreeMap<usize, Count>,
     all: Count,
-    /// Outcomes that are not known yet, by when they will be.
-    waiting: BinaryHeap<Reverse<(i64, u64, usize, bool)>>,
+    /// What is not known yet, by when it will be.
+    waiting: BinaryHeap<Reverse<(i64, u64, usize, News)>>,
     arrivals: u64,
+}
+
+/// What becomes known of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    /// What came of it.
+    Outcome { failed: bool },
+    /// That what was known of it since `known_at` is to be turned round.
+    Correction { known_at: i64, failed: bool },
 }
 
 /// Fading counts.
@@ -80,6 +90,19 @@ impl Count {
         let passed = faded.as_of.saturating_sub(known_at).max(0) as f64;
         faded.with(failed, (-passed / half_life_seconds).exp2())
     }
+
+    /// With what is left of one that was known at `known_at` on the other side.
+    fn corrected(self, known_at: i64, failed: bool, half_life_seconds: f64) -> Self {
+        let passed = self.as_of.saturating_sub(known_at).max(0) as f64;
+        let left = (-passed / half_life_seconds).exp2();
+        // What was forgotten meanwhile cannot change sides.
+        Self { failures: (self.failures + toward(failed) * left).min(self.changes).max(0.0), ..self }
+    }
+}
+
+/// What a correction adds to the failures.
+fn toward(failed: bool) -> f64 {
+    if failed { 1.0 } else { -1.0 }
 }
 
 impl Rates {
@@ -97,8 +120,18 @@ impl Rates {
 
     /// Takes in a change of `name` whose outcome is known at `known_at`. It counts from then on.
     pub fn add(&mut self, name: usize, known_at: i64, failed: bool) {
+        self.wait(known_at, name, News::Outcome { failed });
+    }
+
+    /// Takes in that a change of `name`, whose outcome was known at `known_at` and taken in as the other one, had failed or
+    /// not. From `at` on it counts as if that had been known from the first; before, nothing changes.
+    pub fn correct(&mut self, name: usize, known_at: i64, at: i64, failed: bool) {
+        self.wait(at.max(known_at), name, News::Correction { known_at, failed });
+    }
+
+    fn wait(&mut self, at: i64, name: usize, news: News) {
         self.arrivals += 1;
-        self.waiting.push(Reverse((known_at, self.arrivals, name, failed)));
+        self.waiting.push(Reverse((at, self.arrivals, name, news)));
     }
 
     /// What is known of `name` at `at`. Moments must not go back.
@@ -115,15 +148,25 @@ impl Rates {
 
     /// Takes the outcomes in that are known at `at`.
     pub fn settle(&mut self, at: i64) {
-        while let Some(Reverse((known_at, _, name, failed))) = self.waiting.peek().copied() {
+        while let Some(Reverse((known_at, _, name, news))) = self.waiting.peek().copied() {
             if known_at > at {
                 break;
             }
             self.waiting.pop();
             let half_life = self.settings.half_life_seconds;
-            let count = self.counts.entry(name).or_default();
-            *count = count.with_known(known_at, failed, half_life);
-            self.all = self.all.with(failed, 1.0);
+            match news {
+                News::Outcome { failed } => {
+                    let count = self.counts.entry(name).or_default();
+                    *count = count.with_known(known_at, failed, half_life);
+                    self.all = self.all.with(failed, 1.0);
+                }
+                News::Correction { known_at, failed } => {
+                    if let Some(count) = self.counts.get_mut(&name) {
+                        *count = count.corrected(known_at, failed, half_life);
+                    }
+                    self.all.failures += toward(failed);
+                }
+            }
         }
         if self.counts.len() > NAMES_MAX {
             self.forget();

@@ -32,7 +32,7 @@ pub use backtest::{
 pub use calibrate::{Band, Calibration, Moment, Scored};
 pub use derive::{Recipe, derive};
 pub use evaluate::{EvaluateError, Evaluation, FINAL, GATES, Judged, Slice, evaluate};
-pub use features::{History, Known, OutOfOrder, Submission, calendar};
+pub use features::{Correction, History, Known, OutOfOrder, Submission, calendar};
 pub use learner::{
     Attribution, Candidate, FAILURES_MIN, LearnError, Learned, Learner, Logistic, LogisticSettings, ROWS_MIN,
     TreeFault, Trees, TreesSettings,

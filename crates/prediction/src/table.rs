@@ -3,10 +3,13 @@
 //! A table holds values only; where they were read from is the caller's business. Rows are added one by one with the
 //! line they stand on, so that an error can name it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::features::Known;
 
 /// Most rows of a table.
 pub const ROWS_MAX: usize = 2_000_000;
@@ -77,6 +80,8 @@ pub struct Table {
     at: Vec<i64>,
     known_at: Vec<i64>,
     failed: Vec<bool>,
+    /// Rows of which something else was known at first.
+    corrected: BTreeMap<usize, Known>,
     group: Vec<usize>,
     groups: Names,
     keys: Vec<Key>,
@@ -214,6 +219,7 @@ impl Table {
             at: Vec::new(),
             known_at: Vec::new(),
             failed: Vec::new(),
+            corrected: BTreeMap::new(),
             group: Vec::new(),
             groups: Names::default(),
             keys: keys.iter().map(|name| Key { name: name.clone(), ..Key::default() }).collect(),
@@ -258,6 +264,27 @@ impl Table {
             key.of.push(name.map(|name| key.names.number(name)));
         }
         Ok(())
+    }
+
+    /// Takes in what was found later of a row, for [`Table::known_by`].
+    pub(crate) fn correct(&mut self, row: usize, known: &Known) {
+        if !known.corrections.is_empty() {
+            self.corrected.insert(row, known.clone());
+        }
+    }
+
+    /// The same table with outcomes as far as they were known at a moment: what was found later was not.
+    pub(crate) fn known_by(&self, at: i64) -> Cow<'_, Self> {
+        let mut table = Cow::Borrowed(self);
+        for (row, known) in &self.corrected {
+            let then = known.failed_at(at);
+            if self.failed.get(*row).is_some_and(|failed| *failed != then)
+                && let Some(failed) = table.to_mut().failed.get_mut(*row)
+            {
+                *failed = then;
+            }
+        }
+        table
     }
 
     /// Number of rows.

@@ -102,7 +102,7 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
         Some(linked) => Some(linked),
         None => apply_incident(app, work, &effects).await?,
     };
-    let has_closed = work.closes_as().is_some();
+    let tells_an_ending = work.tells_an_ending();
     let cmdb = on_close::prepare(app, work).await?;
     let mut append = work.append();
     append.timers = timers(work.change.id, &effects)?;
@@ -140,7 +140,7 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     }
     work.committed_at(appended.indexes.start);
     app.metrics.committed(&work.trail, appended.indexes);
-    if let Some(ending) = Ending::of(&work.change).filter(|_| has_closed) {
+    if let Some(ending) = Ending::of(&work.change).filter(|_| tells_an_ending) {
         app.known_mut().endings.add(&ending);
         app.experience.add(Past::of(&work.change, &app.known().directory));
     }

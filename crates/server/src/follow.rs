@@ -110,7 +110,12 @@ async fn note(app: &App, event: &StoredEvent) -> Result<(), Failure> {
     let Some((kind, name)) = event.stream.as_str().split_once('/') else {
         return load::refresh(app, &event.stream).await;
     };
-    let is_end = event.body.get("type").is_some_and(|word| word == "change.closed");
+    let is_end = match event.body.get("type").and_then(Value::as_str) {
+        Some("change.closed") => true,
+        // What a review finds of an ending is told like the ending.
+        Some("change.reviewed") => event.body.pointer("/data/finding").is_some(),
+        Some(_) | None => false,
+    };
     if kind == "change" {
         follow_debt(app, event, name).await?;
     }

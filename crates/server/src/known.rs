@@ -4,7 +4,7 @@
 //! it is committed under guards on the versions it was read at, so that a stale copy can delay a decision but never
 //! falsify one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::Timestamp;
@@ -13,7 +13,7 @@ use domain::actor::{Actor, ActorEvent, Directory, TrackRecord};
 use domain::board::{Board, BoardEvent};
 use domain::calendar::{Bookings, Calendar, CalendarEvent};
 use domain::canary::{CalibrationEvent, Calibrations};
-use domain::change::{Category, Change, ChangeType, Outcome, State};
+use domain::change::{Category, Change, ChangeType, Outcome, ReviewFinding, State};
 use domain::cmdb::{CiEvent, Cmdb};
 use domain::ecab::{Debts, Roster, RosterEvent};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
@@ -188,6 +188,8 @@ pub(crate) struct RecordedEdit {
 pub(crate) struct Ending {
     /// The change.
     pub change: ChangeId,
+    /// The version of the change that says so.
+    pub version: u64,
     /// When it was closed.
     pub closed_at: Timestamp,
     /// Its type.
@@ -198,7 +200,7 @@ pub(crate) struct Ending {
     pub services: Vec<ServiceName>,
     /// Its requester.
     pub requester: ActorId,
-    /// Whether it failed: anything but `successful`.
+    /// Whether it failed, as far as is known by now.
     pub failed: bool,
 }
 
@@ -208,12 +210,13 @@ impl Ending {
         let State::Closed(closed) = &change.state else { return None };
         Some(Self {
             change: change.id,
+            version: change.version,
             closed_at: closed.at,
             change_type: change.content.change_type,
             category: change.content.category,
             services: change.content.affected_services.iter().cloned().collect(),
             requester: change.on_behalf_of.clone().unwrap_or_else(|| change.created_by.clone()),
-            failed: has_failed(closed.outcome),
+            failed: has_failed(closed.outcome, change.found().map(|found| found.finding)),
         })
     }
 
@@ -221,28 +224,28 @@ impl Ending {
     pub(crate) fn of_row(row: ClosedChange) -> Self {
         Self {
             change: row.change_id,
+            version: row.version,
             closed_at: row.ending.closed_at,
             change_type: row.change_type,
             category: row.category,
             services: row.services,
             requester: row.requester,
-            failed: has_failed(row.ending.outcome),
+            failed: has_failed(row.ending.outcome, row.ending.finding),
         }
     }
 }
 
-/// Anything but success counts as a failure. Cancelled changes were never started and are no closed ones.
-pub(crate) fn has_failed(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Successful => false,
-        Outcome::Partial | Outcome::Failed | Outcome::RolledBack | Outcome::Cancelled => true,
-    }
+/// Anything but success counts as a failure, unless a review found otherwise. Cancelled changes were never started and are
+/// no closed ones.
+pub(crate) fn has_failed(outcome: Outcome, finding: Option<ReviewFinding>) -> bool {
+    finding.map_or(outcome != Outcome::Successful, ReviewFinding::is_failure)
 }
 
 /// Endings counted per day, so that an assessment sums a few buckets instead of visiting every past change.
 #[derive(Debug, Default)]
 pub(crate) struct Endings {
-    counted: HashSet<ChangeId>,
+    /// Of each change that was counted the version that was, and whether it failed.
+    counted: HashMap<ChangeId, (u64, bool)>,
     by_type: HashMap<ChangeType, Days>,
     by_category: HashMap<Category, Days>,
     by_service: HashMap<ServiceName, Days>,
@@ -256,11 +259,13 @@ struct Days(BTreeMap<i64, (u32, u32)>);
 const DAY_SECONDS: i64 = 86_400;
 
 impl Days {
-    fn add(&mut self, ending: &Ending) {
+    /// Counts an ending: anew, or as the other of the two that it was counted as before.
+    fn add(&mut self, ending: &Ending, is_new: bool) {
         let day = ending.closed_at.as_second().div_euclid(DAY_SECONDS);
         let (changes, failures) = self.0.entry(day).or_default();
-        *changes = changes.saturating_add(1);
+        *changes = changes.saturating_add(u32::from(is_new));
         *failures = failures.saturating_add(u32::from(ending.failed));
+        *failures = failures.saturating_sub(u32::from(!is_new && !ending.failed));
     }
 
     fn record(&self, at: Timestamp) -> Record {
@@ -274,16 +279,23 @@ impl Days {
 }
 
 impl Endings {
-    /// Counts an ending. A change ends once, however often it is told.
+    /// Counts an ending. A change ends once, however often it is told; what a review finds moves it to the other side, on
+    /// the day on which it was closed. Tellings may overtake each other: the latest version counts.
     pub(crate) fn add(&mut self, ending: &Ending) {
-        if !self.counted.insert(ending.change) {
+        let before = self.counted.get(&ending.change).copied();
+        if before.is_some_and(|(version, _)| version >= ending.version) {
             return;
         }
-        self.by_type.entry(ending.change_type).or_default().add(ending);
-        self.by_category.entry(ending.category).or_default().add(ending);
-        self.by_requester.entry(ending.requester.clone()).or_default().add(ending);
+        self.counted.insert(ending.change, (ending.version, ending.failed));
+        if before.is_some_and(|(_, failed)| failed == ending.failed) {
+            return;
+        }
+        let is_new = before.is_none();
+        self.by_type.entry(ending.change_type).or_default().add(ending, is_new);
+        self.by_category.entry(ending.category).or_default().add(ending, is_new);
+        self.by_requester.entry(ending.requester.clone()).or_default().add(ending, is_new);
         for service in &ending.services {
-            self.by_service.entry(service.clone()).or_default().add(ending);
+            self.by_service.entry(service.clone()).or_default().add(ending, is_new);
         }
     }
 

@@ -62,7 +62,10 @@ fn deadline(change: &Change) -> Option<domain::Timestamp> {
 /// How and when the change was closed.
 fn ending(change: &Change) -> Option<EndingRow> {
     match &change.state {
-        State::Closed(closed) => Some(EndingRow { outcome: closed.outcome, closed_at: closed.at }),
+        State::Closed(closed) => {
+            let finding = change.found().map(|found| found.finding);
+            Some(EndingRow { outcome: closed.outcome, closed_at: closed.at, finding })
+        }
         _ => None,
     }
 }

@@ -347,6 +347,17 @@ impl ChangeWork {
         })
     }
 
+    /// Whether the commands closed the change, or found that it ended otherwise than it was closed as.
+    pub(crate) fn tells_an_ending(&self) -> bool {
+        let new = self.trail.iter().rev().take_while(|recorded| recorded.version > self.stored_version);
+        new.into_iter().any(|recorded| {
+            matches!(
+                recorded.event,
+                ChangeEvent::Closed { .. } | ChangeEvent::Reviewed { finding: Some(_), .. }
+            )
+        })
+    }
+
     /// The events that the commands led to, as one part of an append.
     pub(crate) fn append(&mut self) -> Append {
         let new = self.trail.iter_mut().filter(|recorded| recorded.version > self.stored_version);

@@ -100,6 +100,12 @@ impl TableHeader {
         let columns = table.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         Self { table: table.name.to_owned(), columns }
     }
+
+    /// Whether rows below it are of this table, as it is or as it was before columns were added at its end.
+    pub(crate) fn is_of(&self, table: &Table) -> bool {
+        let Self { columns, .. } = Self::of(table);
+        self.table == table.name && !self.columns.is_empty() && columns.starts_with(&self.columns)
+    }
 }
 
 /// Writes a backup of everything at a place to a new file, while a server may be using it.

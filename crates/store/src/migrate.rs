@@ -8,13 +8,17 @@ use crate::open::OpenError;
 use crate::sql::count;
 
 /// The schema version that this release reads and writes.
-pub const SCHEMA_VERSION: u32 = 2;
-/// The first schema in which the tables that a backup carries are as they are now.
+pub const SCHEMA_VERSION: u32 = 3;
+/// The first schema in which the tables that a backup carries are as they are now, but for columns that were added since
+/// at the end of a table and that may be empty.
 pub(crate) const RESTORED_FROM: u32 = 1;
 /// Every step of the schema, first to last. Steps are never edited once released, which none is yet; new ones are added at
 /// the end.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
-    [include_str!("../migrations/0001_log.sql"), include_str!("../migrations/0002_presence.sql")];
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
+    include_str!("../migrations/0001_log.sql"),
+    include_str!("../migrations/0002_presence.sql"),
+    include_str!("../migrations/0003_finding.sql"),
+];
 
 /// Marks an SQLite file as ours: "CxCh".
 const APPLICATION_ID: i64 = 0x4378_4368;

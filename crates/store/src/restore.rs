@@ -127,12 +127,14 @@ fn check_empty(db: &mut Database) -> Result<(), RestoreError> {
 /// Inserts all rows and makes the head that belongs to them.
 fn insert_rows(db: &mut Database, mut file: BackupFile) -> Result<u64, RestoreError> {
     let mut table: Option<&'static Table> = None;
+    let mut width = 0;
     let mut values: Vec<Value<'static>> = Vec::new();
     while let Some(line) = file.next()? {
         match line {
             Line::Table(header) => {
                 insert_chunk(db, table, &mut values)?;
-                table = BACKED_UP.into_iter().find(|table| TableHeader::of(table) == header);
+                table = BACKED_UP.into_iter().find(|table| header.is_of(table));
+                width = header.columns.len();
                 if table.is_none() {
                     return Err(
                         file.damaged(format!("table `{}` or one of its columns is unknown", header.table))
@@ -141,7 +143,7 @@ fn insert_rows(db: &mut Database, mut file: BackupFile) -> Result<u64, RestoreEr
             }
             Line::Row(cells) => {
                 let table = table.ok_or_else(|| file.damaged("a row before the first table"))?;
-                if cells.len() != table.columns.len() {
+                if cells.len() != width {
                     return Err(file.damaged(format!("a row of `{}` has {} cells", table.name, cells.len())));
                 }
                 for (cell, (column, kind)) in cells.into_iter().zip(table.columns) {
@@ -151,6 +153,8 @@ fn insert_rows(db: &mut Database, mut file: BackupFile) -> Result<u64, RestoreEr
                             .ok_or_else(|| file.damaged(format!("`{column}` has a cell of another type")))?,
                     );
                 }
+                // Columns that were added later are empty in rows of before.
+                values.extend(table.columns.iter().skip(width).map(|_| Value::Null));
                 if values.len() >= CHUNK_ROWS * table.columns.len() {
                     insert_chunk(db, Some(table), &mut values)?;
                 }

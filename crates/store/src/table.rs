@@ -173,6 +173,7 @@ pub(crate) const CHANGE_ROW: Table = Table {
         ("runs_on", Text),
         ("outcome", Text),
         ("closed_at", Int),
+        ("finding", Text),
     ],
     order: "change_key",
     on_conflict: OnConflict::Replace { key: &["change_key"], constant: &["created_at"] },

@@ -247,7 +247,14 @@ async fn link(
     }
     let to: Vec<String> =
         change.map(|id| id.to_string()).into_iter().chain(problem.map(|id| id.to_string())).collect();
-    shell.tell(&client.incident(&name).await?, format!("{id} is linked to {}", to.join(" and ")))
+    shell.tell(&client.incident(&name).await?, format!("{id} is linked to {}", to.join(" and ")))?;
+    if let Some(change) = change {
+        // The link says what led to what. Whether the change failed by it is learned from its review alone.
+        shell.say(format!(
+            "if {change} failed by that, its review says so: `cortex-change review {change} --finding failed 'the cause of {id}'`"
+        ));
+    }
+    Ok(())
 }
 
 async fn list(client: &Client, filter: &IncidentFilter, shell: &Shell) -> Result<(), Failure> {

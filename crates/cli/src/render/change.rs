@@ -147,7 +147,8 @@ fn header(lines: &mut Lines, change: &Change, paint: Paint) {
     let request = &change.request;
     lines.line(format!("{}  {}", paint.strong(plain(&change.change_id)), cell(&request.title)));
     let outcome = change.outcome.as_ref().or(change.rejection.as_ref());
-    let outcome = outcome.map(|outcome| format!(" ({})", words(outcome)));
+    let found = change.found.as_ref().map(|found| format!("; the review found: {}", words(&found.finding)));
+    let outcome = outcome.map(|outcome| format!(" ({}{})", words(outcome), found.unwrap_or_default()));
     let priority = change.priority.as_deref().map(|priority| format!(", {priority}"));
     lines.line(format!(
         "{}{}: {} {}{}",
@@ -376,7 +377,8 @@ fn step_sign(paint: Paint, status: &str) -> (String, String) {
 }
 
 fn aftermath(lines: &mut Lines, change: &Change, paint: Paint) {
-    if change.retrospective.is_none() && change.incidents.is_empty() && change.follow_up.is_none() {
+    let Change { retrospective, incidents, follow_up, found, .. } = change;
+    if retrospective.is_none() && incidents.is_empty() && follow_up.is_none() && found.is_none() {
         return;
     }
     lines.heading(paint, "Afterwards");
@@ -385,6 +387,10 @@ fn aftermath(lines: &mut Lines, change: &Change, paint: Paint) {
         .as_ref()
         .map(|review| format!("{}, {}", words(&review.state), instant(&review.at)));
     lines.field(paint, "review", review.as_deref());
+    let found = found
+        .as_ref()
+        .map(|found| format!("{}, {} by {}", words(&found.finding), instant(&found.at), found.by));
+    lines.field(paint, "found", found.as_deref());
     lines.field(paint, "incidents", joined(&change.incidents).as_deref());
     lines.field(paint, "follow-up", change.follow_up.as_deref());
 }

@@ -121,11 +121,13 @@ fn similar(similar: &SimilarChange, paint: Paint) -> String {
         "successful" => paint.good("successful"),
         other => paint.bad(words(other)),
     };
+    let found = similar.finding.as_ref().map(|found| format!(" (a review found: {})", words(found)));
     let shared: Vec<_> = similar.shared.iter().map(|shared| cell(shared)).collect();
     format!(
-        "{}  {:.0} % alike, {outcome}: {}",
+        "{}  {:.0} % alike, {outcome}{}: {}",
         cell(&similar.change),
         similar.likeness_percent,
+        found.unwrap_or_default(),
         shared.join(", ")
     )
 }

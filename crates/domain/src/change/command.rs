@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::content::Content;
 use super::kind::words;
+use super::review::ReviewFinding;
 use super::state::{Outcome, Validation};
 use super::transition::CommandName;
 use crate::actor::{Actor, ActorKind, Role};
@@ -168,8 +169,10 @@ pub enum Command {
     Review {
         /// What kind of review.
         kind: ReviewKind,
-        /// The findings.
+        /// What is said.
         text: FreeText,
+        /// What the outcome truly was, where the review says.
+        finding: Option<ReviewFinding>,
     },
     /// Link an incident that the change led to.
     LinkIncident {

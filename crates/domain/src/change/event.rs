@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::ReviewKind;
 use super::content::Content;
+use super::review::ReviewFinding;
 use super::state::{Outcome, RejectionReason, Validation};
 use crate::actor::Role;
 use crate::approval::{Approval, Proof, Requirements};
@@ -230,8 +231,11 @@ pub enum ChangeEvent {
     Reviewed {
         /// What kind of review.
         kind: ReviewKind,
-        /// The findings.
+        /// What is said.
         text: FreeText,
+        /// What the outcome truly was, where the review says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        finding: Option<ReviewFinding>,
     },
     /// The retrospective review of an emergency change was not done in time.
     #[serde(rename = "change.retrospective_overdue")]

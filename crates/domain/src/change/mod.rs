@@ -14,6 +14,7 @@ pub mod kind;
 pub mod on_close;
 pub mod refusal;
 pub mod reported;
+pub mod review;
 pub mod state;
 pub mod trail;
 pub mod transition;
@@ -30,6 +31,7 @@ pub use kind::{Category, ChangeType};
 pub use on_close::OnClose;
 pub use refusal::Refusal;
 pub use reported::{FindingSeverity, Line, PolicyFinding, ReportedFinding};
+pub use review::{Found, ReviewFinding};
 pub use state::{
     Assessing, Authorization, Awaiting, Change, Closed, Execution, Outcome, OverriddenDecision, Rehearsed,
     Rejected, RejectionReason, Retrospective, Runner, State, Validation, ValidationCheck,

@@ -198,6 +198,12 @@ pub enum Refusal {
     /// There is no retrospective review to be done.
     #[error("no retrospective review is due: only an authorised emergency needs one, and only once")]
     NoRetrospectiveDue,
+    /// A finding is about how a change was closed.
+    #[error("a change that is {state} was not closed as anything, so no review can find otherwise")]
+    NoOutcomeToFind {
+        /// Where the change is.
+        state: StateName,
+    },
     /// Event time would run backwards.
     #[error("the clock says {now}, the last event of this change is of {last}")]
     ClockWentBack {
@@ -245,6 +251,7 @@ impl Refusal {
             Self::OutcomeMismatch { .. } | Self::FollowUpMissing => "outcome",
             Self::DocumentationMissing { .. } => "documentation",
             Self::NoRetrospectiveDue => "retrospective",
+            Self::NoOutcomeToFind { .. } => "finding",
             Self::ClockWentBack { .. } => "clock",
             Self::InvalidContent(_) => "content",
         }
@@ -315,9 +322,18 @@ impl Refusal {
             Self::FollowUpMissing => NAME_FOLLOW_UP.to_owned(),
             Self::DocumentationMissing { .. } => DOCUMENT_IT.to_owned(),
             Self::NoRetrospectiveDue => "add a post-implementation review instead".to_owned(),
+            Self::NoOutcomeToFind { state } => without_finding(*state).to_owned(),
             Self::ClockWentBack { .. } => "set the server's clock, then try again".to_owned(),
             Self::InvalidContent(_) => "correct the request and send it again".to_owned(),
         }
+    }
+}
+
+fn without_finding(state: StateName) -> &'static str {
+    if state.is_final() {
+        "leave the finding out: the change was never started"
+    } else {
+        "leave the finding out, or close the change first"
     }
 }
 

@@ -10,6 +10,7 @@ use super::content::Content;
 use super::deadlines;
 use super::event::Overridden;
 use super::kind::words;
+use super::review::Found;
 use super::transition::StateName;
 use crate::actor::Role;
 use crate::approval::{Approval, Condition, Outstanding, Requirements, in_turn, outstanding};
@@ -52,6 +53,8 @@ pub struct Change {
     pub incidents: Vec<IncidentId>,
     /// Reviews added so far.
     pub reviews: u32,
+    /// What reviews have found that the outcome of the closed change truly was, in order; the last one holds.
+    pub findings: Vec<Found>,
     /// Automated decisions about the present content that an authority overrode, in order.
     pub overrides: Vec<OverriddenDecision>,
 }
@@ -515,6 +518,11 @@ impl Change {
             | State::Rejected(_)
             | State::Cancelled => None,
         }
+    }
+
+    /// What the last review that said so found that the outcome truly was.
+    pub fn found(&self) -> Option<&Found> {
+        self.findings.last()
     }
 
     /// How the change ended, where it has.

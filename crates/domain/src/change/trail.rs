@@ -1,10 +1,13 @@
 //! The audit trail in the specification's words: an action name and a sentence for every event.
 
+use super::command::ReviewKind;
 use super::event::{ChangeEvent, Grounds, Overridden};
+use super::review::ReviewFinding;
 use super::state::Validation;
 use crate::actor::Role;
 use crate::approval::Proof;
 use crate::plan::{Outcome, Rehearsal};
+use crate::text::FreeText;
 
 /// Longest `details` sentence, in bytes.
 const DETAILS_BYTES_MAX: usize = 1024;
@@ -127,15 +130,19 @@ fn details(event: &ChangeEvent) -> String {
             let documented = documented.unwrap_or_default();
             format!("Change {}{by}{comment}{documented}", outcome.as_str().replace('_', " "))
         }
-        ChangeEvent::Reviewed { kind, text } => {
-            format!("{} review: {text}", capitalised(&kind.as_str().replace('_', "-")))
-        }
+        ChangeEvent::Reviewed { kind, text, finding } => reviewed(*kind, text, *finding),
         ChangeEvent::RetrospectiveOverdue => "The retrospective review is overdue".to_owned(),
         ChangeEvent::WindowMissed { .. } => {
             "The window passed before the start; a new approval is needed".to_owned()
         }
         ChangeEvent::IncidentLinked { incident } => format!("Incident {incident} linked"),
     }
+}
+
+fn reviewed(kind: ReviewKind, text: &FreeText, finding: Option<ReviewFinding>) -> String {
+    let found = finding.map(|finding| format!(", which finds that the change {finding}"));
+    let kind = capitalised(&kind.as_str().replace('_', "-"));
+    format!("{kind} review{}: {text}", found.unwrap_or_default())
 }
 
 fn failed_checks(validation: &Validation) -> String {

@@ -1,5 +1,5 @@
-//! How earlier changes ended, counted by age. Whoever gathers it counts a closed change as failed unless its outcome
-//! was `successful`; a change that was cancelled or rejected before its start is not counted.
+//! How earlier changes ended, counted by age. Whoever gathers it counts a closed change as failed unless its outcome was
+//! `successful` or a review found otherwise; a change that was cancelled or rejected before its start is not counted.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Outcome;
+use crate::change::{Outcome, ReviewFinding};
 use crate::number::{Probability, Share};
 use crate::text::FreeText;
 
@@ -58,8 +58,11 @@ pub struct SimilarChange {
     pub reference: String,
     /// How alike the two are.
     pub likeness: Share,
-    /// How it ended.
+    /// How it was closed.
     pub outcome: Outcome,
+    /// What a review had found by then that the outcome truly was, where one had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<ReviewFinding>,
     /// What the two share, what says most first.
     pub shared: Vec<FreeText>,
 }

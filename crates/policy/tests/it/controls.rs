@@ -137,6 +137,7 @@ fn refused_to_all() -> Vec<(&'static str, Asked)> {
         ("administrators-only", ask(Action::EditCmdb).role(Role::ChangeManager)),
         ("agents-never-administer", ask(Action::IssueToken).kind(agent).role(Role::Administrator)),
         ("agents-never-satisfy-a-human-gate", ask(Action::Approve).kind(agent).authority(Role::Ciso)),
+        ("agents-never-satisfy-a-human-gate", ask(Action::Review).kind(agent).role(Role::ChangeManager)),
         ("approved-content-only", start().change(|change| change.digest_matches = false)),
         (
             "approver-holds-the-authority",

@@ -1,5 +1,5 @@
 use prediction::history::{DAY_SECONDS, RateSettings};
-use prediction::{Cell, History, Known, Submission};
+use prediction::{Cell, Correction, History, Known, Submission};
 use proptest::prelude::*;
 
 fn submission(day: i64, requester: &str, service: &str) -> Submission {
@@ -50,7 +50,7 @@ fn an_outcome_counts_from_when_it_is_known_and_fades() {
     let settings = RateSettings { prior_changes: 5.0, base_rate: 0.02, ..RateSettings::default() };
     let mut history = History::new(settings);
     let failed = submission(0, "ann", "cart");
-    history.learn(&failed, Known { known_at: 7 * DAY_SECONDS, failed: true });
+    history.learn(&failed, &Known::new(7 * DAY_SECONDS, true));
     let mut rate = |day: i64| cell(&mut history, &submission(day, "ann", "cart"), "requester_failure_rate");
     assert_eq!(rate(6), Cell::Number(0.02));
     // Base: (1 + 0.1) / 6; then the requester's one failure, halved after thirty days.
@@ -72,7 +72,7 @@ prop_compose! {
         let mut past: Vec<_> = days.into_iter().map(|(day, requester, service, wait, failed)| {
             let change = submission(day, &format!("r{requester}"), &format!("s{service}"));
             let known_at = change.at + wait * DAY_SECONDS;
-            (change, Known { known_at, failed })
+            (change, Known::new(known_at, failed))
         }).collect();
         past.sort_by_key(|(change, _)| change.at);
         past
@@ -85,7 +85,7 @@ fn what_is_told_late_counts_as_if_it_had_been_told_in_time() {
         let mut history = History::default();
         let outcomes = [(0, true), (20, false)];
         let tell = |history: &mut History, (day, failed)| {
-            history.learn(&submission(day, "ann", "cart"), Known { known_at: day * DAY_SECONDS, failed });
+            history.learn(&submission(day, "ann", "cart"), &Known::new(day * DAY_SECONDS, failed));
         };
         if late {
             tell(&mut history, outcomes[1]);
@@ -102,7 +102,127 @@ fn what_is_told_late_counts_as_if_it_had_been_told_in_time() {
     assert!((late - in_time).abs() < 1e-12, "{late} is not {in_time}");
 }
 
+fn rate(history: &mut History, day: i64, name: &str) -> f64 {
+    let Cell::Number(rate) = cell(history, &submission(day, "ann", "cart"), name) else {
+        panic!("a rate is a number")
+    };
+    rate
+}
+
+/// A change that was closed as failed on day 0 and that reviews found otherwise of, on these days.
+fn found(corrections: &[(i64, bool)]) -> Known {
+    let correction = |(day, failed): &(i64, bool)| Correction { at: day * DAY_SECONDS, failed: *failed };
+    Known { corrections: corrections.iter().map(correction).collect(), ..Known::new(0, true) }
+}
+
+#[test]
+fn what_is_found_later_counts_from_then_on_as_if_it_had_been_known_from_the_first() {
+    let told = |first: Known| {
+        let mut history = History::default();
+        history.learn(&submission(0, "ann", "cart"), &first);
+        history.learn(&submission(3, "ann", "cart"), &Known::new(10 * DAY_SECONDS, true));
+        history
+    };
+    let figures =
+        ["requester_failure_rate", "service_failure_rate", "category_failure_rate", "requester_changes"];
+    let [mut as_closed, mut corrected] = [found(&[]), found(&[(40, false)])].map(told);
+    let mut otherwise = told(Known::new(0, false));
+    for day in [0, 5, 39, 40, 41, 90, 400] {
+        for figure in figures {
+            let [closed, found, other] =
+                [&mut as_closed, &mut corrected, &mut otherwise].map(|history| rate(history, day, figure));
+            let expected = if day < 40 { closed } else { other };
+            assert!((found - expected).abs() < 1e-12, "{figure} on day {day}: {found}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn of_several_findings_the_last_one_holds_and_repeating_one_changes_nothing() {
+    let told = |corrections: &[(i64, bool)]| {
+        let mut history = History::default();
+        history.learn(&submission(0, "ann", "cart"), &found(corrections));
+        [15, 25, 35, 90].map(|day| rate(&mut history, day, "requester_failure_rate"))
+    };
+    let [bad, good] = [told(&[]), told(&[(0, false)])];
+    let there_and_back = told(&[(20, false), (21, false), (30, true)]);
+    let expected = [bad[0], good[1], bad[2], bad[3]];
+    for (told, expected) in there_and_back.iter().zip(expected) {
+        assert!((told - expected).abs() < 1e-12, "{there_and_back:?}, not {expected}");
+    }
+}
+
+#[test]
+fn what_is_found_while_the_outcome_still_waits_counts_once_that_does() {
+    let told = |corrections: Vec<Correction>| {
+        let mut history = History::default();
+        let known = Known { corrections, ..Known::new(10 * DAY_SECONDS, true) };
+        history.learn(&submission(0, "ann", "cart"), &known);
+        [5, 10, 11].map(|day| rate(&mut history, day, "requester_failure_rate"))
+    };
+    let early = told(vec![Correction { at: 2 * DAY_SECONDS, failed: false }]);
+    let mut good = History::default();
+    good.learn(&submission(0, "ann", "cart"), &Known::new(10 * DAY_SECONDS, false));
+    assert_eq!(early, [5, 10, 11].map(|day| rate(&mut good, day, "requester_failure_rate")));
+    assert!(told(Vec::new())[1] > early[1]);
+}
+
+#[test]
+fn a_correction_told_live_leads_to_the_same_rates_as_one_read_with_its_change() {
+    let (change, known) = (submission(0, "ann", "cart"), found(&[(40, false), (60, true)]));
+    let mut live = History::default();
+    live.learn(&change, &found(&[]));
+    rate(&mut live, 41, "requester_failure_rate");
+    live.correct(&change, &found(&[(40, false)]), 0);
+    rate(&mut live, 60, "requester_failure_rate");
+    live.correct(&change, &known, 1);
+    let mut read = History::default();
+    read.learn(&change, &known);
+    for day in [60, 61, 200] {
+        let [live, read] = [&mut live, &mut read].map(|history| rate(history, day, "requester_failure_rate"));
+        assert!((live - read).abs() < 1e-15, "day {day}: {live}, not {read}");
+    }
+}
+
+#[test]
+fn a_row_has_the_outcome_that_was_found_and_earlier_moments_that_of_before() {
+    let later = |day| (submission(day, "ann", "cart"), Known::new(day * DAY_SECONDS, false));
+    let table = |first: Known| {
+        History::default().table(&[(submission(0, "ann", "cart"), first), later(20), later(50)]).unwrap()
+    };
+    let [closed, corrected, otherwise] = [found(&[]), found(&[(40, false)]), Known::new(0, false)].map(table);
+    assert_eq!((closed.failed()[0], corrected.failed()[0]), (true, false));
+    let same = |one: Vec<f64>, other: Vec<f64>| {
+        one.iter()
+            .zip(&other)
+            .all(|(one, other)| (one - other).abs() < 1e-12 || one.is_nan() && other.is_nan())
+    };
+    assert!(same(corrected.row(1), closed.row(1)), "handed in before it was found");
+    assert!(same(corrected.row(2), otherwise.row(2)), "handed in afterwards");
+    assert!(!same(corrected.row(2), closed.row(2)));
+}
+
 proptest! {
+    #[test]
+    fn what_is_found_later_changes_nothing_before(
+        past in any_past(),
+        found in prop::collection::vec((0_i64..500, any::<bool>()), 60),
+        cut in 0_usize..60,
+    ) {
+        let moment = past[cut % past.len()].0.at;
+        let mut corrected = past.clone();
+        for ((_, known), (day, failed)) in corrected.iter_mut().zip(found) {
+            let at = day * DAY_SECONDS;
+            known.corrections.extend((at > moment).then_some(Correction { at, failed }));
+        }
+        let (one, two) = (History::default().table(&past).unwrap(), History::default().table(&corrected).unwrap());
+        for row in (0..past.len()).filter(|row| past[*row].0.at <= moment) {
+            for (with, without) in one.row(row).into_iter().zip(two.row(row)) {
+                prop_assert!(with == without || with.is_nan() && without.is_nan(), "row {row}");
+            }
+        }
+    }
+
     #[test]
     fn later_changes_never_alter_earlier_rows(past in any_past(), cut in 0_usize..60) {
         let cut = cut % past.len();

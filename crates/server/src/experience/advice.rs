@@ -9,7 +9,7 @@ use domain::text::FreeText;
 use prediction::similar::{Similar, TraitKind};
 use prediction::{Cell, Doubt, History, Moment, Submission, calendar};
 
-use super::{Champion, Experience, fingerprint};
+use super::{Champion, Closing, Experience, fingerprint};
 
 /// Log-odds beyond this say no more, in thousandths.
 const LOG_ODDS_THOUSANDTHS_MAX: f64 = 30_000.0;
@@ -62,7 +62,7 @@ impl Experience {
 impl super::Inner {
     /// The facts of a change with the rates of its moment. Clocks of several servers may differ a little: a change
     /// counts as handed in no earlier than the one before.
-    fn cells(&mut self, submission: &Submission) -> Vec<(String, Cell)> {
+    pub(super) fn cells(&mut self, submission: &Submission) -> Vec<(String, Cell)> {
         let cells = self
             .history
             .cells(submission)
@@ -191,8 +191,8 @@ pub(crate) fn probability(value: f64) -> Probability {
     Probability::new(millionths).unwrap_or(Probability::MAX)
 }
 
-fn alike(similar: &Similar, endings: &[(String, domain::change::Outcome)]) -> Option<SimilarChange> {
-    let (reference, outcome) = endings.get(similar.position)?;
+fn alike(similar: &Similar, endings: &[Closing]) -> Option<SimilarChange> {
+    let Closing { reference, outcome, finding } = endings.get(similar.position)?;
     #[expect(clippy::cast_possible_truncation, reason = "between 0 and ten thousand")]
     let likeness = (f64::from(similar.likeness).clamp(0.0, 1.0) * 10_000.0).round() as i64;
     let shared = similar.shared.iter().filter(|(kind, _)| *kind != TraitKind::Folder);
@@ -200,6 +200,7 @@ fn alike(similar: &Similar, endings: &[(String, domain::change::Outcome)]) -> Op
         reference: reference.clone(),
         likeness: Share::new(likeness).ok()?,
         outcome: *outcome,
+        finding: *finding,
         shared: shared
             .take(SHARED_TRAITS_MAX)
             .filter_map(|(_, text)| FreeText::new(text.as_str()).ok())

@@ -1,8 +1,8 @@
 //! What past changes teach: their rates, the ones that are alike, and the model that was trained on them.
 //!
 //! Read from the log when the server starts, in the background. An assessment waits for it a moment; what cannot wait
-//! longer is assessed without the past, and says so. After that, every change that is closed and every one that is
-//! imported is taken in once it is written.
+//! longer is assessed without the past, and says so. After that, every change that is closed, every finding of a review of
+//! one and every change that is imported is taken in once it is written.
 //!
 //! Invariant: what is predicted for a change rests on what could be known when it was handed in, and nothing later.
 
@@ -12,11 +12,11 @@ mod past;
 mod reading;
 mod said;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use domain::Timestamp;
-use domain::change::Outcome;
+use domain::change::{Outcome, ReviewFinding};
 use domain::learning::{ModelEvent, Models};
 use jiff::SignedDuration;
 use prediction::similar::{Fingerprint, SimilarIndex, Subject};
@@ -75,15 +75,29 @@ pub(crate) struct Champion {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The latest past changes, by reference, so that one that is told twice counts once.
+    /// The latest past changes.
     past: Vec<(Submission, Known)>,
+    /// How many came before those.
+    dropped: usize,
     said: VecDeque<Said>,
-    told: BTreeSet<String>,
+    /// The number of each change, by reference, so that one that is told twice counts once.
+    told: BTreeMap<String, usize>,
+    /// How many findings of reviews were taken in, of the changes of which there are any.
+    findings: BTreeMap<String, usize>,
     history: History,
     similar: SimilarIndex,
-    endings: Vec<(String, Outcome)>,
+    endings: Vec<Closing>,
     models: Models,
     models_version: u64,
+}
+
+/// How a past change ended.
+#[derive(Debug)]
+struct Closing {
+    reference: String,
+    outcome: Outcome,
+    /// What a review found of that.
+    finding: Option<ReviewFinding>,
 }
 
 impl Default for Experience {
@@ -135,7 +149,8 @@ impl Experience {
         self.is_read.send_replace(true);
     }
 
-    /// Takes past changes in, in whatever order they are told; those that are known already change nothing.
+    /// Takes past changes in, in whatever order they are told; of those that are known already only what reviews have found
+    /// since.
     pub(crate) fn add(&self, past: impl IntoIterator<Item = Past>) {
         let mut inner = self.lock();
         for one in past {
@@ -143,6 +158,7 @@ impl Experience {
         }
         let surplus = inner.past.len().saturating_sub(TRAINED_ON_MAX);
         inner.past.drain(..surplus);
+        inner.dropped += surplus;
     }
 
     /// How many past changes are known.
@@ -214,20 +230,48 @@ impl Experience {
 
 impl Inner {
     fn add(&mut self, past: Past) {
-        let Past { reference, submission, known, outcome, said } = past;
-        if !self.told.insert(reference.clone()) {
-            return;
+        if self.told.contains_key(&past.reference) {
+            return self.correct(past);
+        }
+        let Past { reference, submission, known, outcome, finding, said } = past;
+        self.told.insert(reference.clone(), self.dropped + self.past.len());
+        if !known.corrections.is_empty() {
+            self.findings.insert(reference.clone(), known.corrections.len());
         }
         // A full index knows the older ones.
         if self.similar.add(&fingerprint(&submission)).is_some() {
-            self.endings.push((reference, outcome));
+            self.endings.push(Closing { reference, outcome, finding });
         }
-        self.history.learn(&submission, known);
+        self.history.learn(&submission, &known);
         self.said.extend(said);
         if self.said.len() > SAID_MAX {
             self.said.pop_front();
         }
         self.past.push((submission, known));
+    }
+
+    /// Takes in what reviews have found of a change that is known already. Two tellings may overtake each other: the one
+    /// that knows more counts.
+    fn correct(&mut self, past: Past) {
+        let Past { reference, submission, known, finding, said, .. } = past;
+        let learned = self.findings.get(&reference).copied().unwrap_or_default();
+        if known.corrections.len() <= learned {
+            return;
+        }
+        self.history.correct(&submission, &known, learned);
+        if let Some(closing) = self.endings.iter_mut().find(|closing| closing.reference == reference) {
+            closing.finding = finding;
+        }
+        if let Some(said) = said
+            && let Some(before) = self.said.iter_mut().find(|before| before.change == said.change)
+        {
+            before.failed = said.failed;
+        }
+        let place = self.told.get(&reference).and_then(|number| number.checked_sub(self.dropped));
+        if let Some((_, before)) = place.and_then(|place| self.past.get_mut(place)) {
+            before.corrections.clone_from(&known.corrections);
+        }
+        self.findings.insert(reference, known.corrections.len());
     }
 }
 
@@ -243,4 +287,112 @@ fn fingerprint(submission: &Submission) -> Fingerprint {
         title: &submission.title,
         description: &submission.description,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::number::Probability;
+    use prediction::{Cell, Correction};
+
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    /// A change of the shop that was taken back on a day, with what reviews have found of it on which days.
+    fn taken_back(number: u32, day: i64, found: &[(i64, bool)]) -> Past {
+        let correction = |(day, failed): &(i64, bool)| Correction { at: day * DAY, failed: *failed };
+        let corrections = found.iter().map(correction).collect();
+        let known = Known { corrections, ..Known::new(day * DAY + WAITING_SECONDS, true) };
+        let finding = found.last().map(|(_, failed)| match failed {
+            true => ReviewFinding::Failed,
+            false => ReviewFinding::Succeeded,
+        });
+        let change = format!("CHG-2026-{number:06}").parse().unwrap();
+        let said = Said {
+            change,
+            created_at: Timestamp::from_second(day * DAY).unwrap(),
+            value: Probability::ZERO,
+            source: "record".to_owned(),
+            known_at: known.known_at,
+            failed: known.has_failed(),
+        };
+        Past {
+            reference: change.to_string(),
+            submission: Submission {
+                at: day * DAY,
+                requester: "ann".to_owned(),
+                category: "deployment".to_owned(),
+                services: vec!["shop".to_owned()],
+                title: "Raise the pool".to_owned(),
+                ..Submission::default()
+            },
+            known,
+            outcome: Outcome::RolledBack,
+            finding,
+            said: Some(said),
+        }
+    }
+
+    /// The rates of a change that is handed in on a day.
+    fn rates(experience: &Experience, day: i64) -> Vec<f64> {
+        let asked = taken_back(9, day, &[]).submission;
+        let cells = experience.lock().cells(&asked);
+        let rates = cells.into_iter().filter(|(name, _)| name.ends_with("failure_rate"));
+        rates.filter_map(|(_, cell)| if let Cell::Number(rate) = cell { Some(rate) } else { None }).collect()
+    }
+
+    fn labels(experience: &Experience) -> Vec<bool> {
+        experience.past().iter().map(|(_, known)| known.has_failed()).collect()
+    }
+
+    #[test]
+    fn a_finding_changes_rates_and_label_from_then_on_and_a_restart_knows_the_same() {
+        let live = Experience::default();
+        live.add([taken_back(1, 0, &[]), taken_back(2, 5, &[])]);
+        live.read(Timestamp::from_second(10 * DAY).unwrap());
+        let before = rates(&live, 19);
+        assert_eq!(labels(&live), [true, true]);
+        live.add([taken_back(1, 0, &[(20, false)])]);
+        assert_eq!(labels(&live), [false, true]);
+        let after = rates(&live, 20);
+        assert!(after.iter().zip(&before).all(|(after, before)| after < before), "{after:?} {before:?}");
+        // Told again, or late, nothing changes.
+        live.add([taken_back(1, 0, &[(20, false)]), taken_back(1, 0, &[])]);
+        assert_eq!(labels(&live), [false, true]);
+        live.add([taken_back(1, 0, &[(20, false), (30, true)]), taken_back(2, 5, &[(30, false)])]);
+        assert_eq!(labels(&live), [true, false]);
+        assert_eq!(live.said(|_| true).iter().map(|said| said.failed).collect::<Vec<_>>(), [true, false]);
+        let similar = live.advise(&taken_back(9, 31, &[]).submission).similar;
+        let told: Vec<_> = similar.iter().map(|one| (one.reference.as_str(), one.finding)).collect();
+        let (first, second) = (Some(ReviewFinding::Failed), Some(ReviewFinding::Succeeded));
+        assert!(
+            told.contains(&("CHG-2026-000001", first)) && told.contains(&("CHG-2026-000002", second)),
+            "{told:?}"
+        );
+
+        let restarted = Experience::default();
+        restarted.add([taken_back(1, 0, &[(20, false), (30, true)]), taken_back(2, 5, &[(30, false)])]);
+        restarted.read(Timestamp::from_second(31 * DAY).unwrap());
+        assert_eq!(labels(&restarted), labels(&live));
+        assert_eq!(restarted.said(|_| true), live.said(|_| true));
+        for (one, other) in rates(&live, 40).into_iter().zip(rates(&restarted, 40)) {
+            assert!((one - other).abs() < 1e-12, "{one} live, {other} after a restart");
+        }
+    }
+
+    #[test]
+    fn rows_of_before_a_finding_still_see_what_was_known_then() {
+        let experience = Experience::default();
+        let row = |experience: &Experience, number: usize| {
+            History::default().table(&experience.past()).unwrap().row(number)
+        };
+        experience.add([taken_back(1, 0, &[]), taken_back(2, 10, &[]), taken_back(3, 30, &[])]);
+        let [early, late] = [row(&experience, 1), row(&experience, 2)];
+        experience.add([taken_back(1, 0, &[(20, false)])]);
+        let same = |one: &[f64], other: &[f64]| {
+            one.iter().zip(other).all(|(one, other)| one == other || one.is_nan() && other.is_nan())
+        };
+        assert!(same(&row(&experience, 1), &early), "handed in before the review");
+        assert!(!same(&row(&experience, 2), &late), "handed in afterwards");
+    }
 }

@@ -2,12 +2,12 @@
 
 use domain::Timestamp;
 use domain::actor::{ActorKind, Directory};
-use domain::change::{Change, ChangedFiles, Evidence, Outcome, State};
+use domain::change::{Change, ChangedFiles, Evidence, Found, Outcome, ReviewFinding, State};
 use domain::history::{
     ChangedBy, ExternalId, FILES_MAX, HistoryEvent, PastChange, RequesterKey, SourceSystem,
 };
 use domain::risk::{Assessment, Circumstances, Factors, HealthState};
-use prediction::{Known, Submission};
+use prediction::{Correction, Known, Submission};
 
 use super::Said;
 use crate::known::has_failed;
@@ -28,6 +28,8 @@ pub(crate) struct Past {
     pub known: Known,
     /// How it ended.
     pub outcome: Outcome,
+    /// What the last review that said so found of that.
+    pub finding: Option<ReviewFinding>,
     /// What was said of it; nothing of a change of another system.
     pub said: Option<Said>,
 }
@@ -38,13 +40,23 @@ impl Past {
         let State::Closed(closed) = &change.state else { return None };
         let assessment = change.assessment()?;
         let known_at = closed.at.as_second().saturating_add(WAITING_SECONDS);
-        let failed = has_failed(closed.outcome);
+        let found = |found: &Found| Correction {
+            at: found.at.as_second(),
+            failed: has_failed(closed.outcome, Some(found.finding)),
+        };
+        let known = Known {
+            known_at,
+            failed: has_failed(closed.outcome, None),
+            corrections: change.findings.iter().map(found).collect(),
+        };
+        let failed = known.has_failed();
         Some(Self {
             reference: change.id.to_string(),
             submission: submission(change, assessment, directory, change.created_at),
-            known: Known { known_at, failed },
+            known,
             outcome: closed.outcome,
-            said: Some(Said::of(&assessment.failure, change.created_at, known_at, failed)),
+            finding: change.found().map(|found| found.finding),
+            said: Some(Said::of(change.id, &assessment.failure, change.created_at, (known_at, failed))),
         })
     }
 
@@ -92,8 +104,9 @@ impl Past {
         Some(Self {
             reference: format!("{source}/{id}"),
             submission,
-            known: Known { known_at: change.outcome_known_at.as_second(), failed },
+            known: Known::new(change.outcome_known_at.as_second(), failed),
             outcome: change.outcome,
+            finding: None,
             said: None,
         })
     }

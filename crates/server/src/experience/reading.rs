@@ -140,8 +140,9 @@ mod tests {
         Past {
             reference: at.to_string(),
             submission: Submission { at, ..Submission::default() },
-            known: Known { known_at: at, failed: false },
+            known: Known::new(at, false),
             outcome: Outcome::Successful,
+            finding: None,
             said: None,
         }
     }

@@ -330,7 +330,8 @@ fn outcome(word: &str) -> Result<Outcome, Failure> {
     if word == "success" { Ok(Outcome::Successful) } else { parse("status", word) }
 }
 
-/// Add a review: post_implementation, or the retrospective one of an emergency change.
+/// Add a review: post_implementation, or the retrospective one of an emergency change. It may find that the outcome was
+/// another one than the change was closed as.
 #[utoipa::path(post, path = "/api/v1/changes/{id}/reviews", tag = "changes", params(IdempotencyParams, ("id" = String, Path)),
     request_body = ReviewRequest, responses((status = 200, body = Change)))]
 async fn review(
@@ -340,6 +341,10 @@ async fn review(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<ReviewRequest>,
 ) -> Result<Response, Rejection> {
-    let command = Command::Review { kind: parse("kind", &value.kind)?, text: text("text", &value.text)? };
+    let command = Command::Review {
+        kind: parse("kind", &value.kind)?,
+        text: text("text", &value.text)?,
+        finding: value.finding.as_deref().map(|word| parse("finding", word)).transpose()?,
+    };
     Asked { app, caller, key, digest }.decide(id, Action::Review, command).await
 }

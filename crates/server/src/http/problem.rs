@@ -304,7 +304,8 @@ fn refused(refusal: &Refusal) -> Problem {
         | Refusal::AcceptanceWithoutWords
         | Refusal::PlanNotDone(_)
         | Refusal::OutcomeMismatch { .. }
-        | Refusal::NoRetrospectiveDue => Kind::Refused,
+        | Refusal::NoRetrospectiveDue
+        | Refusal::NoOutcomeToFind { .. } => Kind::Refused,
     };
     make(kind, &refusal.to_string(), &refusal.next_step()).with_rule(refusal.rule())
 }

@@ -3,7 +3,7 @@
 use api::FieldError;
 use policy::{Action, Resource};
 use prediction::{
-    History, Known, LearnError, ORIGINS_MAX, Stretch, Submission, Surroundings, Table, TableError, backtest,
+    History, Known, LearnError, ORIGINS_MAX, Stretch, Submission, Surroundings, TableError, backtest,
     candidates,
 };
 
@@ -85,7 +85,7 @@ async fn tested(app: &SharedApp, origins: usize) -> Result<Backtest, BacktestErr
     let known: Vec<_> = past.into_iter().filter(|(_, known)| known.known_at <= at.as_second()).collect();
     let testing = move || {
         let stretches = stretches(&known, origins)?;
-        let failures = known.iter().filter(|(_, known)| known.failed).count() as u64;
+        let failures = known.iter().filter(|(_, known)| known.has_failed()).count() as u64;
         Ok(Backtest { at, changes: known.len() as u64, failures, stretches })
     };
     tokio::task::spawn_blocking(testing).await?
@@ -94,22 +94,22 @@ async fn tested(app: &SharedApp, origins: usize) -> Result<Backtest, BacktestErr
 /// The stretches, each with the share of failures that was known before it.
 fn stretches(past: &[(Submission, Known)], origins: usize) -> Result<Vec<(Stretch, f64)>, BacktestError> {
     let table = History::default().table(past)?;
-    let failures = past.iter().filter(|(_, known)| known.failed).count();
+    let failures = past.iter().filter(|(_, known)| known.has_failed()).count();
     let tested = backtest(&table, origins, &candidates(failures), &Quiet);
     let tested = tested.map_err(|source| BacktestError::Learn { known: past.len(), source })?;
     let with_share = |stretch: Stretch| {
-        let before = share_before(&table, stretch.from);
+        let before = share_before(past, stretch.from);
         (stretch, before)
     };
     Ok(tested.into_iter().map(with_share).collect())
 }
 
-/// The share of failures among the rows whose outcome was known by then.
+/// The share of failures among the changes whose outcome was known by then, as far as it was.
 #[expect(clippy::cast_precision_loss, reason = "counts of changes are far below what a float tells apart")]
-fn share_before(table: &Table, at: i64) -> f64 {
-    let rows = table.known_at().iter().zip(table.failed()).filter(|(known_at, _)| **known_at <= at);
-    let (changes, failures) = rows.fold((0_u64, 0_u64), |(changes, failures), (_, failed)| {
-        (changes + 1, failures + u64::from(*failed))
+fn share_before(past: &[(Submission, Known)], at: i64) -> f64 {
+    let known = past.iter().filter(|(change, known)| known.known_at.max(change.at) <= at);
+    let (changes, failures) = known.fold((0_u64, 0_u64), |(changes, failures), (_, known)| {
+        (changes + 1, failures + u64::from(known.failed_at(at)))
     });
     failures as f64 / changes.max(1) as f64
 }

@@ -213,7 +213,7 @@ fn stream() -> Result<StreamName, Failure> {
 /// Learns from the past, and compares what was learned with the model that is asked so far.
 fn learn(past: &[(Submission, Known)], champion: Option<&Champion>) -> Result<Learned, TrainingError> {
     let table = History::default().table(past)?;
-    let failures = past.iter().filter(|(_, known)| known.failed).count();
+    let failures = past.iter().filter(|(_, known)| known.has_failed()).count();
     let (model, _) = learn_best(&table, SPLIT, &candidates(failures), &Quiet)?;
     require_calibrated(&model)?;
     let bytes = model.to_bytes()?;
@@ -322,7 +322,8 @@ mod tests {
                     ..Submission::default()
                 },
                 said: None,
-                known: Known { known_at: number * DAY / 10 + DAY, failed },
+                known: Known::new(number * DAY / 10 + DAY, failed),
+                finding: None,
                 outcome: if failed {
                     domain::change::Outcome::RolledBack
                 } else {
@@ -373,7 +374,7 @@ mod tests {
     #[test]
     fn what_becomes_known_too_late_to_calibrate_on_makes_no_model() {
         let experience = Experience::default();
-        let late = |one: Past| Past { known: Known { known_at: 400 * DAY, ..one.known }, ..one };
+        let late = |one: Past| Past { known: Known { known_at: 400 * DAY, ..one.known.clone() }, ..one };
         let (early, later): (Vec<_>, Vec<_>) =
             past(3_000).into_iter().partition(|one| one.submission.at < 200 * DAY);
         experience.add(early.into_iter().chain(later.into_iter().map(late)));

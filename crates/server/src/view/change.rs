@@ -28,6 +28,11 @@ pub(crate) fn change(
         change_id: change.id.to_string(),
         state: change.state_name().to_string(),
         outcome: change.outcome().map(|outcome| outcome.to_string()),
+        found: change.found().map(|found| wire::ReviewFinding {
+            finding: found.finding.to_string(),
+            by: known.directory.name_of(&found.by),
+            at: time(found.at),
+        }),
         rejection: rejection(change),
         version: change.version,
         created_at: time(change.created_at),

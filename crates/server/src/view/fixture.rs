@@ -7,7 +7,7 @@ use domain::actor::{ActorEvent, ActorKind, Role, Scope, Token};
 use domain::approval::{Approval, ApprovalSettings, Case, requirements};
 use domain::canonical::Digest;
 use domain::catalog::{Dependency, Service, Strength, Tier};
-use domain::change::{Change, ChangeEvent, Content, Grounds, Outcome as Ended};
+use domain::change::{Change, ChangeEvent, Content, Grounds, Outcome as Ended, ReviewFinding};
 use domain::cmdb::{CiEvent, Description};
 use domain::id::{ActorId, ChangeId, CiName, ServiceName};
 use domain::number::{Probability, RiskScore, Share};
@@ -233,6 +233,7 @@ impl Story {
             reference: reference.to_owned(),
             likeness: Share::new(7_400).unwrap(),
             outcome,
+            finding: (outcome == Ended::Successful).then_some(ReviewFinding::Failed),
             shared: ["cart", "redis", "cart"].map(text).to_vec(),
         };
         assessment.similar = vec![

@@ -116,6 +116,7 @@ fn similar(similar: &SimilarChange) -> wire::SimilarChange {
         change: similar.reference.clone(),
         likeness_percent: f64::from(similar.likeness.get()) / 100.0,
         outcome: similar.outcome.to_string(),
+        finding: similar.finding.map(|finding| finding.to_string()),
         shared: similar.shared.iter().map(ToString::to_string).collect(),
     }
 }

@@ -43,6 +43,7 @@ mod portal;
 mod presence;
 mod red_team;
 mod repeated;
+mod reviews;
 mod rollouts;
 mod runner;
 mod sink;

@@ -4,7 +4,7 @@
 mod ci;
 
 use domain::Timestamp;
-use domain::change::{Category, ChangeType, Outcome, StateName};
+use domain::change::{Category, ChangeType, Outcome, ReviewFinding, StateName};
 use domain::id::{ActorId, ChangeId, CiName, EnvironmentName, IncidentId, RunnerLabel, ServiceName};
 use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
@@ -82,6 +82,8 @@ pub struct EndingRow {
     pub outcome: Outcome,
     /// When it was closed.
     pub closed_at: Timestamp,
+    /// What the last review that said so found that the outcome truly was.
+    pub finding: Option<ReviewFinding>,
 }
 
 /// What later assessments look back on.
@@ -99,11 +101,13 @@ pub struct ClosedChange {
     pub requester: ActorId,
     /// How and when it was closed.
     pub ending: EndingRow,
+    /// Version of its stream.
+    pub version: u64,
 }
 
 /// Columns of [`closed_change`].
-pub(crate) const CLOSED_CHANGE_COLUMNS: &str =
-    "change_key, change_type, category, services, COALESCE(on_behalf_of, requester), outcome, closed_at";
+pub(crate) const CLOSED_CHANGE_COLUMNS: &str = "change_key, change_type, category, services, COALESCE(on_behalf_of, requester), outcome, closed_at, finding, \
+     version";
 
 /// Reads a row of [`CLOSED_CHANGE_COLUMNS`].
 pub(crate) fn closed_change(row: &Row<'_>) -> Result<ClosedChange, StoreError> {
@@ -113,7 +117,12 @@ pub(crate) fn closed_change(row: &Row<'_>) -> Result<ClosedChange, StoreError> {
         category: row.parsed(2, "change_row.category")?,
         services: parse_list(&row.text(3)?, "change_row.services")?,
         requester: row.parsed(4, "change_row.requester")?,
-        ending: EndingRow { outcome: row.parsed(5, "change_row.outcome")?, closed_at: row.time(6)? },
+        ending: EndingRow {
+            outcome: row.parsed(5, "change_row.outcome")?,
+            closed_at: row.time(6)?,
+            finding: row.opt_parsed(7, "change_row.finding")?,
+        },
+        version: row.count(8)?,
     })
 }
 
@@ -220,7 +229,7 @@ pub(crate) fn parse_list<T: DeserializeOwned>(text: &str, column: &str) -> Resul
 
 impl ChangeRow {
     /// The cells of [`CHANGE_ROW`](crate::table::CHANGE_ROW).
-    pub(crate) fn cells(&self) -> [Value<'_>; 22] {
+    pub(crate) fn cells(&self) -> [Value<'_>; 23] {
         [
             change_key(self.change_id).into(),
             self.state.as_str().into(),
@@ -246,6 +255,7 @@ impl ChangeRow {
                 .into(),
             self.ending.map(|ending| ending.outcome.as_str()).into(),
             self.ending.map(|ending| micros(ending.closed_at)).into(),
+            self.ending.and_then(|ending| ending.finding).map(ReviewFinding::as_str).into(),
         ]
     }
 }
@@ -279,7 +289,8 @@ pub(crate) fn change_row(row: &Row<'_>) -> Result<ChangeRow, StoreError> {
 
 fn ending_row(row: &Row<'_>) -> Result<Option<EndingRow>, StoreError> {
     let outcome = row.opt_parsed(20, "change_row.outcome")?;
-    Ok(outcome.zip(row.opt_time(21)?).map(|(outcome, closed_at)| EndingRow { outcome, closed_at }))
+    let finding = row.opt_parsed(22, "change_row.finding")?;
+    Ok(outcome.zip(row.opt_time(21)?).map(|(outcome, closed_at)| EndingRow { outcome, closed_at, finding }))
 }
 
 fn risk_row(row: &Row<'_>) -> Result<Option<RiskRow>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::change::{Category, ChangeType, Outcome, StateName};
+use domain::change::{Category, ChangeType, Outcome, ReviewFinding, StateName};
 use domain::incident::{IncidentState, Severity};
 use domain::number::RiskScore;
 use domain::priority::Priority;
@@ -246,7 +246,7 @@ async fn counts_and_highest_numbers(database: TestDatabase) {
 
 async fn closed_changes_tell_how_they_ended_and_for_whom(database: TestDatabase) {
     let store = database.open().await;
-    let ending = EndingRow { outcome: Outcome::RolledBack, closed_at: at(99) };
+    let ending = EndingRow { outcome: Outcome::RolledBack, closed_at: at(99), finding: None };
     let closed = ChangeRow {
         state: StateName::Closed,
         on_behalf_of: Some(actor(7)),
@@ -261,7 +261,12 @@ async fn closed_changes_tell_how_they_ended_and_for_whom(database: TestDatabase)
     let found = store.closed_changes().await.unwrap();
     let [found] = &found[..] else { panic!("{found:?}") };
     assert_eq!((found.change_id, found.ending, &found.requester), (closed.change_id, ending, &actor(7)));
-    assert_eq!(found.services, closed.services);
+    assert_eq!((&found.services, found.version), (&closed.services, 9));
+    let finding = Some(ReviewFinding::Succeeded);
+    let reviewed = ChangeRow { ending: Some(EndingRow { finding, ..ending }), version: 10, ..closed };
+    store.append(write(std::slice::from_ref(&reviewed))).await.unwrap();
+    assert_eq!(store.change(reviewed.change_id).await.unwrap(), Some(reviewed));
+    assert_eq!(store.closed_changes().await.unwrap()[0].ending.finding, finding);
     store.close().await;
 }
 

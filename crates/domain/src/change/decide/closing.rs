@@ -6,6 +6,7 @@ use crate::change::command::{Command, Deadline, Facts, ReviewKind};
 use crate::change::deadlines;
 use crate::change::event::ChangeEvent;
 use crate::change::refusal::Refusal;
+use crate::change::review::ReviewFinding;
 use crate::change::state::{Change, Execution, Outcome, Retrospective, State, Validation};
 use crate::id::IncidentId;
 use crate::plan::Cause;
@@ -91,9 +92,17 @@ pub(super) fn review(
     change: &Change,
     kind: ReviewKind,
     text: &FreeText,
+    finding: Option<ReviewFinding>,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
-    let event = ChangeEvent::Reviewed { kind, text: text.clone() };
+    if finding.is_some() {
+        let State::Closed(_) = change.state else {
+            return Err(Refusal::NoOutcomeToFind { state: change.state_name() });
+        };
+        // It corrects what counts for or against whoever asked.
+        gate::independent_human(change, facts)?;
+    }
+    let event = ChangeEvent::Reviewed { kind, text: text.clone(), finding };
     match kind {
         ReviewKind::PostImplementation => Ok(Decision::event(event)),
         ReviewKind::Retrospective => {

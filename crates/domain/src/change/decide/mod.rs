@@ -129,7 +129,7 @@ fn dispatch(change: &Change, command: &Command, facts: &Facts<'_>) -> Result<Dec
         }
         (Command::RollBack { cause }, _) => rollback::start(change, cause, facts),
         (Command::Close { .. }, _) => closing::close(change, command),
-        (Command::Review { kind, text }, _) => closing::review(change, *kind, text, facts),
+        (Command::Review { kind, text, finding }, _) => closing::review(change, *kind, text, *finding, facts),
         (Command::Expire { deadline }, _) => deadline::expire(change, *deadline, facts),
         (
             Command::PreApprove

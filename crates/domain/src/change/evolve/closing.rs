@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Misfit, Recorded};
 use crate::change::command::{Deadline, ReviewKind};
+use crate::change::review::{Found, ReviewFinding};
 use crate::change::state::{Change, Closed, Outcome, Retrospective, State};
 use crate::id::ChangeId;
 
@@ -39,6 +40,19 @@ pub(super) fn reviewed(
             return Err(no_review_due());
         }
     }
+    Ok(state)
+}
+
+/// The state stays as it was closed; what was found stands beside it.
+pub(super) fn found(
+    change: &mut Change,
+    state: State,
+    recorded: Recorded<'_>,
+    finding: Option<ReviewFinding>,
+) -> Result<State, Misfit> {
+    let Some(finding) = finding else { return Ok(state) };
+    let State::Closed(_) = &state else { return Err(Misfit::State) };
+    change.findings.push(Found { finding, by: recorded.by.clone(), at: recorded.at });
     Ok(state)
 }
 

@@ -149,7 +149,10 @@ fn next(
         ChangeEvent::Closed { outcome, follow_up, .. } => {
             closing::closed(state, recorded.at, *outcome, *follow_up)
         }
-        ChangeEvent::Reviewed { kind, .. } => closing::reviewed(change, state, recorded, *kind),
+        ChangeEvent::Reviewed { kind, finding, .. } => {
+            let state = closing::reviewed(change, state, recorded, *kind)?;
+            closing::found(change, state, recorded, *finding)
+        }
         ChangeEvent::RetrospectiveOverdue => closing::overdue(change, state),
         ChangeEvent::AttentionNeeded { .. } => Ok(closing::attention_needed(state)),
         ChangeEvent::IncidentLinked { incident } => {

@@ -33,6 +33,7 @@ pub(super) fn created(id: ChangeId, recorded: Recorded<'_>, event: &ChangeEvent)
         rehearsed: None,
         incidents: Vec::new(),
         reviews: 0,
+        findings: Vec::new(),
         overrides: Vec::new(),
     })
 }

@@ -1,6 +1,6 @@
 //! Closing, and what may be added when the life of a change is over.
 
-use domain::change::{Closed, Command, Deadline, Outcome, ReviewKind, State, StateName};
+use domain::change::{Closed, Command, Deadline, Outcome, ReviewFinding, ReviewKind, State, StateName};
 use domain::id::ChangeId;
 use domain::risk::Level;
 use jiff::SignedDuration;
@@ -8,15 +8,23 @@ use jiff::SignedDuration;
 use super::fixture::{
     awaiting, cancel, close, content, failed_rollback, implemented, reject, rolled_back, text,
 };
-use super::people::{ada, lena};
+use super::people::{ada, lena, max, runner};
 use super::{Story, change_id};
 
 fn partial(follow_up: Option<ChangeId>) -> Command {
     Command::Close { outcome: Outcome::Partial, follow_up, comment: None, documentation: None }
 }
 
+fn review(finding: Option<ReviewFinding>) -> Command {
+    Command::Review {
+        kind: ReviewKind::PostImplementation,
+        text: text("next time in smaller steps"),
+        finding,
+    }
+}
+
 fn post_implementation_review() -> Command {
-    Command::Review { kind: ReviewKind::PostImplementation, text: text("next time in smaller steps") }
+    review(None)
 }
 
 #[test]
@@ -111,6 +119,62 @@ fn nothing_is_reviewed_before_it_is_done() {
     awaiting(&content(), Level::Medium).when(post_implementation_review()).by(lena()).refused_saying(
         "lifecycle: a change that is awaiting_approval does not admit `review`; `review` is accepted while \
          the change is validating, implemented, rolled_back, failed, closed, rejected, cancelled",
+    );
+}
+
+#[test]
+fn a_review_may_find_otherwise_than_the_change_was_closed_as_and_the_last_one_holds() {
+    let closed = rolled_back().when(close(Outcome::RolledBack)).by(ada()).then("closed -> closed");
+    assert_eq!(closed.change.found(), None);
+    let story = closed.when(review(Some(ReviewFinding::Succeeded))).by(lena()).then("reviewed -> closed");
+    assert_eq!(
+        story.last_words(),
+        "Post-implementation review, which finds that the change succeeded: next time in smaller steps"
+    );
+    let digest = story.change.digest;
+    let first = story.now;
+    let story = story
+        .when(review(None))
+        .by(lena())
+        .then("reviewed -> closed")
+        .when(review(Some(ReviewFinding::Failed)))
+        .by(max())
+        .then("reviewed -> closed");
+    assert_eq!(story.change.outcome(), Some(Outcome::RolledBack), "how it was closed stays");
+    let findings: Vec<_> = story
+        .change
+        .findings
+        .iter()
+        .map(|found| (found.finding, found.by.as_str().to_owned(), found.at >= first))
+        .collect();
+    let expected = [(ReviewFinding::Succeeded, "act_lena"), (ReviewFinding::Failed, "act_max")];
+    assert_eq!(findings, expected.map(|(finding, by)| (finding, by.to_owned(), true)));
+    assert_eq!(story.change.found().map(|found| found.finding), Some(ReviewFinding::Failed));
+    assert_eq!((story.change.reviews, story.change.digest), (3, digest));
+}
+
+#[test]
+fn only_a_person_outside_the_requesters_side_finds_otherwise() {
+    let finding = || review(Some(ReviewFinding::Succeeded));
+    let closed = || rolled_back().when(close(Outcome::RolledBack)).by(ada()).then("closed -> closed");
+    closed().when(finding()).by(ada()).refused_by("segregation-of-duties");
+    closed().when(finding()).by(runner()).refused_by("agents-never-satisfy-a-human-gate");
+    // Words alone overrule nothing.
+    closed().when(review(None)).by(ada()).then("reviewed -> closed");
+}
+
+#[test]
+fn what_is_not_closed_has_no_outcome_to_find() {
+    let finding = || review(Some(ReviewFinding::Failed));
+    implemented().when(finding()).by(lena()).refused_saying(
+        "finding: a change that is implemented was not closed as anything, so no review can find otherwise; \
+         leave the finding out, or close the change first",
+    );
+    let cancelled =
+        awaiting(&content(), Level::Medium).when(cancel()).by(ada()).then("cancelled -> cancelled");
+    cancelled.when(finding()).by(lena()).refused_saying(
+        "finding: a change that is cancelled was not closed as anything, so no review can find otherwise; \
+         leave the finding out: the change was never started",
     );
 }
 

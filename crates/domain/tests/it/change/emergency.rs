@@ -13,7 +13,7 @@ use super::fixture::{
 use super::people::{acting_for, ada, eve, human, id, lena, runner};
 
 fn review() -> Command {
-    Command::Review { kind: ReviewKind::Retrospective, text: text("the alarm came late") }
+    Command::Review { kind: ReviewKind::Retrospective, text: text("the alarm came late"), finding: None }
 }
 
 fn overdue() -> Command {

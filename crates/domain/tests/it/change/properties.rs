@@ -143,7 +143,8 @@ impl Witness {
             }
             ChangeEvent::Rejected { reason: RejectionReason::Authority, .. }
             | ChangeEvent::ConditionSatisfied { .. }
-            | ChangeEvent::Reviewed { kind: ReviewKind::Retrospective, .. } => {
+            | ChangeEvent::Reviewed { kind: ReviewKind::Retrospective, .. }
+            | ChangeEvent::Reviewed { finding: Some(_), .. } => {
                 self.is_independent_human(entry, actor)?;
             }
             ChangeEvent::Progressed { observation } => {

@@ -7,7 +7,7 @@ use domain::actor::Role;
 use domain::approval::Requirements;
 use domain::change::{
     ActingActor, Action, Change, Command, CommandName, Deadline, Decision, Outcome, Override, Refusal,
-    ReviewKind, StateName, decide, trail,
+    ReviewFinding, ReviewKind, StateName, decide, trail,
 };
 use domain::id::ChangeId;
 use domain::plan::{Cause, Decision as Answer, Observation};
@@ -177,7 +177,7 @@ fn columns(change: &Change) -> Vec<Column> {
     let decision = |luck| honest::answer(change, luck).unwrap_or_else(|| undecided.clone());
     let follow_up: Option<ChangeId> = "CHG-2026-000124".parse().ok();
     let partial = Command::Close { outcome: Outcome::Partial, follow_up, comment: None, documentation: None };
-    let review = |kind| Command::Review { kind, text: text("next time in smaller steps") };
+    let review = |kind, finding| Command::Review { kind, text: text("next time in smaller steps"), finding };
     let (lead, ecab) = (approve(Role::TechnicalLead, content), approve(Role::EcabMember, content));
     let mut columns = vec![
         column(Command::Submit, ada()),
@@ -211,8 +211,9 @@ fn columns(change: &Change) -> Vec<Column> {
         with("by a person", asked_back("lena"), lena()),
         with("by itself", Command::RollBack { cause: Cause::ValidationFailed }, system()),
         with("partial", partial, ada()),
-        with("after the implementation", review(ReviewKind::PostImplementation), lena()),
-        with("of an emergency", review(ReviewKind::Retrospective), lena()),
+        with("after the implementation", review(ReviewKind::PostImplementation, None), lena()),
+        with("with a finding", review(ReviewKind::PostImplementation, Some(ReviewFinding::Failed)), lena()),
+        with("of an emergency", review(ReviewKind::Retrospective, None), lena()),
         column(Command::LinkIncident { incident: "INC-2026-000001".parse().unwrap() }, lena()),
     ];
     let outcomes = [Outcome::Successful, Outcome::Failed, Outcome::RolledBack];

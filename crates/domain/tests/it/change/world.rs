@@ -4,7 +4,8 @@
 use domain::actor::Role;
 use domain::authorization::{Answer, Violation};
 use domain::change::{
-    ActingActor, Change, Command, Content, Deadline, Outcome, Override, ReviewKind, State, StateName,
+    ActingActor, Change, Command, Content, Deadline, Outcome, Override, ReviewFinding, ReviewKind, State,
+    StateName,
 };
 use domain::id::PolicyId;
 use domain::plan::{Cause, Decision, Observation};
@@ -80,6 +81,12 @@ pub(super) fn denied() -> Answer {
 
 fn pick<T: Clone>(from: &[T], choice: u8) -> T {
     from[usize::from(choice) % from.len()].clone()
+}
+
+/// A review that may find something.
+fn review(kind: ReviewKind, choice: u8) -> Command {
+    let finding = pick(&[None, Some(ReviewFinding::Succeeded), Some(ReviewFinding::Failed)], choice);
+    Command::Review { kind, text: text("seen"), finding }
 }
 
 fn contents() -> [Content; 6] {
@@ -206,9 +213,7 @@ impl Move {
             State::RolledBack(_) => asked(close(Outcome::RolledBack), max()),
             State::Failed(_) if self.how < 100 => asked(close(Outcome::Failed), max()),
             State::Failed(_) => asked(back(Cause::Person { by: id("max"), reason: None }), max()),
-            State::Closed(_) => {
-                asked(Command::Review { kind: ReviewKind::Retrospective, text: text("seen") }, eve())
-            }
+            State::Closed(_) => asked(review(ReviewKind::Retrospective, self.who), eve()),
             State::Interrupted(_) | State::Validating(_) | State::Implemented(_) => {
                 honest::next_deadline(change).and_then(expires)
             }
@@ -314,7 +319,7 @@ impl Move {
                 how,
             )),
             24 => close(pick(Outcome::ALL, how)),
-            25 => Command::Review { kind: pick(ReviewKind::ALL, how), text: text("seen") },
+            25 => review(pick(ReviewKind::ALL, how), self.who),
             _ if how < 40 => Command::LinkIncident { incident: "INC-2026-000001".parse().unwrap() },
             _ => Command::Expire { deadline: pick(Deadline::ALL, how) },
         }

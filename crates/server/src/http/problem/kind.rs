@@ -174,7 +174,7 @@ impl Rule {
 
 /// The rules that [`Kind::Refused`] names.
 #[rustfmt::skip]
-pub(crate) const REFUSED_RULES: [Rule; 15] = [
+pub(crate) const REFUSED_RULES: [Rule; 16] = [
     Rule::new("lifecycle", "the state does not admit the command", "the message lists the states that do"),
     Rule::new("approvals", "this approval is not outstanding, was given already, or is not yours to withdraw", "see `blockers` of the change"),
     Rule::new("approval-stages", "this approval belongs to a later stage", "wait until the earlier one is complete; see `blockers` of the change"),
@@ -189,6 +189,7 @@ pub(crate) const REFUSED_RULES: [Rule; 15] = [
     Rule::new("plan", "the observation does not fit the run, no step waits for such a decision, or the plan is not done", "read the run again"),
     Rule::new("user-acceptance", "the plan asks for a person to accept the result", "have somebody whom it names, and who has not run it, answer with `cortex-change decide ID 'user acceptance' done`, or `give_up`, and `--comment`"),
     Rule::new("outcome", "a change that ended like this cannot close like that", "the message lists the accepted outcomes"),
+    Rule::new("finding", "the change is not closed, so no review can find that it ended otherwise", "close it first, or leave `finding` out"),
     Rule::new("retrospective", "no retrospective review is due", "add a post-implementation review"),
 ];
 

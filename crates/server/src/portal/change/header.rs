@@ -87,7 +87,8 @@ fn answer(known: &Known, change: &Change, trail: &[Recorded<ChangeEvent>], told:
         StateName::RollingBack => format::sentence(&format!("everything is being taken back{cause}")),
         StateName::RolledBack => format::sentence(&format!("everything was taken back{cause}")),
         StateName::Failed => format::sentence(&format!("it could not be taken back wholly{cause}")),
-        StateName::Closed | StateName::Rejected | StateName::Cancelled => ended(known, trail),
+        StateName::Closed => format!("{}{}", ended(known, trail), otherwise(told)),
+        StateName::Rejected | StateName::Cancelled => ended(known, trail),
     }
 }
 
@@ -128,6 +129,15 @@ fn ended(known: &Known, trail: &[Recorded<ChangeEvent>]) -> String {
     };
     let last = trail.iter().rev().find(|recorded| is_ending(&recorded.event));
     last.map_or_else(String::new, |last| format::sentence(&view::trail_entry(known, last).details))
+}
+
+/// What a review found of the end, where one has said so. Both stand: how it was closed, and what was found.
+fn otherwise(told: &wire::Change) -> String {
+    let found = told.found.as_ref();
+    let told = |found: &wire::ReviewFinding| {
+        format!(" The review of {} found that it {}.", found.by, format::words(&found.finding).to_lowercase())
+    };
+    found.map(told).unwrap_or_default()
 }
 
 pub(super) fn card(header: &Header, now: Timestamp) -> Markup {

@@ -245,6 +245,9 @@ fn similar(told: &wire::Risk) -> Markup {
                 @for one in &told.similar {
                     li {
                         (ended(&one.outcome))
+                        @if let Some(finding) = &one.finding {
+                            span.badge { "A review found: " (format::words(finding)) }
+                        }
                         span.reference {
                             @if one.change.starts_with("CHG-") {
                                 a href={ "/changes/" (one.change) } { (one.change) }
