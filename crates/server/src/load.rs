@@ -1,22 +1,22 @@
 //! Reading what the log holds: incidents, configuration items, and everything that is kept in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::Timestamp;
 use domain::actor::{ActorEvent, DirectoryEvent};
 use domain::board::BoardEvent;
 use domain::calendar::{Bookings, CalendarEvent, ConflictSettings, StartEvent};
 use domain::canary::CalibrationEvent;
-use domain::change::{ChangeEvent, ChangeType, Content, StateName};
+use domain::change::{Change, ChangeEvent, ChangeType, Content, StateName};
 use domain::cmdb::{CiEvent, CmdbEvent, Item};
 use domain::ecab::RosterEvent;
-use domain::id::{ActorId, CiName, IncidentId};
+use domain::id::{ActorId, ChangeId, CiName, IncidentId};
 use domain::incident::{self, CorruptIncident, Incident, IncidentEvent};
 use domain::problem::ProblemEvent;
 use domain::stop::StopEvent;
 use store::{
     ChangeFilter, ChangeOrder, ChangeQuery, ChangeRow, EventPlace, IncidentQuery, LOG_PAGE_EVENTS_MAX,
-    STREAMS_PAGE_MAX, Store, StoredEvent, StreamName, StreamSet,
+    PAGE_ROWS_MAX, STREAMS_PAGE_MAX, Store, StoreError, StoredEvent, StreamName, StreamSet,
 };
 
 use crate::app::App;
@@ -35,8 +35,6 @@ const EDITS_PAGE: usize = 64;
 const UNDERWAY_LOADED_MAX: usize = 10_000;
 /// Most changes that are approved or wait for it and are read when the server starts.
 const PLANNED_LOADED_MAX: usize = 2_000;
-/// Emergency changes looked at at once.
-const DEBTS_PAGE: usize = 200;
 
 /// An incident and everything that ever happened to it.
 ///
@@ -139,14 +137,13 @@ async fn booked(store: &Store, known: &mut Known, states: &[StateName], most: us
     let mut after = None;
     let mut read = 0;
     while read < most {
-        let query = ChangeQuery { filter: filter.clone(), order: ChangeOrder::default(), after, limit: 0 };
-        let page = store.list_changes(query).await?;
-        for row in &page.rows {
-            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await;
+        let (filter, order) = (filter.clone(), ChangeOrder::default());
+        let page = store.list_changes(ChangeQuery { filter, order, after, limit: PAGE_ROWS_MAX }).await?;
+        for (id, change) in changes(store, page.rows.iter().map(|row| row.change_id)).await {
             // A damaged log must not keep the server from starting: `audit verify` names what is wrong with it.
-            match trail.and_then(|trail| Ok(work::fold(row.change_id, &trail)?)) {
+            match change {
                 Ok(change) => change.iter().for_each(|change| known.bookings.put(change)),
-                Err(error) => tracing::error!(change = %row.change_id, %error, "a change cannot be read"),
+                Err(error) => tracing::error!(change = %id, %error, "a change cannot be read"),
             }
         }
         read += page.rows.len();
@@ -163,13 +160,11 @@ async fn debts(store: &Store, known: &mut Known) -> Result<(), Failure> {
     let mut after = None;
     loop {
         let (filter, order) = (filter.clone(), ChangeOrder::default());
-        let page = store.list_changes(ChangeQuery { filter, order, after, limit: DEBTS_PAGE }).await?;
+        let page = store.list_changes(ChangeQuery { filter, order, after, limit: PAGE_ROWS_MAX }).await?;
         let may_be_due = |row: &&ChangeRow| row.deadline.is_some() || row.state == StateName::Approved;
-        for row in page.rows.iter().filter(may_be_due) {
-            let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(row.change_id)).await?;
-            if let Some(change) = work::fold(row.change_id, &trail)? {
-                known.debts.note(&change);
-            }
+        let due = page.rows.iter().filter(may_be_due).map(|row| row.change_id);
+        for (_, change) in changes(store, due).await {
+            change?.iter().for_each(|change| known.debts.note(change));
         }
         let Some(next) = page.next else { return Ok(()) };
         after = Some(next);
@@ -182,8 +177,9 @@ async fn incidents(store: &Store, known: &mut Known) -> Result<(), Failure> {
     let mut read = 0;
     while read < INCIDENTS_LOADED_MAX {
         let page = store.list_incidents(IncidentQuery { after, ..IncidentQuery::default() }).await?;
-        for row in &page.rows {
-            match told_incident(store, row.incident_id).await {
+        let told = told_incidents(store, page.rows.iter().map(|row| row.incident_id).collect()).await;
+        for (row, told) in page.rows.iter().zip(told) {
+            match told {
                 Ok(Some((incident, content))) => known.incidents.put(&incident, content.as_ref()),
                 // A damaged log must not keep the server from starting: `audit verify` names what is wrong with it.
                 failed => {
@@ -200,17 +196,81 @@ async fn incidents(store: &Store, known: &mut Known) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An incident with the content of the change that led to it.
-async fn told_incident(
+/// Incidents with the content of the changes that led to them, in the order asked for.
+async fn told_incidents(
     store: &Store,
-    id: IncidentId,
-) -> Result<Option<(Incident, Option<Content>)>, Failure> {
-    let trail = stored_trail::<IncidentEvent>(store, &StreamName::incident(id)).await?;
-    let Some(incident) = fold_incident(id, &trail)? else { return Ok(None) };
-    let Some(change) = incident.change else { return Ok(Some((incident, None))) };
-    let trail = stored_trail::<ChangeEvent>(store, &StreamName::change(change)).await?;
-    let content = work::fold(change, &trail)?.map(|change| change.content);
-    Ok(Some((incident, content)))
+    ids: Vec<IncidentId>,
+) -> Vec<Result<Option<(Incident, Option<Content>)>, Failure>> {
+    let streams = ids.iter().copied().map(StreamName::incident).collect();
+    let trails = trails::<IncidentEvent>(store, streams).await;
+    let incidents: Vec<_> = ids
+        .into_iter()
+        .zip(trails)
+        .map(|(id, trail)| trail.and_then(|trail| Ok(fold_incident(id, &trail)?)))
+        .collect();
+    let led = incidents.iter().filter_map(|incident| incident.as_ref().ok()?.as_ref()?.change);
+    let led: BTreeMap<ChangeId, Result<Option<Content>, String>> = changes(store, led)
+        .await
+        .into_iter()
+        .map(|(id, change)| {
+            (id, change.map(|change| Some(change?.content)).map_err(|error| error.to_string()))
+        })
+        .collect();
+    let with_content = |incident: Incident| match incident.change.and_then(|change| led.get(&change)) {
+        Some(Ok(content)) => Ok(Some((incident, content.clone()))),
+        Some(Err(error)) => Err(Failure::Internal(error.clone())),
+        None => Ok(Some((incident, None))),
+    };
+    incidents.into_iter().map(|incident| incident?.map_or(Ok(None), with_content)).collect()
+}
+
+/// Changes whose events are read together, in the order asked for, at most [`STREAMS_PAGE_MAX`].
+async fn changes(
+    store: &Store,
+    ids: impl Iterator<Item = ChangeId>,
+) -> Vec<(ChangeId, Result<Option<Change>, Failure>)> {
+    let ids: Vec<ChangeId> = ids.collect();
+    let trails = trails::<ChangeEvent>(store, ids.iter().copied().map(StreamName::change).collect()).await;
+    let fold =
+        |(id, trail): (_, Result<Vec<_>, Failure>)| (id, trail.and_then(|trail| Ok(work::fold(id, &trail)?)));
+    ids.into_iter().zip(trails).map(fold).collect()
+}
+
+/// Everything that happened to what these streams are of, read together, in the order asked for.
+async fn trails<E: Recordable>(
+    store: &Store,
+    streams: Vec<StreamName>,
+) -> Vec<Result<Vec<Recorded<E>>, Failure>> {
+    // One damaged event spoils all that is read with it. Each trail is then read alone, and only that one is missed.
+    let mut together = whole(store, StreamSet::Named(streams.clone())).await.unwrap_or_default();
+    let mut trails = Vec::with_capacity(streams.len());
+    for stream in streams {
+        trails.push(match together.remove(&stream) {
+            Some(stored) => stored.into_iter().map(decode).collect::<Result<_, _>>().map_err(Failure::from),
+            None => stored_trail(store, &stream).await,
+        });
+    }
+    trails
+}
+
+/// All events of several streams.
+async fn whole(
+    store: &Store,
+    streams: StreamSet,
+) -> Result<HashMap<StreamName, Vec<StoredEvent>>, StoreError> {
+    let mut whole: HashMap<StreamName, Vec<StoredEvent>> = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = store.read_streams(&streams, after.as_ref(), LOG_PAGE_EVENTS_MAX).await?;
+        let full = page.len() == LOG_PAGE_EVENTS_MAX;
+        after = page.last().map(EventPlace::of);
+        for stored in page {
+            whole.entry(stored.stream.clone()).or_default().push(stored);
+        }
+        if !full {
+            return Ok(whole);
+        }
+    }
 }
 
 async fn stored_trail<E: Recordable>(

@@ -14,7 +14,7 @@ on_both_databases!(
     evidence_verifies_offline_and_tampering_with_it_is_found,
     an_erased_text_leaves_the_log_whole
 );
-on_sqlite!(a_flipped_byte_is_found_and_named,);
+on_sqlite!(a_flipped_byte_is_found_and_named, a_damaged_change_hides_no_other_from_the_calendar,);
 
 /// A change that was taken back, so that an incident belongs to it.
 pub(crate) async fn taken_back(ann: &Person, lead: &Person) -> Result<String> {
@@ -62,6 +62,37 @@ async fn evidence_verifies_offline_and_tampering_with_it_is_found(database: Data
     app.stop().await
 }
 
+/// Flips a bit of the text where the database's file has it first, and says how often it is there.
+fn flip(app: &TestApp, text: &[u8]) -> Result<usize> {
+    let file = app.config.data.join(store::DATABASE_FILE);
+    let mut bytes = std::fs::read(&file)?;
+    let places = bytes.windows(text.len()).enumerate().filter(|(_, part)| *part == text);
+    let places: Vec<_> = places.map(|(at, _)| at).collect();
+    bytes[*places.first().context("the text is nowhere in the file")?] ^= 1;
+    std::fs::write(&file, bytes)?;
+    Ok(places.len())
+}
+
+async fn a_damaged_change_hides_no_other_from_the_calendar(database: Database) -> Result<()> {
+    let (mut app, ann, lead) = team(database).await?;
+    let mut planned = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
+    planned["window"] = json!({ "start": "2026-03-02T22:00:00Z", "end": "2026-03-02T23:00:00Z" });
+    let ids = [approved(&ann, &lead, &planned).await?, approved(&ann, &lead, &planned).await?];
+    app.halt().await?;
+    assert_eq!(flip(&app, b"change.approval_requested")?, 2);
+    app.revive().await?;
+    let mut readable = Vec::new();
+    for id in &ids {
+        let answer = ann.send(Ask::get(&format!("/api/v1/changes/{id}"))).await?;
+        readable.extend((answer.status == 200).then_some(id.as_str()));
+    }
+    assert_eq!(readable.len(), 1, "one of {ids:?} is damaged");
+    let shown = ann.get("/api/v1/calendar").await?;
+    let known: Vec<_> = shown["changes"].as_array().into_iter().flatten().collect();
+    assert_eq!(known.iter().map(|change| text(&change["change_id"])).collect::<Vec<_>>(), readable);
+    app.stop().await
+}
+
 async fn a_flipped_byte_is_found_and_named(database: Database) -> Result<()> {
     let (mut app, ann, lead) = team(database).await?;
     let id = taken_back(&ann, &lead).await?;
@@ -70,18 +101,7 @@ async fn a_flipped_byte_is_found_and_named(database: Database) -> Result<()> {
     let asked = trail.iter().find(|entry| entry["action"] == "approval_requested").context("an entry")?;
     let index = asked["log_index"].as_u64().context("an index")?;
     app.halt().await?;
-    let file = app.config.data.join(store::DATABASE_FILE);
-    let mut bytes = std::fs::read(&file)?;
-    let needle = b"change.approval_requested";
-    let places: Vec<_> = bytes
-        .windows(needle.len())
-        .enumerate()
-        .filter(|(_, part)| part == needle)
-        .map(|(at, _)| at)
-        .collect();
-    ensure!(places.len() == 1, "the entry is found {} times", places.len());
-    bytes[places[0]] ^= 1;
-    std::fs::write(&file, bytes)?;
+    assert_eq!(flip(&app, b"change.approval_requested")?, 1);
     app.revive().await?;
     let report = app.root().send(Ask::new("POST", "/api/v1/audit/verify")).await?.good()?;
     assert_eq!(report["valid"], false);
