@@ -1,16 +1,17 @@
-//! From a case's typed facts to the engine's entities.
+//! From a question's typed facts to the engine's request and entities.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
     Context as EngineContext, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
     RestrictedExpression, Schema,
 };
+use domain::actor::Role;
 use domain::id::{ActorId, ChangeId};
 
-use crate::Action;
+use crate::attributes::Attributes;
 use crate::error::LoadError;
-use crate::question::{ChangeResource, Context, Delegator, Principal, Resource};
+use crate::question::{ChangeResource, Context, Delegator, Principal, Question, Resource};
 use crate::shipped::SCHEMA;
 
 /// Why a question could not be put to the engine.
@@ -24,15 +25,7 @@ impl DoesNotFit {
     }
 }
 
-/// Principal and resource as the engine takes them.
-#[derive(Debug)]
-pub(crate) struct CaseFacts {
-    principal: EntityUid,
-    resource: EntityUid,
-    pub(crate) entities: Entities,
-}
-
-type Attributes = HashMap<String, RestrictedExpression>;
+type Values = HashMap<String, RestrictedExpression>;
 
 /// The schema and the names of its entity types, parsed once.
 #[derive(Debug, Clone)]
@@ -89,31 +82,27 @@ impl Vocabulary {
         &self.schema
     }
 
-    /// Principal and resource with their facts. They are right by construction, which a test checks.
-    pub(crate) fn case(&self, principal: &Principal, resource: &Resource) -> Result<CaseFacts, DoesNotFit> {
-        let (resource, resource_entity) = self.resource(resource)?;
+    /// The question as the engine takes it, with the facts of principal and resource, of a change only those that will
+    /// be `read`. The request is checked against the schema, so that an action on the wrong kind of resource is an error;
+    /// facts are right by construction, which a test checks.
+    pub(crate) fn put(
+        &self,
+        question: &Question<'_>,
+        read: &Attributes,
+    ) -> Result<(Request, Entities), DoesNotFit> {
+        let Question { principal, action, resource, context } = *question;
+        let (resource, resource_entity) = self.resource(resource, read)?;
         let delegator = principal.delegator.as_ref().map(|other| self.delegator(other)).transpose()?;
         let entities = std::iter::once(self.principal(principal)?).chain(resource_entity).chain(delegator);
         // Adding to no entities finds the ancestors in a third of the time that building anew takes.
         let entities = Entities::empty().add_entities(entities, None).map_err(DoesNotFit::because)?;
-        Ok(CaseFacts { principal: self.actor_uid(&principal.id), resource, entities })
-    }
-
-    /// One request about a case. It is checked against the schema, so that an action on the wrong kind of resource is an
-    /// error.
-    pub(crate) fn request(
-        &self,
-        case: &CaseFacts,
-        action: Action,
-        context: Context,
-    ) -> Result<Request, DoesNotFit> {
-        let (principal, resource) = (case.principal.clone(), case.resource.clone());
-        let (action, context) = (uid(&self.action, action.as_str()), self.context(context)?);
-        Request::new(principal, action, resource, context, Some(&self.schema)).map_err(DoesNotFit::because)
+        let (principal, action) = (self.actor_uid(&principal.id), uid(&self.action, action.as_str()));
+        let request = Request::new(principal, action, resource, self.context(context)?, Some(&self.schema));
+        Ok((request.map_err(DoesNotFit::because)?, entities))
     }
 
     fn principal(&self, principal: &Principal) -> Result<Entity, DoesNotFit> {
-        let mut attributes = Attributes::from(
+        let mut attributes = Values::from(
             [
                 ("kind", word(&self.kind, principal.kind.as_str())),
                 ("active", RestrictedExpression::new_bool(principal.active)),
@@ -134,7 +123,7 @@ impl Vocabulary {
     }
 
     fn delegator(&self, delegator: &Delegator) -> Result<Entity, DoesNotFit> {
-        let attributes = Attributes::from(
+        let attributes = Values::from(
             [
                 ("kind", word(&self.kind, delegator.kind.as_str())),
                 ("active", RestrictedExpression::new_bool(delegator.active)),
@@ -148,9 +137,13 @@ impl Vocabulary {
     }
 
     /// The resource's identifier, and its entity where it has attributes.
-    fn resource(&self, resource: &Resource) -> Result<(EntityUid, Option<Entity>), DoesNotFit> {
+    fn resource(
+        &self,
+        resource: &Resource,
+        read: &Attributes,
+    ) -> Result<(EntityUid, Option<Entity>), DoesNotFit> {
         let (uid, attributes) = match resource {
-            Resource::Change(change) => (self.change_uid(change.id), self.change(change)),
+            Resource::Change(change) => (self.change_uid(change.id), self.change(change, read)),
             Resource::Incident(incident) => {
                 let change =
                     incident.change.map(|id| RestrictedExpression::new_entity_uid(self.change_uid(id)));
@@ -159,7 +152,7 @@ impl Vocabulary {
             }
             Resource::Actor(actor) => {
                 let itself = RestrictedExpression::new_entity_uid(self.actor_uid(&actor.id));
-                let mut attributes = Attributes::from([owned(("actor", itself))]);
+                let mut attributes = Values::from([owned(("actor", itself))]);
                 attributes.extend(self.owner(actor.owner.as_ref()));
                 (uid(&self.account, actor.id.as_str()), attributes)
             }
@@ -171,61 +164,66 @@ impl Vocabulary {
         Ok((uid, Some(entity)))
     }
 
-    fn change(&self, change: &ChangeResource) -> Attributes {
+    fn change(&self, change: &ChangeResource, read: &Attributes) -> Values {
         let truth = RestrictedExpression::new_bool;
         let count = |count: u32| RestrictedExpression::new_long(count.into());
         let small = |number: u8| RestrictedExpression::new_long(number.into());
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         let actor = |id: &ActorId| RestrictedExpression::new_entity_uid(self.actor_uid(id));
-        let parties = change.parties.iter().chain([&change.requester]).map(actor);
-        let compliance = change.compliance.iter().map(|scope| text(scope));
-        let approved_by = change.approved_by.iter().map(|role| word(&self.role, role.as_str()));
-        let services = change.services.iter().map(|service| text(service.as_str()));
-        let mut attributes = Attributes::from(
-            [
-                ("change_type", word(&self.change_type, change.change_type.as_str())),
-                ("category", word(&self.category, change.category.as_str())),
-                ("state", word(&self.state, change.state.as_str())),
-                ("requester", actor(&change.requester)),
-                ("asked_by_agent", truth(change.asked_by_agent)),
-                ("parties", RestrictedExpression::new_set(parties)),
-                ("services", RestrictedExpression::new_set(services)),
-                ("compliance", RestrictedExpression::new_set(compliance)),
-                ("approved_by", RestrictedExpression::new_set(approved_by)),
-                ("unknown_facts", truth(change.unknown_facts)),
-                ("has_test_evidence", truth(change.has_test_evidence)),
-                ("tests_passed", truth(change.tests_passed)),
-                ("has_plan", truth(change.has_plan)),
-                ("rehearsed", truth(change.rehearsed)),
-                ("has_rollback_plan", truth(change.has_rollback_plan)),
-                ("rollback_automated", truth(change.rollback_automated)),
-                ("encryption_checked", truth(change.encryption_checked)),
-                ("within_agent_budget", truth(change.within_agent_budget)),
-                ("policy_findings", count(change.policy_findings)),
-                ("approvals_outstanding", count(change.approvals_outstanding)),
-                ("conditions_outstanding", count(change.conditions_outstanding)),
-                ("digest_matches", truth(change.digest_matches)),
-                ("window_open", truth(change.window_open)),
-                ("validated", truth(change.validated)),
-                ("emergency_authorised", truth(change.emergency_authorised)),
-                ("runner_is_holder", truth(change.runner_is_holder)),
-                ("stopped", truth(change.stopped)),
-                ("in_freeze", truth(change.in_freeze)),
-                ("outside_maintenance", truth(change.outside_maintenance)),
-                ("in_conflict", truth(change.in_conflict)),
-                ("withdrawn_since_assessed", truth(change.withdrawn_since_assessed)),
-            ]
-            .map(owned),
-        );
-        let optional = [
-            ("environment", change.environment.as_ref().map(|name| text(name.as_str()))),
-            ("level", change.level.map(|level| word(&self.level, level.as_str()))),
-            ("score", change.score.map(small)),
-            ("lowest_tier", change.lowest_tier.map(small)),
-            ("reversibility", change.reversibility.map(|class| word(&self.reversibility, class.as_str()))),
-        ];
-        attributes.extend(known(optional));
-        attributes
+        let roles = |roles: &BTreeSet<Role>| {
+            RestrictedExpression::new_set(roles.iter().map(|role| word(&self.role, role.as_str())))
+        };
+        let parties =
+            || RestrictedExpression::new_set(change.parties.iter().chain([&change.requester]).map(actor));
+        let services =
+            || RestrictedExpression::new_set(change.services.iter().map(|name| text(name.as_str())));
+        let compliance = || RestrictedExpression::new_set(change.compliance.iter().map(|scope| text(scope)));
+        let environment = || change.environment.as_ref().map(|name| text(name.as_str()));
+        let level = || change.level.map(|level| word(&self.level, level.as_str()));
+        let reversibility = || change.reversibility.map(|class| word(&self.reversibility, class.as_str()));
+        let mut values = Values::new();
+        let mut put = |name: &str, value: &dyn Fn() -> Option<RestrictedExpression>| {
+            if read.has(name) {
+                values.extend(value().map(|value| owned((name, value))));
+            }
+        };
+        put("change_type", &|| Some(word(&self.change_type, change.change_type.as_str())));
+        put("category", &|| Some(word(&self.category, change.category.as_str())));
+        put("state", &|| Some(word(&self.state, change.state.as_str())));
+        put("requester", &|| Some(actor(&change.requester)));
+        put("asked_by_agent", &|| Some(truth(change.asked_by_agent)));
+        put("parties", &|| Some(parties()));
+        put("services", &|| Some(services()));
+        put("compliance", &|| Some(compliance()));
+        put("approved_by", &|| Some(roles(&change.approved_by)));
+        put("unknown_facts", &|| Some(truth(change.unknown_facts)));
+        put("has_test_evidence", &|| Some(truth(change.has_test_evidence)));
+        put("tests_passed", &|| Some(truth(change.tests_passed)));
+        put("has_plan", &|| Some(truth(change.has_plan)));
+        put("rehearsed", &|| Some(truth(change.rehearsed)));
+        put("has_rollback_plan", &|| Some(truth(change.has_rollback_plan)));
+        put("rollback_automated", &|| Some(truth(change.rollback_automated)));
+        put("encryption_checked", &|| Some(truth(change.encryption_checked)));
+        put("within_agent_budget", &|| Some(truth(change.within_agent_budget)));
+        put("policy_findings", &|| Some(count(change.policy_findings)));
+        put("approvals_outstanding", &|| Some(count(change.approvals_outstanding)));
+        put("conditions_outstanding", &|| Some(count(change.conditions_outstanding)));
+        put("digest_matches", &|| Some(truth(change.digest_matches)));
+        put("window_open", &|| Some(truth(change.window_open)));
+        put("validated", &|| Some(truth(change.validated)));
+        put("emergency_authorised", &|| Some(truth(change.emergency_authorised)));
+        put("runner_is_holder", &|| Some(truth(change.runner_is_holder)));
+        put("stopped", &|| Some(truth(change.stopped)));
+        put("in_freeze", &|| Some(truth(change.in_freeze)));
+        put("outside_maintenance", &|| Some(truth(change.outside_maintenance)));
+        put("in_conflict", &|| Some(truth(change.in_conflict)));
+        put("withdrawn_since_assessed", &|| Some(truth(change.withdrawn_since_assessed)));
+        put("environment", &environment);
+        put("level", &level);
+        put("score", &|| change.score.map(small));
+        put("lowest_tier", &|| change.lowest_tier.map(small));
+        put("reversibility", &reversibility);
+        values
     }
 
     fn context(&self, context: Context) -> Result<EngineContext, DoesNotFit> {
@@ -278,8 +276,6 @@ fn known<const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use domain::change::{Category, ChangeType, StateName};
     use domain::plan::Reversibility;
     use domain::risk::Level;
@@ -360,7 +356,7 @@ mod tests {
                 Resource::Actor(ActorResource { id: actor("act_bot"), owner }),
             ];
             for resource in resources {
-                let (_, entity) = vocabulary.resource(&resource).unwrap();
+                let (_, entity) = vocabulary.resource(&resource, &Attributes::All).unwrap();
                 let delegator = principal.delegator.as_ref().map(|it| vocabulary.delegator(it).unwrap());
                 let entities = [vocabulary.principal(&principal).unwrap(), entity.unwrap()];
                 Entities::from_entities(entities.into_iter().chain(delegator), Some(vocabulary.schema()))

@@ -16,6 +16,7 @@
 //! `forbid`; whatever is not answered with a clear yes is denied.
 
 mod action;
+mod attributes;
 mod entities;
 mod error;
 mod memory;
@@ -35,6 +36,6 @@ pub use question::{
     Principal, PrincipalKind, Question, Resource,
 };
 pub use rules::{Fact, RULES_MAX, Rule, RuleBook, RuleFacts, Violation as RuleViolation};
-pub use set::{Case, Effect, NO_PERMISSION, POLICY_ERROR, PolicyInfo, PolicySet};
+pub use set::{Effect, NO_PERMISSION, POLICY_ERROR, PolicyInfo, PolicySet};
 pub use shipped::SCHEMA_TEXT as SCHEMA;
 pub use source::{FILE_BYTES_MAX, FILES_MAX, POLICIES_MAX, PolicyFile};

@@ -12,11 +12,12 @@ use domain::id::PolicyId;
 use miette::Diagnostic;
 
 use crate::Action;
-use crate::entities::{CaseFacts, DoesNotFit, Vocabulary};
+use crate::attributes::Attributes;
+use crate::entities::Vocabulary;
 use crate::error::LoadError;
 use crate::memory::Memory;
 use crate::place::Place;
-use crate::question::{Context, Principal, Question, Resource};
+use crate::question::{Question, Resource};
 use crate::rules::RuleBook;
 use crate::shipped::{CORE_FOLDER, POLICIES, SCHEMA};
 use crate::source::{Complaint, FILES_MAX, POLICIES_MAX, Parsed, PolicyFile};
@@ -42,13 +43,6 @@ pub struct PolicySet {
     digest: Digest,
     core_digest: Digest,
     rules: RuleBook,
-}
-
-/// A principal and a resource with their facts, put together once for every question about them.
-#[derive(Debug)]
-pub struct Case<'a> {
-    policies: &'a PolicySet,
-    facts: Result<CaseFacts, DoesNotFit>,
 }
 
 /// What a policy says of itself.
@@ -93,6 +87,8 @@ impl Effect {
 #[derive(Debug, Clone)]
 struct Slice {
     policies: EngineSet,
+    /// What they read of a change.
+    read: Attributes,
     no_permission: Violation,
 }
 
@@ -166,23 +162,35 @@ impl PolicySet {
         self.policies.values()
     }
 
-    /// Whether the question's principal may do it, and because of which policies.
+    /// Whether the question's principal may do it, and because of which policies. Policies are named in order of their
+    /// ids. Anything that could not be evaluated is a denial.
     pub fn decide(&self, question: &Question<'_>) -> Answer {
         let Question { principal, action, resource, context } = *question;
-        let decide = || self.case(principal, resource).decide(action, context);
         match resource {
-            Resource::System => self.memory.recall(principal, action, context, decide),
+            Resource::System => self.memory.recall(principal, action, context, || self.decide_anew(question)),
             Resource::Change(_)
             | Resource::Incident(_)
             | Resource::Actor(_)
             | Resource::Cmdb
-            | Resource::Log => decide(),
+            | Resource::Log => self.decide_anew(question),
         }
     }
 
-    /// A principal and a resource, about which one question or several are to be decided.
-    pub fn case(&self, principal: &Principal, resource: &Resource) -> Case<'_> {
-        Case { policies: self, facts: self.vocabulary.case(principal, resource) }
+    fn decide_anew(&self, question: &Question<'_>) -> Answer {
+        let Some(slice) = self.by_action.get(&question.action) else {
+            return self.refused(&format_args!("no policies for `{}`", question.action));
+        };
+        match self.vocabulary.put(question, &slice.read) {
+            Ok((request, entities)) => {
+                let response = self.authorizer.is_authorized(&request, &slice.policies, &entities);
+                self.answer(&response, slice)
+            }
+            Err(error) => self.refused(&error),
+        }
+    }
+
+    fn refused(&self, error: &dyn std::fmt::Display) -> Answer {
+        Answer::Denied { violations: vec![self.error(error)] }
     }
 
     fn answer(&self, response: &Response, slice: &Slice) -> Answer {
@@ -208,29 +216,6 @@ impl PolicySet {
             next_step: "ask an administrator to correct the policy or the facts that it names".to_owned(),
             controls: Vec::new(),
         }
-    }
-}
-
-impl Case<'_> {
-    /// Whether the principal may do it to the resource, and because of which policies. Policies are named in order of
-    /// their ids. Anything that could not be evaluated is a denial.
-    pub fn decide(&self, action: Action, context: Context) -> Answer {
-        let policies = self.policies;
-        let denied =
-            |error: &dyn std::fmt::Display| Answer::Denied { violations: vec![policies.error(error)] };
-        let facts = match &self.facts {
-            Ok(facts) => facts,
-            Err(error) => return denied(error),
-        };
-        let request = match policies.vocabulary.request(facts, action, context) {
-            Ok(request) => request,
-            Err(error) => return denied(&error),
-        };
-        let Some(slice) = policies.by_action.get(&action) else {
-            return denied(&format_args!("no policies for `{action}`"));
-        };
-        let response = policies.authorizer.is_authorized(&request, &slice.policies, &facts.entities);
-        policies.answer(&response, slice)
     }
 }
 
@@ -290,7 +275,8 @@ impl Slice {
         };
         let policies: Vec<Policy> =
             named.iter().map(|parsed| parsed.of_any_action()).collect::<Result<_, _>>()?;
-        Ok(Self { policies: combined(policies.iter())?, no_permission })
+        let read = Attributes::read_by(&named);
+        Ok(Self { policies: combined(policies.iter())?, read, no_permission })
     }
 }
 

@@ -11,7 +11,7 @@ use domain::change::{Change, Outcome, Retrospective, Runner, State};
 use domain::id::ActorId;
 use domain::risk::Assessment;
 use policy::{
-    Action, BudgetLeft, Case, ChainStanding, ChangeResource, Context, Delegator, Question, Resource,
+    Action, BudgetLeft, ChainStanding, ChangeResource, Context, Delegator, Principal, Question, Resource,
 };
 
 use crate::app::App;
@@ -73,14 +73,17 @@ impl Ruling {
 /// A caller and a change with their facts, about which several questions are to be decided.
 #[derive(Debug)]
 pub(crate) struct Asking<'a> {
-    case: Case<'a>,
-    set: Option<u64>,
+    policies: &'a InForce,
+    principal: Principal,
+    resource: Resource,
 }
 
 impl Asking<'_> {
     /// Whether the caller may do `action`.
     pub(crate) fn decide(&self, action: Action, context: Context) -> Ruling {
-        Ruling { answer: self.case.decide(action, context), set: self.set }
+        let Self { policies, principal, resource } = self;
+        let answer = policies.set.decide(&Question { principal, action, resource, context });
+        Ruling { answer, set: policies.number }
     }
 }
 
@@ -109,11 +112,11 @@ pub(crate) fn about_change(
     let on_call = subject.gates.on_call(&caller.id(), subject.now);
     let emergency_debt = subject.gates.emergency_debt(subject.now);
     let context = Context { authority, outcome, board_member, on_call, emergency_debt, ..Context::default() };
-    case(&app.policies.current(), caller, subject, particulars).decide(action, context)
+    asking(&app.policies.current(), caller, subject, particulars).decide(action, context)
 }
 
 /// The caller and the change with their facts, for several questions between which no fact changes.
-pub(crate) fn case<'a>(
+pub(crate) fn asking<'a>(
     policies: &'a InForce,
     caller: &Caller,
     subject: Subject<'_>,
@@ -122,8 +125,7 @@ pub(crate) fn case<'a>(
     let mut principal = caller.principal(None);
     principal.delegator = particulars.delegator.map(|other| delegator(other, caller, subject));
     let resource = Resource::Change(Box::new(change_resource(caller, subject, particulars)));
-    let case = policies.set.case(&principal, &resource);
-    Asking { case, set: policies.number }
+    Asking { policies, principal, resource }
 }
 
 /// The one in whose place the caller decides, and whether that one has lent it its authority.

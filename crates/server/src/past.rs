@@ -103,7 +103,7 @@ impl PastQuestion {
             ..Particulars::default()
         };
         let subject = Subject { change, parties, gates, now: self.at };
-        let asking = ask::case(policies, &caller, subject, particulars);
+        let asking = ask::asking(policies, &caller, subject, particulars);
         // Whoever authorised an emergency was on call, or it would not have been recorded.
         let context = Context { authority, outcome, on_call: Some(true), ..Context::default() };
         asking.decide(self.action, context).answer

@@ -280,7 +280,7 @@ impl ChangeWork {
         let system = Caller::System;
         // All the questions are about the same facts: recording the assessment, which they are told, changes none.
         let policies = app.policies.current();
-        let asking = ask::case(&policies, &system, self.subject(), particulars);
+        let asking = ask::asking(&policies, &system, self.subject(), particulars);
         let decide = |action| asking.decide(action, Context::default());
         let pre_approval = decide(Action::PreApprove);
         let permitted = matches!(pre_approval.answer, Answer::Allowed { .. });

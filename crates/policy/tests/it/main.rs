@@ -8,6 +8,7 @@
 
 mod added;
 mod asked;
+mod attributes;
 mod broken;
 mod controls;
 mod docs;

@@ -215,7 +215,7 @@ impl View<'_> {
         let policies = self.app.policies.current();
         let gates = Gates::of(&self.app.known(), &change, self.now);
         let subject = Subject { change: &change, parties: &self.parties, gates: &gates, now: at };
-        let asking = ask::case(&policies, &Caller::System, subject, particulars);
+        let asking = ask::asking(&policies, &Caller::System, subject, particulars);
         let ruling = asking.decide(Action::PreApprove, Context::default());
         let permitted = matches!(ruling.answer, Answer::Allowed { .. });
         let requirements = requirements(&self.app.config.approvals, Case::of(&assessment, permitted));

@@ -1,0 +1,52 @@
+//! Which attributes of a change policies read. Each that is made costs every decision, and most actions' policies read but
+//! a few of more than thirty.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::source::Parsed;
+
+/// Names of attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Attributes {
+    /// Every one.
+    All,
+    /// These; of the others no decision depends.
+    Named(BTreeSet<String>),
+}
+
+impl Attributes {
+    /// Every attribute that these policies could read: whatever is called like any text in them. An added policy may be
+    /// nested more deeply than can be looked through, so that it gets everything.
+    pub(crate) fn read_by(policies: &[&Parsed]) -> Self {
+        let mut names = BTreeSet::new();
+        for parsed in policies {
+            match parsed.info.is_core().then(|| parsed.policy.to_json()) {
+                Some(Ok(json)) => add_texts(&json, &mut names),
+                Some(Err(_)) | None => return Self::All,
+            }
+        }
+        Self::Named(names)
+    }
+
+    /// Whether a policy could read the attribute.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(name),
+        }
+    }
+}
+
+fn add_texts(json: &Value, texts: &mut BTreeSet<String>) {
+    match json {
+        Value::String(text) => drop(texts.insert(text.clone())),
+        Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts)),
+        Value::Object(members) => members.iter().for_each(|(name, value)| {
+            texts.insert(name.clone());
+            add_texts(value, texts);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
