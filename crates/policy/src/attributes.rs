@@ -22,9 +22,10 @@ impl Attributes {
     pub(crate) fn read_by(policies: &[&Parsed]) -> Self {
         let mut names = BTreeSet::new();
         for parsed in policies {
-            match parsed.info.is_core().then(|| parsed.policy.to_json()) {
-                Some(Ok(json)) => add_texts(&json, &mut names),
-                Some(Err(_)) | None => return Self::All,
+            let told = if parsed.info.is_core() { parsed.policy.to_json().ok() } else { None };
+            match told {
+                Some(json) => add_texts(&json, &mut names),
+                None => return Self::All,
             }
         }
         Self::Named(names)

@@ -1,6 +1,7 @@
 //! Predictions as their users meet them: against other implementations, by hand, and by property.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests stop the test that calls them"
 )]
