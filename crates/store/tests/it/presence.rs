@@ -86,6 +86,7 @@ async fn those_that_were_not_seen_for_the_longest_time_make_room(database: TestD
 async fn a_database_of_the_first_schema_is_brought_up_to_date(database: TestDatabase) {
     database.open().await.close().await;
     database.sql("DROP TABLE runner_seen");
+    database.sql("ALTER TABLE change_row DROP COLUMN finding");
     match database.location {
         store::Location::Folder(_) => database.sql("PRAGMA user_version = 1"),
         store::Location::Url(_) => database.sql("UPDATE cortex_change_schema SET version = 1"),
