@@ -17,18 +17,25 @@ pub(crate) enum Attributes {
 }
 
 impl Attributes {
-    /// Every attribute that these policies could read: whatever is called like any text in them. An added policy may be
-    /// nested more deeply than can be looked through, so that it gets everything.
-    pub(crate) fn read_by(policies: &[&Parsed]) -> Self {
+    /// Every attribute that a policy could read: whatever is called like any text in it. An added policy may be nested
+    /// more deeply than can be looked through, so that it gets everything.
+    pub(crate) fn read_by(parsed: &Parsed) -> Self {
+        let told = if parsed.info.is_core() { parsed.policy.to_json().ok() } else { None };
+        let Some(json) = told else { return Self::All };
         let mut names = BTreeSet::new();
-        for parsed in policies {
-            let told = if parsed.info.is_core() { parsed.policy.to_json().ok() } else { None };
-            match told {
-                Some(json) => add_texts(&json, &mut names),
-                None => return Self::All,
-            }
-        }
+        add_texts(&json, &mut names);
         Self::Named(names)
+    }
+
+    /// What either of two reads.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Named(mut names), Self::Named(others)) => {
+                names.extend(others.iter().cloned());
+                Self::Named(names)
+            }
+            (Self::All, _) | (_, Self::All) => Self::All,
+        }
     }
 
     /// Whether a policy could read the attribute.

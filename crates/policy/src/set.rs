@@ -125,9 +125,10 @@ impl PolicySet {
         let policies = unique(&parsed)?;
         let all = combined(parsed.iter().map(|parsed| &parsed.policy))?;
         validated(&vocabulary, &all, &policies, &by_name)?;
+        let read: Vec<Attributes> = parsed.iter().map(Attributes::read_by).collect();
         let mut by_action = BTreeMap::new();
         for action in Action::ALL.iter().copied() {
-            by_action.insert(action, Slice::of(action, &parsed)?);
+            by_action.insert(action, Slice::of(action, &parsed, &read)?);
         }
         Ok(Self {
             vocabulary,
@@ -258,7 +259,7 @@ impl Parsed {
 impl Slice {
     /// A policy whose scope does not name the action is never satisfied and never errs, so leaving it out changes no
     /// decision.
-    fn of(action: Action, parsed: &[Parsed]) -> Result<Self, LoadError> {
+    fn of(action: Action, parsed: &[Parsed], read: &[Attributes]) -> Result<Self, LoadError> {
         let named: Vec<&Parsed> = parsed.iter().filter(|parsed| names(&parsed.policy, action)).collect();
         let permits = named.iter().filter(|parsed| parsed.info.effect == Effect::Permit);
         let titles: Vec<&str> = permits.map(|parsed| parsed.info.title.as_str()).collect();
@@ -275,7 +276,8 @@ impl Slice {
         };
         let policies: Vec<Policy> =
             named.iter().map(|parsed| parsed.of_any_action()).collect::<Result<_, _>>()?;
-        let read = Attributes::read_by(&named);
+        let read = parsed.iter().zip(read).filter(|(parsed, _)| names(&parsed.policy, action));
+        let read = read.fold(Attributes::Named(BTreeSet::new()), |all, (_, one)| all.and(one));
         Ok(Self { policies: combined(policies.iter())?, read, no_permission })
     }
 }
