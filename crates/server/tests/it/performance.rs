@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Database, Person, TestApp, eventually, on_both_databases, on_sqlite, text};
 use crate::http::Ask;
 use crate::models::{IMPORTED, PAGE, past, trained};
-use crate::runner::Runner;
-use crate::team::{approved, in_steps, team, validate};
+use crate::team::{carried_out, team};
 
 on_both_databases!(recorded_predictions_are_held_against_outcomes_once_they_count,);
 on_sqlite!(
@@ -28,20 +27,14 @@ async fn import(root: &Person, changes: &[Value]) -> Result<()> {
 }
 
 /// Carries a change out and closes it; the probability that was recorded, in per cent.
-async fn carried_out(ann: &Person, lead: &Person, status: &str) -> Result<f64> {
-    let steps = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
-    let id = approved(ann, lead, &steps).await?;
-    let mut runner = Runner::start(ann, &id, true).await?;
-    runner.work(|_| false).await?;
-    runner.finish().await?;
-    validate(ann, &id, true).await?;
-    ann.act(&id, "close", &json!({ "status": status })).await?;
+async fn said_before(ann: &Person, lead: &Person, status: &str) -> Result<f64> {
+    let id = carried_out(ann, lead, status).await?;
     ann.change(&id).await?["risk"]["probability"]["percent"].as_f64().context("per cent")
 }
 
 async fn recorded_predictions_are_held_against_outcomes_once_they_count(database: Database) -> Result<()> {
     let (mut app, ann, lead) = team(database).await?;
-    let said = [carried_out(&ann, &lead, "success").await?, carried_out(&ann, &lead, "success").await?];
+    let said = [said_before(&ann, &lead, "success").await?, said_before(&ann, &lead, "success").await?];
     let early = ann.get(KPIS).await?;
     assert_eq!((&early["waiting"], &early["all"]["changes"]), (&json!(2), &json!(0)), "{early}");
     assert!(early["all"]["brier"].is_null() && early["all"]["accuracy"].is_null(), "{early}");

@@ -4,11 +4,12 @@ use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::audit::taken_back;
 use crate::harness::{Database, Person, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::models::{IMPORTED, PAGE, past, trained};
-use crate::runner::{Runner, step};
-use crate::team::{approved, in_steps, team, validate};
+use crate::runner::Runner;
+use crate::team::{approved, carried_out, team, validate};
 
 on_both_databases!(what_a_review_finds_is_learned_from_then_on_and_after_a_restart,);
 on_sqlite!(
@@ -18,30 +19,6 @@ on_sqlite!(
 );
 
 const KPIS: &str = "/api/v1/risk/kpis";
-
-/// A change that is carried out and closed as successful.
-async fn succeeded(ann: &Person, lead: &Person) -> Result<String> {
-    let steps = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
-    let id = approved(ann, lead, &steps).await?;
-    let mut runner = Runner::start(ann, &id, true).await?;
-    runner.work(|_| false).await?;
-    runner.finish().await?;
-    validate(ann, &id, true).await?;
-    ann.act(&id, "close", &json!({ "status": "success" })).await?;
-    Ok(id)
-}
-
-/// A change whose only step fails and that is taken back.
-async fn taken_back(ann: &Person, lead: &Person) -> Result<String> {
-    let steps = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
-    let id = approved(ann, lead, &steps).await?;
-    let mut runner = Runner::start(ann, &id, true).await?;
-    let one = step("one")?;
-    runner.work(|task| *task == one).await?;
-    runner.release().await?;
-    ann.act(&id, "close", &json!({ "status": "rolled_back" })).await?;
-    Ok(id)
-}
 
 fn review(finding: &str) -> Value {
     json!({ "kind": "post_implementation", "text": "looked at again", "finding": finding })
@@ -56,7 +33,7 @@ async fn said(ann: &Person) -> Result<(f64, Value)> {
 
 async fn what_a_review_finds_is_learned_from_then_on_and_after_a_restart(database: Database) -> Result<()> {
     let (mut app, ann, lead) = team(database).await?;
-    let id = succeeded(&ann, &lead).await?;
+    let id = carried_out(&ann, &lead, "success").await?;
     app.pass(SignedDuration::from_hours(25));
     let [ann, lead] =
         [app.token("ann", &["read", "request"]).await?, app.token("lead", &["approve", "read"]).await?];
@@ -103,6 +80,7 @@ async fn what_a_review_finds_is_learned_from_then_on_and_after_a_restart(databas
 async fn a_false_alarm_no_longer_counts_against_whoever_asked(database: Database) -> Result<()> {
     let (app, ann, lead) = team(database).await?;
     let id = taken_back(&ann, &lead).await?;
+    ann.act(&id, "close", &json!({ "status": "rolled_back" })).await?;
     let (as_closed, _) = said(&ann).await?;
     lead.act(&id, "reviews", &review("succeeded")).await?;
     let (corrected, similar) = said(&ann).await?;
@@ -126,7 +104,7 @@ async fn a_model_learns_the_outcome_that_was_found(database: Database) -> Result
     for page in changes.chunks(usize::try_from(PAGE)?) {
         root.post("/api/v1/history/import", &json!({ "source": "old", "changes": page })).await?;
     }
-    let id = succeeded(&ann, &lead).await?;
+    let id = carried_out(&ann, &lead, "success").await?;
     app.pass(SignedDuration::from_hours(25));
     let root = app.root();
     let before = learned(&root).await?;
@@ -176,7 +154,7 @@ async fn another_server_learns_what_a_review_found() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (second, root_there) = crate::faults::second_server(&app, folder.path()).await?;
     let ann_there = Person { address: root_there.address, ..ann.clone() };
-    let id = succeeded(&ann, &lead).await?;
+    let id = carried_out(&ann, &lead, "success").await?;
     let is_known = async |wanted: &str| {
         eventually("the other server has learned it", async || {
             let (percent, similar) = said(&ann_there).await?;

@@ -6,6 +6,7 @@ use server::Config;
 
 use crate::harness::{Database, Person, SERVICES, TestApp, eventually, small, text};
 use crate::http::Ask;
+use crate::runner::Runner;
 
 /// A server with services, a requester and a technical lead.
 pub(crate) async fn team(database: Database) -> Result<(TestApp, Person, Person)> {
@@ -46,6 +47,18 @@ pub(crate) fn in_steps(steps: &Value) -> Value {
 pub(crate) async fn validate(person: &Person, id: &str, passed: bool) -> Result<Value> {
     let check = json!({ "name": "health", "passed": passed, "detail": "12 of 12 probes" });
     person.act(id, "validate", &json!({ "checks": [check] })).await
+}
+
+/// A change that is carried out, validated and closed with a status.
+pub(crate) async fn carried_out(ann: &Person, lead: &Person, status: &str) -> Result<String> {
+    let steps = in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]));
+    let id = approved(ann, lead, &steps).await?;
+    let mut runner = Runner::start(ann, &id, true).await?;
+    runner.work(|_| false).await?;
+    runner.finish().await?;
+    validate(ann, &id, true).await?;
+    ann.act(&id, "close", &json!({ "status": status })).await?;
+    Ok(id)
 }
 
 /// Waits until a change has reached a state.
