@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::source::Parsed;
-
 /// Names of attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Attributes {
@@ -17,13 +15,10 @@ pub(crate) enum Attributes {
 }
 
 impl Attributes {
-    /// Every attribute that a policy could read: whatever is called like any text in it. An added policy may be nested
-    /// more deeply than can be looked through, so that it gets everything.
-    pub(crate) fn read_by(parsed: &Parsed) -> Self {
-        let told = if parsed.info.is_core() { parsed.policy.to_json().ok() } else { None };
-        let Some(json) = told else { return Self::All };
+    /// Every attribute that a policy could read, of which this is the engine's JSON: whatever is called like any text in it.
+    pub(crate) fn read_by(policy: &Value) -> Self {
         let mut names = BTreeSet::new();
-        add_texts(&json, &mut names);
+        add_texts(policy, &mut names);
         Self::Named(names)
     }
 

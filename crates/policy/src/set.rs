@@ -125,10 +125,10 @@ impl PolicySet {
         let policies = unique(&parsed)?;
         let all = combined(parsed.iter().map(|parsed| &parsed.policy))?;
         validated(&vocabulary, &all, &policies, &by_name)?;
-        let read: Vec<Attributes> = parsed.iter().map(Attributes::read_by).collect();
+        let sliced: Vec<_> = parsed.iter().map(Sliced::of).collect::<Result<_, _>>()?;
         let mut by_action = BTreeMap::new();
         for action in Action::ALL.iter().copied() {
-            by_action.insert(action, Slice::of(action, &parsed, &read)?);
+            by_action.insert(action, Slice::of(action, &sliced)?);
         }
         Ok(Self {
             vocabulary,
@@ -236,33 +236,47 @@ impl PolicyInfo {
     }
 }
 
-impl Parsed {
-    /// The policy without the actions of its scope: a slice holds none that does not name its action, and the engine
-    /// would put each list of actions together anew for every question, at a quarter of what a decision costs. An added
-    /// policy stays as it is, because it may be nested more deeply than the engine's JSON can be read.
-    fn of_any_action(&self) -> Result<Policy, LoadError> {
-        if !self.info.is_core() {
-            return Ok(self.policy.clone());
+/// A policy as slices hold it.
+#[derive(Debug)]
+struct Sliced<'a> {
+    parsed: &'a Parsed,
+    /// The policy without the actions of its scope: a slice holds none that does not name its action, and the engine would
+    /// put each list of actions together anew for every question, at a quarter of what a decision costs.
+    policy: Policy,
+    read: Attributes,
+}
+
+impl<'a> Sliced<'a> {
+    /// An added policy stays as it is, and gets everything, because it may be nested more deeply than the engine's JSON can
+    /// be read. The engine makes that JSON from the policy's text, so it is made once.
+    fn of(parsed: &'a Parsed) -> Result<Self, LoadError> {
+        let Parsed { policy, info } = parsed;
+        if !info.is_core() {
+            return Ok(Self { parsed, policy: policy.clone(), read: Attributes::All });
         }
         let combination =
             |problem: &dyn std::fmt::Display| LoadError::Combination { problem: problem.to_string() };
-        let mut json = self.policy.to_json().map_err(|error| combination(&error))?;
+        let mut json = policy.to_json().map_err(|error| combination(&error))?;
+        let read = Attributes::read_by(&json);
         match json.get_mut("action") {
             Some(action) => *action = serde_json::json!({ "op": "All" }),
-            None => return Err(combination(&format_args!("policy `{}` has no scope", self.info.id))),
+            None => return Err(combination(&format_args!("policy `{}` has no scope", info.id))),
         }
-        let id = self.policy.id().clone();
-        Policy::from_json(Some(id), json).map_err(|error| combination(&error))
+        let policy =
+            Policy::from_json(Some(policy.id().clone()), json).map_err(|error| combination(&error))?;
+        Ok(Self { parsed, policy, read })
     }
 }
 
 impl Slice {
     /// A policy whose scope does not name the action is never satisfied and never errs, so leaving it out changes no
     /// decision.
-    fn of(action: Action, parsed: &[Parsed], read: &[Attributes]) -> Result<Self, LoadError> {
-        let named: Vec<&Parsed> = parsed.iter().filter(|parsed| names(&parsed.policy, action)).collect();
-        let permits = named.iter().filter(|parsed| parsed.info.effect == Effect::Permit);
-        let titles: Vec<&str> = permits.map(|parsed| parsed.info.title.as_str()).collect();
+    fn of(action: Action, policies: &[Sliced<'_>]) -> Result<Self, LoadError> {
+        let named: Vec<&Sliced<'_>> =
+            policies.iter().filter(|sliced| names(&sliced.parsed.policy, action)).collect();
+        let infos = named.iter().map(|sliced| &sliced.parsed.info);
+        let titles: Vec<&str> =
+            infos.filter(|info| info.effect == Effect::Permit).map(|info| info.title.as_str()).collect();
         let no_permission = Violation {
             rule: PolicyId::new(NO_PERMISSION)?,
             sentence: match titles.as_slice() {
@@ -274,11 +288,9 @@ impl Slice {
             next_step: "have somebody do it who may, or ask an administrator for the role".to_owned(),
             controls: vec!["SOC2:CC6.1".to_owned(), "ISO27001:A.5.15".to_owned()],
         };
-        let policies: Vec<Policy> =
-            named.iter().map(|parsed| parsed.of_any_action()).collect::<Result<_, _>>()?;
-        let read = parsed.iter().zip(read).filter(|(parsed, _)| names(&parsed.policy, action));
-        let read = read.fold(Attributes::Named(BTreeSet::new()), |all, (_, one)| all.and(one));
-        Ok(Self { policies: combined(policies.iter())?, read, no_permission })
+        let read = named.iter().fold(Attributes::Named(BTreeSet::new()), |all, sliced| all.and(&sliced.read));
+        let policies = combined(named.iter().map(|sliced| &sliced.policy))?;
+        Ok(Self { policies, read, no_permission })
     }
 }
 

@@ -25,7 +25,7 @@ use crate::failure::Failure;
 use crate::gates::{Starts, board_stream, calendar_stream, roster_stream, starts_stream, stops_stream};
 use crate::imported;
 use crate::known::{Ending, Known, RecordedEdit};
-use crate::record::{Recordable, Recorded, decode};
+use crate::record::{Recordable, Recorded, UnreadableEvent, decode};
 use crate::use_cases::{calibrations, problems};
 use crate::work::{self, actor_stream, cmdb_stream};
 
@@ -246,31 +246,44 @@ async fn trails<E: Recordable>(
     let mut trails = Vec::with_capacity(streams.len());
     for stream in streams {
         trails.push(match together.remove(&stream) {
-            Some(stored) => stored.into_iter().map(decode).collect::<Result<_, _>>().map_err(Failure::from),
+            Some(trail) => trail.map_err(Failure::from),
             None => stored_trail(store, &stream).await,
         });
     }
     trails
 }
 
-/// All events of several streams.
-async fn whole(
+type Trail<E> = Result<Vec<Recorded<E>>, UnreadableEvent>;
+
+/// All events of several streams. The next page is read while this one is taken apart.
+async fn whole<E: Recordable>(
     store: &Store,
     streams: StreamSet,
-) -> Result<HashMap<StreamName, Vec<StoredEvent>>, StoreError> {
-    let mut whole: HashMap<StreamName, Vec<StoredEvent>> = HashMap::new();
-    let mut after = None;
-    loop {
-        let page = store.read_streams(&streams, after.as_ref(), LOG_PAGE_EVENTS_MAX).await?;
-        let full = page.len() == LOG_PAGE_EVENTS_MAX;
-        after = page.last().map(EventPlace::of);
-        for stored in page {
-            whole.entry(stored.stream.clone()).or_default().push(stored);
-        }
-        if !full {
-            return Ok(whole);
-        }
+) -> Result<HashMap<StreamName, Trail<E>>, StoreError> {
+    let mut whole: HashMap<StreamName, Trail<E>> = HashMap::new();
+    let mut page = store.read_streams(&streams, None, LOG_PAGE_EVENTS_MAX).await?;
+    while let Some(after) = page.last().map(EventPlace::of) {
+        let is_last = page.len() < LOG_PAGE_EVENTS_MAX;
+        let next = async {
+            if is_last {
+                return Ok(Vec::new());
+            }
+            store.read_streams(&streams, Some(&after), LOG_PAGE_EVENTS_MAX).await
+        };
+        let take_apart = async {
+            for stored in page {
+                let trail = whole.entry(stored.stream.clone()).or_insert_with(|| Ok(Vec::new()));
+                let Ok(events) = trail else { continue };
+                match decode(stored) {
+                    Ok(event) => events.push(event),
+                    Err(unreadable) => *trail = Err(unreadable),
+                }
+            }
+        };
+        let (read, ()) = tokio::join!(next, take_apart);
+        page = read?;
     }
+    Ok(whole)
 }
 
 async fn stored_trail<E: Recordable>(
