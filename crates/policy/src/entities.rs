@@ -38,6 +38,7 @@ pub(crate) struct Vocabulary {
     category: EntityTypeName,
     change: EntityTypeName,
     change_type: EntityTypeName,
+    finding: EntityTypeName,
     incident: EntityTypeName,
     kind: EntityTypeName,
     level: EntityTypeName,
@@ -64,6 +65,7 @@ impl Vocabulary {
             category: name("Category")?,
             change: name("Change")?,
             change_type: name("ChangeType")?,
+            finding: name("Finding")?,
             incident: name("Incident")?,
             kind: name("Kind")?,
             level: name("Level")?,
@@ -231,6 +233,7 @@ impl Vocabulary {
         let optional = [
             ("authority", context.authority.map(|role| word(&self.role, role.as_str()))),
             ("outcome", context.outcome.map(|outcome| word(&self.outcome, outcome.as_str()))),
+            ("finding", context.finding.map(|finding| word(&self.finding, finding.as_str()))),
             ("changes_left_this_hour", context.budget_left.map(|left| number(left.changes_this_hour))),
             ("open_changes_left", context.budget_left.map(|left| number(left.open_changes))),
             ("links_without_a_person", context.chain.map(|chain| number(chain.links_without_a_person))),

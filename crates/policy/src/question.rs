@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use domain::actor::{ActorKind, Role, Scope};
-use domain::change::{Category, ChangeType, Outcome, StateName};
+use domain::change::{Category, ChangeType, Outcome, ReviewFinding, StateName};
 use domain::id::{ActorId, ChangeId, EnvironmentName, IncidentId, ServiceName, TeamName};
 use domain::plan::Reversibility;
 use domain::risk::Level;
@@ -241,6 +241,8 @@ pub struct Context {
     pub authority: Option<Role>,
     /// The outcome with which a change is about to be closed.
     pub outcome: Option<Outcome>,
+    /// What a review is about to find of a closed change.
+    pub finding: Option<ReviewFinding>,
     /// What an agent's budget leaves it, where a change is about to be created.
     pub budget_left: Option<BudgetLeft>,
     /// How the change that is about to be created stands in the chain of those that led to it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::plan::{Finding, Outcome, Question, Task};
+use domain::plan::{Finding, MonitorAnswer, Outcome, Question, Task};
 use domain::rollback::{Breach, Verdict};
 use domain::{id::StepName, plan};
 use tokio::sync::mpsc;
@@ -24,6 +24,11 @@ pub enum Progress {
         holder: String,
         /// Its token.
         fencing_token: u64,
+    },
+    /// Every monitor was asked before the first step.
+    MonitorsAsked {
+        /// One for each, in order.
+        answers: Vec<MonitorAnswer>,
     },
     /// The time that a monitor's answers take before the change.
     Baseline {

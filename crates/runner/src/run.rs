@@ -229,7 +229,7 @@ async fn work(session: &Session, options: &Options) -> Result<Ended, RunnerError
         if !is_watched || session.script.monitors.is_empty() {
             return drive(session, &options.waiting).await;
         }
-        let baselines = baseline::obtain(session).await;
+        let baselines = baseline::obtain(session).await?;
         session.oven.know(&baselines);
         tokio::select! {
             biased;

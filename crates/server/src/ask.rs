@@ -7,7 +7,7 @@ use domain::actor::{Actor, Role};
 use domain::approval::outstanding;
 use domain::authorization::Answer;
 use domain::canonical::Digest;
-use domain::change::{Change, Outcome, Retrospective, Runner, State};
+use domain::change::{Change, Outcome, Retrospective, ReviewFinding, Runner, State};
 use domain::id::ActorId;
 use domain::risk::Assessment;
 use policy::{
@@ -29,6 +29,8 @@ pub(crate) struct Particulars<'a> {
     pub authority: Option<Role>,
     /// The outcome with which the change is about to be closed.
     pub outcome: Option<Outcome>,
+    /// What a review is about to find of the change.
+    pub finding: Option<ReviewFinding>,
     /// Digest of what is about to run.
     pub digest: Option<Digest>,
     /// Whether what it touches lies within the budget of the agent that asked for it; asked before it is approved without
@@ -108,10 +110,11 @@ pub(crate) fn about_change(
     subject: Subject<'_>,
     particulars: Particulars<'_>,
 ) -> Ruling {
-    let Particulars { authority, outcome, board_member, .. } = particulars;
+    let Particulars { authority, outcome, finding, board_member, .. } = particulars;
     let on_call = subject.gates.on_call(&caller.id(), subject.now);
     let emergency_debt = subject.gates.emergency_debt(subject.now);
-    let context = Context { authority, outcome, board_member, on_call, emergency_debt, ..Context::default() };
+    let context =
+        Context { authority, outcome, finding, board_member, on_call, emergency_debt, ..Context::default() };
     asking(&app.policies.current(), caller, subject, particulars).decide(action, context)
 }
 

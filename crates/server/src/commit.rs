@@ -8,7 +8,10 @@ use domain::incident::{self, Incident, IncidentEvent, IncidentState, Severity};
 use domain::text::{FreeText, TITLE_BYTES_MAX};
 use policy::Action;
 use serde_json::json;
-use store::{Append, AppendError, Guard, NewIdempotency, StreamAppend, StreamName, Timer, TimerId, TimerOp};
+use store::{
+    Append, AppendError, Guard, NewIdempotency, OutboxMessage, StreamAppend, StreamName, Timer, TimerId,
+    TimerOp,
+};
 
 use crate::app::App;
 use crate::ask::Particulars;
@@ -25,6 +28,8 @@ use crate::work::ChangeWork;
 
 /// How often a unit of work is decided again because somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
+/// Most bytes of the names of channels on record.
+const TOLD_BYTES_MAX: usize = 1_024;
 /// How often what many write to, such as the calendar or the board, is decided again for the same reason.
 const DECISIONS_MAX: usize = 32;
 
@@ -104,9 +109,13 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
     };
     let tells_an_ending = work.tells_an_ending();
     let cmdb = on_close::prepare(app, work).await?;
+    let outbox = notify::about_change(app, &work.change, notices(&effects), work.now)?;
+    if notices(&effects).any(|notice| notice == Notice::Started) {
+        note_who_is_told(app, work, &outbox)?;
+    }
     let mut append = work.append();
     append.timers = timers(work.change.id, &effects)?;
-    append.outbox = notify::about_change(app, &work.change, notices(&effects), work.now)?;
+    append.outbox = outbox;
     append.idempotency = extras.idempotency;
     append.consume_timer = extras.consume_timer;
     append.streams.extend(extras.beside);
@@ -145,6 +154,19 @@ pub(crate) async fn commit(app: &App, work: &mut ChangeWork, extras: Extras) -> 
         app.experience.add(Past::of(&work.change, &app.known().directory));
     }
     Ok(())
+}
+
+/// Puts on record through which channels stakeholders learn of the start, so that an auditor sees that it was before the
+/// first step.
+fn note_who_is_told(app: &App, work: &mut ChangeWork, outbox: &[OutboxMessage]) -> Result<(), Failure> {
+    let channels: Vec<_> =
+        notify::channels_by(outbox, work.now).into_iter().map(|name| format!("`{name}`")).collect();
+    if channels.is_empty() {
+        return Ok(());
+    }
+    let text = format!("Stakeholders are told of the start: {}", channels.join(", "));
+    let text = FreeText::excerpt(&text, TOLD_BYTES_MAX);
+    work.command(app, &Caller::System, Action::Comment, Particulars::default(), &Command::Comment { text })
 }
 
 /// Takes note of what somebody else wrote, so that the next attempt sees it, and gives the caller as it is by now.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::Method;
+use domain::Timestamp;
 use domain::change::{ChangeEvent, StateName, trail};
 use domain::cmdb::Cmdb;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -19,6 +20,7 @@ use prometheus_client::registry::Registry;
 
 use prediction::metrics::{Counted, Performance};
 
+use crate::known::Known;
 use crate::record::Recorded;
 
 /// Upper bounds of the timing buckets, in seconds.
@@ -37,6 +39,11 @@ struct InState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithStatus {
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Event {
     action: &'static str,
 }
@@ -49,6 +56,7 @@ pub(crate) struct Metrics {
     durations: Histogram,
     events: Family<Event, Counter>,
     changes: Family<InState, Gauge>,
+    runners: Family<WithStatus, Gauge>,
     log_size: Gauge,
     emergency_debt: Gauge,
     cmdb: CmdbGauges,
@@ -190,6 +198,8 @@ impl Default for Metrics {
         registry.register("change_events", "Events of changes by action", events.clone());
         let (changes, log_size, listening) = (Family::default(), Gauge::default(), Gauge::default());
         registry.register("changes", "Changes by state", changes.clone());
+        let runners = Family::default();
+        registry.register("runners", "Runners seen in the last day by status", runners.clone());
         registry.register("log_size", "Entries of the log", log_size.clone());
         registry.register("event_subscribers", "Subscribers to the event stream", listening.clone());
         let emergency_debt = Gauge::default();
@@ -207,6 +217,7 @@ impl Default for Metrics {
             durations,
             events,
             changes,
+            runners,
             log_size,
             emergency_debt,
             cmdb,
@@ -253,7 +264,7 @@ impl Metrics {
         Arc::clone(&self.subscribers)
     }
 
-    /// Everything in the text format, with the figures that the store and the CMDB tell.
+    /// Everything in the text format, with the figures that the store tells and what is known at `now`.
     ///
     /// # Errors
     /// When a figure cannot be written.
@@ -261,16 +272,20 @@ impl Metrics {
         &self,
         states: &BTreeMap<StateName, u64>,
         log_size: u64,
-        cmdb: &Cmdb,
-        emergency_debt: usize,
+        known: &Known,
+        now: Timestamp,
     ) -> Result<String, std::fmt::Error> {
         for state in StateName::ALL {
             let count = states.get(state).copied().unwrap_or(0);
             self.changes.get_or_create(&InState { state: state.as_str() }).set(gauge(count));
         }
         self.log_size.set(gauge(log_size));
-        self.emergency_debt.set(i64::try_from(emergency_debt).unwrap_or(i64::MAX));
-        self.cmdb.set(cmdb);
+        self.emergency_debt.set(i64::try_from(known.debts.overdue(now).count()).unwrap_or(i64::MAX));
+        for (standing, count) in known.presence.count(now) {
+            let labels = WithStatus { status: standing.as_str() };
+            self.runners.get_or_create(&labels).set(gauge(count));
+        }
+        self.cmdb.set(&known.cmdb);
         let listening = u64::try_from(self.subscribers.load(Ordering::Acquire)).unwrap_or(u64::MAX);
         self.listening.set(gauge(listening));
         let mut text = String::new();

@@ -14,7 +14,7 @@ use domain::authorization::Answer;
 use domain::canonical::Digest;
 use domain::change::evolve::Recorded as RecordedBy;
 use domain::change::{
-    self, Change, ChangeEvent, CommandName, CorruptChange, Grounds, Outcome, RejectionReason,
+    self, Change, ChangeEvent, CommandName, CorruptChange, Grounds, Outcome, RejectionReason, ReviewFinding,
 };
 use domain::id::{ActorId, ChangeId};
 use domain::plan::{Cause, Observation};
@@ -47,6 +47,7 @@ pub(crate) struct PastQuestion {
     about: Option<Box<Change>>,
     authority: Authority,
     outcome: Option<Outcome>,
+    finding: Option<ReviewFinding>,
     digest: Option<Digest>,
 }
 
@@ -92,11 +93,12 @@ impl PastQuestion {
             };
             return policies.set.decide(&Question { principal: &principal, action, resource, context });
         };
-        let (outcome, digest) = (self.outcome, self.digest);
+        let (outcome, finding, digest) = (self.outcome, self.finding, self.digest);
         let within_agent_budget = true;
         let particulars = Particulars {
             authority,
             outcome,
+            finding,
             digest,
             within_agent_budget,
             delegator: other,
@@ -105,7 +107,7 @@ impl PastQuestion {
         let subject = Subject { change, parties, gates, now: self.at };
         let asking = ask::asking(policies, &caller, subject, particulars);
         // Whoever authorised an emergency was on call, or it would not have been recorded.
-        let context = Context { authority, outcome, on_call: Some(true), ..Context::default() };
+        let context = Context { authority, outcome, finding, on_call: Some(true), ..Context::default() };
         asking.decide(self.action, context).answer
     }
 }
@@ -138,7 +140,7 @@ fn question(recorded: &Recorded<ChangeEvent>, before: Option<&Change>) -> Option
         Some(_) if is_system => (Action::PreApprove, automated(event)?),
         Some(before) => (Action::of(command(event)?, before.content.change_type), Some(true)),
     };
-    let (mut authority, mut outcome, mut digest) = (Authority::None, None, None);
+    let (mut authority, mut outcome, mut finding, mut digest) = (Authority::None, None, None, None);
     match event {
         ChangeEvent::Approved { grounds: Grounds::Authority { approval, .. }, .. } => {
             authority = Authority::Recorded(approval.role);
@@ -147,6 +149,7 @@ fn question(recorded: &Recorded<ChangeEvent>, before: Option<&Change>) -> Option
         ChangeEvent::Rejected { .. } => authority = Authority::Held,
         ChangeEvent::ImplementationStarted { digest: started, .. } => digest = Some(*started),
         ChangeEvent::Closed { outcome: ended, .. } => outcome = Some(*ended),
+        ChangeEvent::Reviewed { finding: found, .. } => finding = *found,
         _ => {}
     }
     Some(PastQuestion {
@@ -159,6 +162,7 @@ fn question(recorded: &Recorded<ChangeEvent>, before: Option<&Change>) -> Option
         about: before.map(|change| Box::new(change.clone())),
         authority,
         outcome,
+        finding,
         digest,
     })
 }
@@ -218,7 +222,8 @@ fn of_observation(observation: &Observation) -> Option<CommandName> {
         Observation::PersonDecided { .. } => Some(CommandName::DecideStep),
         Observation::PauseRequested => Some(CommandName::Pause),
         Observation::ResumeRequested => Some(CommandName::Resume),
-        Observation::SnapshotTaken { .. }
+        Observation::MonitorsAsked { .. }
+        | Observation::SnapshotTaken { .. }
         | Observation::SnapshotFailed { .. }
         | Observation::Started { .. }
         | Observation::Ended { .. }

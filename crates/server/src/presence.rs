@@ -77,6 +77,15 @@ impl Presence {
         }
     }
 
+    /// How many stand how at `now`, each standing once.
+    pub(crate) fn count(&self, now: Timestamp) -> [(Standing, u64); 3] {
+        [Standing::Online, Standing::Draining, Standing::Offline].map(|standing| {
+            let remembered = self.0.values().filter(|runner| runner.seen_at >= forgotten_before(now));
+            let so = remembered.filter(|runner| Standing::of(runner, now) == standing);
+            (standing, so.map(|_| 1).sum())
+        })
+    }
+
     /// Those that have all of these labels, by who they are.
     pub(crate) fn fit<'a>(
         &'a self,

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 
 use domain::actor::Role;
 use domain::authorization::Answer;
-use domain::change::Outcome;
+use domain::change::{Outcome, ReviewFinding};
 use facts::{Account, ChangeFacts, Harmless, PrincipalFacts};
 
 /// Most cases of one file.
@@ -73,6 +73,8 @@ struct Case {
     authority: Option<Role>,
     /// How a change is about to be closed.
     outcome: Option<Outcome>,
+    /// What a review is about to find of a closed change.
+    finding: Option<ReviewFinding>,
     /// Changes that an agent's budget leaves it within this hour; 1 when left out.
     changes_left_this_hour: Option<u32>,
     /// Changes that an agent's budget lets it have under way besides those that are; 1 when left out.
@@ -191,6 +193,7 @@ impl Case {
         let context = Context {
             authority: self.authority,
             outcome: self.outcome,
+            finding: self.finding,
             budget_left: Some(budget_left),
             chain: Some(ChainStanding { links_without_a_person, alike_before }),
             board_member: Some(self.board_member.unwrap_or(true)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::id::StepName;
-use domain::plan::{Cause, Failure as TaskFailure, Outcome, Part, RunOutcome, Task};
+use domain::plan::{Cause, Failure as TaskFailure, MonitorAnswer, Outcome, Part, RunOutcome, Task};
 use domain::rollback::Verdict;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use runner::{Progress, Response};
@@ -135,6 +135,12 @@ pub(crate) fn lines(update: &Progress, paint: Paint) -> Vec<String> {
     match update {
         Progress::LeaseTaken { holder, .. } => {
             one(paint.dim(format!("the lease is held by {}", plain(holder))))
+        }
+        Progress::MonitorsAsked { answers } => {
+            let said =
+                |answer: &MonitorAnswer| format!("`{}` {}", answer.monitor, painted(answer.verdict, paint));
+            let said: Vec<_> = answers.iter().map(said).collect();
+            one(format!("monitors before the first step: {}", said.join(", ")))
         }
         Progress::Baseline { monitor, latency_micros: Some(micros) } => {
             one(format!("monitor `{monitor}` answered within {} before the change", millis(*micros)))

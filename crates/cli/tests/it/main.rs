@@ -27,6 +27,7 @@ mod program;
 mod reading;
 mod rehearsal;
 mod risk;
+mod rollouts;
 mod running;
 mod stops;
 mod usage;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::PrivatePrometheus;
 
 use crate::program::Ran;
-use crate::world::World;
+use crate::world::{World, tested_change};
 
 /// Requests per second that the service says to have answered.
 const RATE: f64 = 50.0;
@@ -80,28 +80,20 @@ fn wait_for(world: &World, prometheus: &PrivatePrometheus) -> Result<()> {
 /// A small, tested change that runs this line and then watches for ten seconds.
 fn request(prometheus: &PrivatePrometheus, folder: &Path, run: &str) -> Value {
     let broken = folder.join("broken");
-    json!({
-        "type": "normal", "category": "deployment", "title": "Deploy the shop", "description": "A small change",
-        "impact": "low", "urgency": "low", "affected_services": ["shop"], "environment": "staging",
-        "implementation_plan": {
-            "soak": "3s", "estimated_duration": "1m",
-            "steps": [
-                { "name": "release", "run": run, "undo": format!("rm -f {}", broken.display()), "idempotent": true },
-                { "name": "watch", "wait": "10s" },
-            ],
-        },
-        "rollback_plan": { "automated": true, "steps": [], "max_duration": "1m" },
-        "monitors": [{ "name": "errors", "interval": "500ms", "prometheus": {
-            "url": prometheus.url(), "error_rate": { "errors": { "code": "~5.." }, "window": "5s" }, "expect": "< 5%",
-        } }],
-        "rollback_conditions": { "error_rate": { "threshold": "5%", "window": "30s", "action": "immediate_rollback" } },
-        "evidence": {
-            "churn": { "lines": 4, "files": 1, "directories": 1 }, "coverage_percent": 95.0,
-            "coverage_basis": "changed_lines", "tests": { "passed": 12, "failed": 0, "skipped": 0 },
-            "configuration_change": false, "schema_change": false,
-            "author": { "commits": 230, "commits_to_these_files": 17 },
-        },
-    })
+    let mut change = tested_change(&json!({
+        "soak": "3s", "estimated_duration": "1m",
+        "steps": [
+            { "name": "release", "run": run, "undo": format!("rm -f {}", broken.display()), "idempotent": true },
+            { "name": "watch", "wait": "10s" },
+        ],
+    }));
+    change["rollback_plan"] = json!({ "automated": true, "steps": [], "max_duration": "1m" });
+    change["monitors"] = json!([{ "name": "errors", "interval": "500ms", "prometheus": {
+        "url": prometheus.url(), "error_rate": { "errors": { "code": "~5.." }, "window": "5s" }, "expect": "< 5%",
+    } }]);
+    change["rollback_conditions"] =
+        json!({ "error_rate": { "threshold": "5%", "window": "30s", "action": "immediate_rollback" } });
+    change
 }
 
 /// Asks for the change, has it carried out and, where that worked, validated.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use api::change::Change;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::program::Ran;
@@ -167,6 +168,21 @@ impl World {
         ensure!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
     }
+}
+
+/// A small, tested change of the shop with this plan, which needs no person.
+pub(crate) fn tested_change(plan: &Value) -> Value {
+    json!({
+        "type": "normal", "category": "deployment", "title": "Deploy the shop", "description": "A small change",
+        "impact": "low", "urgency": "low", "affected_services": ["shop"], "environment": "staging",
+        "implementation_plan": plan,
+        "evidence": {
+            "churn": { "lines": 4, "files": 1, "directories": 1 }, "coverage_percent": 95.0,
+            "coverage_basis": "changed_lines", "tests": { "passed": 12, "failed": 0, "skipped": 0 },
+            "configuration_change": false, "schema_change": false,
+            "author": { "commits": 230, "commits_to_these_files": 17 },
+        },
+    })
 }
 
 /// How the repository is deployed: a file that stands for the running release.

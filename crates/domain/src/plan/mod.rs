@@ -32,7 +32,7 @@ pub use kinds::{
     WorkloadKind,
 };
 pub use next::Action;
-pub use observation::{CaptureId, Captured, Cause, InvalidObservation, Observation};
+pub use observation::{CaptureId, Captured, Cause, InvalidObservation, MonitorAnswer, Observation};
 pub use rehearsal::{Rehearsable, Rehearsal, RehearsedTask, Target};
 pub use reversibility::{Reversibility, WayBack};
 pub use run::{IllegalObservation, Observed, Run};

@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::CAPTURES_TOTAL_MAX;
+use super::definition::{CAPTURES_TOTAL_MAX, MONITORS_MAX};
 use super::task::{Decision, Failure, Finding, Outcome, Task};
 use crate::canonical::Digest;
 use crate::duration::DURATION_MILLIS_MAX;
 use crate::id::{ActorId, StepName};
-use crate::rollback::{ConditionName, Reaction, RollbackSpeed};
+use crate::rollback::{ConditionName, Reaction, RollbackSpeed, Verdict};
 use crate::text::{FreeText, InvalidText};
 
 /// Longest excerpt of a task's output, in bytes. Cut with [`FreeText::excerpt`], whose mark needs some more.
@@ -23,6 +23,11 @@ const EXCERPT_MARK_BYTES_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "observation", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Observation {
+    /// Every monitor was asked before the first step, so that nothing begins unwatched.
+    MonitorsAsked {
+        /// One for each monitor, in the order of the change.
+        answers: Vec<MonitorAnswer>,
+    },
     /// Everything that the steps declare has been saved.
     SnapshotTaken {
         /// One entry for each declared capture, in the plan's order.
@@ -93,6 +98,16 @@ pub enum Observation {
     },
     /// The rollback has nothing left to do. Whether it took everything back follows from what was observed before.
     RollbackEnded,
+}
+
+/// What a monitor said before the first step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MonitorAnswer {
+    /// The monitor.
+    pub monitor: StepName,
+    /// Its last answer; `error` for one that gave none in time.
+    pub verdict: Verdict,
 }
 
 /// One declared capture: the step and the position in its list, from 0.
@@ -243,7 +258,8 @@ impl Observation {
         match self {
             Self::PersonDecided { .. } | Self::ResumeRequested => true,
             Self::RollbackRequested { cause } => matches!(cause, Cause::Person { .. }),
-            Self::SnapshotTaken { .. }
+            Self::MonitorsAsked { .. }
+            | Self::SnapshotTaken { .. }
             | Self::SnapshotFailed { .. }
             | Self::Started { .. }
             | Self::Ended { .. }
@@ -263,6 +279,7 @@ impl Observation {
     /// When something is larger than the limit, which the error states.
     pub fn validate(&self) -> Result<(), InvalidObservation> {
         match self {
+            Self::MonitorsAsked { answers } => count("answers", answers.len(), MONITORS_MAX),
             Self::SnapshotTaken { captures } => count("captures", captures.len(), CAPTURES_TOTAL_MAX),
             Self::SnapshotRestored { differing } => count("differing", differing.len(), CAPTURES_TOTAL_MAX),
             Self::SnapshotFailed { reason } => text("reason", Some(reason), REASON_BYTES_MAX),
@@ -334,10 +351,20 @@ fn first_or_later(attempt: u32) -> Result<(), InvalidObservation> {
     if attempt == 0 { Err(InvalidObservation::Attempt) } else { Ok(()) }
 }
 
+impl fmt::Display for MonitorAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.monitor, self.verdict)
+    }
+}
+
 impl fmt::Display for Observation {
     /// A sentence for timelines and messages, without free text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MonitorsAsked { answers } => {
+                let answers: Vec<_> = answers.iter().map(ToString::to_string).collect();
+                write!(f, "monitors asked before the first step: {}", answers.join(", "))
+            }
             Self::SnapshotTaken { captures } => write!(f, "snapshot taken, captures: {}", captures.len()),
             Self::SnapshotFailed { .. } => f.write_str("snapshot could not be taken"),
             Self::Started { task, attempt } => write!(f, "{task} started, attempt {attempt}"),

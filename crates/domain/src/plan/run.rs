@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{Plan, RollbackPlan, Step};
 use super::next::Action;
-use super::observation::{Captured, Cause, Observation};
+use super::observation::{Captured, Cause, MonitorAnswer, Observation};
 use super::script::Script;
 use super::task::{Decision, Failure, Fold, Outcome, Part, Task, TaskState};
 use super::tolerance::Tolerance;
@@ -21,6 +21,9 @@ use crate::rollback::RollbackSpeed;
 #[serde(deny_unknown_fields)]
 pub struct Run {
     pub(super) auto_rollback: bool,
+    /// What the monitors said before the first step, once they have been asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) watched: Option<Vec<MonitorAnswer>>,
     pub(super) snapshot: Snapshot,
     /// The plan's steps, in order.
     pub(super) steps: Vec<Tracked>,
@@ -101,6 +104,7 @@ impl Run {
         let has_captures = script.captures().next().is_some();
         let run = Self {
             auto_rollback: auto_rollback && rollback_plan.is_none_or(RollbackPlan::runs_unattended),
+            watched: None,
             snapshot: if has_captures { Snapshot::Due } else { Snapshot::NotNeeded },
             steps: plan.steps.iter().filter(is_part).map(Tracked::pending).collect(),
             tolerance: plan.tolerance.clone(),
@@ -136,6 +140,7 @@ impl Run {
     /// The transition table.
     fn fold(&self, script: Script<'_>, observation: &Observation) -> Fold<Self> {
         match observation {
+            Observation::MonitorsAsked { answers } => self.monitors_asked(answers),
             Observation::SnapshotTaken { captures } => self.snapshot_taken(script, captures),
             Observation::SnapshotFailed { reason } => {
                 self.snapshot_failed(script, &Cause::SnapshotFailed { reason: reason.clone() })
@@ -188,6 +193,17 @@ impl Run {
         match failed {
             Some(step) if self.auto_rollback => self.turned_round(script, &Cause::StepFailed { step }),
             Some(_) | None => self,
+        }
+    }
+
+    /// Said of the time before the change, so only as long as nothing has begun.
+    fn monitors_asked(&self, answers: &[MonitorAnswer]) -> Fold<Self> {
+        match &self.watched {
+            None if self.is_forward() && !self.has_begun() => {
+                Fold::New(Self { watched: Some(answers.to_vec()), ..self.clone() })
+            }
+            None => Fold::Illegal,
+            Some(known) => Fold::already_if(known == answers),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::definition::{Plan, StepKind};
-use super::observation::{Captured, Cause, Observation};
+use super::observation::{Captured, Cause, MonitorAnswer, Observation};
 use super::run::{Course, Run, Snapshot};
 use super::strategy::Stage;
 use super::task::{Decision, Part, Remedy, Task, TaskState};
@@ -255,6 +255,16 @@ impl Run {
         self.unwinding().is_some_and(|unwinding| unwinding.is_overdue)
     }
 
+    /// Whether a step was begun.
+    pub fn has_begun(&self) -> bool {
+        self.steps.iter().any(|tracked| tracked.state.is_begun())
+    }
+
+    /// What the monitors said before the first step; nothing before they were asked.
+    pub fn watched(&self) -> Option<&[MonitorAnswer]> {
+        self.watched.as_deref()
+    }
+
     /// What the snapshot found, in the plan's order; empty before it is taken.
     pub fn captures(&self) -> &[Captured] {
         match &self.snapshot {
@@ -363,9 +373,7 @@ impl Run {
         match &self.course {
             Course::Forward | Course::Paused | Course::RollingBack(_) => RunOutcome::Unfinished,
             Course::Finished => RunOutcome::AllSucceeded,
-            Course::RolledBack(_) if !self.steps.iter().any(|tracked| tracked.state.is_begun()) => {
-                RunOutcome::NothingDone
-            }
+            Course::RolledBack(_) if !self.has_begun() => RunOutcome::NothingDone,
             Course::RolledBack(unwinding) => {
                 RunOutcome::Undone { left_in_place: unwinding.left_in_place.clone() }
             }

@@ -55,6 +55,7 @@ pub(crate) fn ask(action: Action) -> Asked {
     let context = Context {
         authority: None,
         outcome: (action == Action::Close).then_some(Outcome::Successful),
+        finding: None,
         budget_left: (action == Action::Create)
             .then_some(BudgetLeft { changes_this_hour: 1, open_changes: 1 }),
         chain: (action == Action::Create).then(ChainStanding::default),

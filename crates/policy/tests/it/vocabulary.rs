@@ -2,7 +2,7 @@
 
 use cedar_policy::SchemaFragment;
 use domain::actor::{Role, Scope};
-use domain::change::{Category, ChangeType, CommandName, Outcome, StateName};
+use domain::change::{Category, ChangeType, CommandName, Outcome, ReviewFinding, StateName};
 use domain::plan::Reversibility;
 use domain::risk::Level;
 use policy::{Action, PrincipalKind};
@@ -24,6 +24,7 @@ fn enumerated_entities_have_exactly_the_words_of_the_domain() {
     for (entity, words) in [
         ("Category", words(Category::ALL, Category::as_str)),
         ("ChangeType", words(ChangeType::ALL, ChangeType::as_str)),
+        ("Finding", words(ReviewFinding::ALL, ReviewFinding::as_str)),
         ("Kind", words(PrincipalKind::ALL, PrincipalKind::as_str)),
         ("Level", words(Level::ALL, Level::as_str)),
         ("Outcome", words(Outcome::ALL, Outcome::as_str)),

@@ -147,6 +147,21 @@ async fn monitors_that_are_not_wanted_are_not_asked() {
     assert!(!bench.exists("asked"));
 }
 
+#[tokio::test]
+async fn every_monitor_is_asked_and_put_on_record_before_the_first_step() {
+    let mut plan = definition([noting("one")]);
+    plan.monitors = vec![monitor("front", "true"), monitor("back", "exit 1"), monitor("slow", "sleep 60")];
+    let bench = Bench::new(plan).await;
+    let (options, mut updates) = told();
+    assert_eq!(bench.implement(&options).await.unwrap(), Ended::Implemented);
+    let history = bench.server.history();
+    let asked = "monitors asked before the first step: `front` pass, `back` fail, `slow` error";
+    assert_eq!(history.first().map(String::as_str), Some(asked), "{history:#?}");
+    let is_told =
+        |update: &Progress| matches!(update, Progress::MonitorsAsked { answers } if answers.len() == 3);
+    assert_eq!(all(&mut updates).iter().filter(|update| is_told(update)).count(), 1);
+}
+
 /// Roll back when answers take five times as long as before the change.
 fn slower() -> RollbackConditions {
     let action = Reaction { rollback: RollbackSpeed::Immediate, quarantine: false };

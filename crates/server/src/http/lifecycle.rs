@@ -51,7 +51,18 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 impl Asked {
     /// Decides one command about a change, unless the same request was answered before.
     async fn decide(&self, id: ChangeId, action: Action, command: Command) -> Result<Response, Rejection> {
-        let (particulars, extras) = (Particulars::default(), self.extras(Kept::Change(id)));
+        self.decide_with(id, action, Particulars::default(), command).await
+    }
+
+    /// The same, with what policy is told besides.
+    async fn decide_with(
+        &self,
+        id: ChangeId,
+        action: Action,
+        particulars: Particulars<'static>,
+        command: Command,
+    ) -> Result<Response, Rejection> {
+        let extras = self.extras(Kept::Change(id));
         self.change(simple(&self.app, &self.caller, id, action, particulars, command, extras)).await
     }
 }
@@ -341,10 +352,9 @@ async fn review(
     Idempotency(key): Idempotency,
     JsonBody { value, digest }: JsonBody<ReviewRequest>,
 ) -> Result<Response, Rejection> {
-    let command = Command::Review {
-        kind: parse("kind", &value.kind)?,
-        text: text("text", &value.text)?,
-        finding: value.finding.as_deref().map(|word| parse("finding", word)).transpose()?,
-    };
-    Asked { app, caller, key, digest }.decide(id, Action::Review, command).await
+    let finding = value.finding.as_deref().map(|word| parse("finding", word)).transpose()?;
+    let command =
+        Command::Review { kind: parse("kind", &value.kind)?, text: text("text", &value.text)?, finding };
+    let particulars = Particulars { finding, ..Particulars::default() };
+    Asked { app, caller, key, digest }.decide_with(id, Action::Review, particulars, command).await
 }

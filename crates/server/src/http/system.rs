@@ -76,10 +76,7 @@ async fn metrics(
     ask::about(&app, &caller, Action::Read, &Resource::System)?;
     let states = app.store.count_changes_by_state().await?;
     let log_size = app.store.head().await?.size;
-    let known = app.known();
-    let debt = known.debts.overdue(app.clock.now()).count();
-    let text = app.metrics.render(&states, log_size, &known.cmdb, debt);
-    drop(known);
+    let text = app.metrics.render(&states, log_size, &app.known(), app.clock.now());
     let text = text.map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)], text).into_response())
 }

@@ -7,7 +7,7 @@ mod settings;
 mod subscription;
 mod telling;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::notify::{Message, Parcel};
 use domain::Timestamp;
@@ -156,6 +156,13 @@ impl Notifier {
         }
         sender.send(parcel).await
     }
+}
+
+/// The channels through which these messages go out by `now`.
+pub(crate) fn channels_by(messages: &[OutboxMessage], now: Timestamp) -> BTreeSet<String> {
+    let due = messages.iter().filter(|message| message.not_before <= now);
+    let kept = due.filter_map(|message| serde_json::from_value(message.payload.clone()).ok());
+    kept.map(|kept: Kept| kept.channel).collect()
 }
 
 /// What is sent together: the parts of one digest, and everything else alone.

@@ -11,8 +11,9 @@ use crate::approvals::lend;
 use crate::harness::{Database, TestApp, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::peers;
+use crate::runner::Runner;
 use crate::sink::{Received, Sink};
-use crate::team::{in_steps, team_with};
+use crate::team::{approved, in_steps, team_with};
 
 on_both_databases!(
     each_subscriber_is_told_once_and_what_fails_is_told_again,
@@ -22,6 +23,7 @@ on_sqlite!(
     what_cannot_be_delivered_is_listed_and_sent_again_by_an_administrator,
     a_digest_collects_what_happens,
     an_incident_is_told,
+    the_trail_says_who_is_told_of_the_start,
 );
 
 /// A secret as Standard Webhooks writes it.
@@ -239,6 +241,27 @@ async fn an_incident_is_told(database: Database) -> Result<()> {
     lead.send(Ask::new("PATCH", &path).json(&resolved)).await?.good()?;
     let told = sink.until("resolved", is_about("incident.resolved")).await?;
     assert_eq!(told[0].json()?["data"]["incident"]["state"], json!("resolved"));
+    app.stop().await
+}
+
+async fn the_trail_says_who_is_told_of_the_start(database: Database) -> Result<()> {
+    let sink = Sink::start(&[]).await?;
+    let (app, ann, lead) =
+        team_with(database, |config| with_webhook(config, &sink, vec![everything("ops")])).await?;
+    let id =
+        approved(&ann, &lead, &in_steps(&json!([{"name": "one", "run": "true", "undo": "true"}]))).await?;
+    let mut runner = Runner::start(&ann, &id, true).await?;
+    let told = sink.until("started", is_about("change.implementation_started")).await?;
+    assert_eq!(told.len(), 1);
+    runner.work(|_| false).await?;
+    let change = ann.change(&id).await?;
+    let trail = change["audit_trail"].as_array().context("a trail")?;
+    let details: Vec<_> = trail.iter().map(|entry| text(&entry["details"])).collect();
+    let position = |part: &str| details.iter().position(|details| details.contains(part));
+    let noted = position("Stakeholders are told of the start: `ops`").context("the entry")?;
+    ensure!(position("Implementation started") < Some(noted), "{details:?}");
+    ensure!(position("Step `one` started") > Some(noted), "{details:?}");
+    app.verified().await?;
     app.stop().await
 }
 

@@ -63,6 +63,11 @@ async fn a_runner_is_seen_by_everybody_until_it_is_forgotten(database: Database)
         "{:?}",
         statuses(&lead).await?
     );
+    let figures = lead.send(Ask::get("/metrics")).await?.text();
+    for (status, count) in [("online", 0), ("draining", 1), ("offline", 1)] {
+        let figure = format!("cortex_change_runners{{status=\"{status}\"}} {count}\n");
+        ensure!(figures.contains(&figure), "{figure}\n{figures}");
+    }
     if is_shared {
         let folder = tempfile::tempdir()?;
         let (_second, root) = second_server(&app, folder.path()).await?;

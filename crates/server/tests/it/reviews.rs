@@ -9,13 +9,14 @@ use crate::harness::{Database, Person, eventually, on_both_databases, on_sqlite,
 use crate::http::Ask;
 use crate::models::{IMPORTED, PAGE, past, trained};
 use crate::runner::Runner;
-use crate::team::{approved, carried_out, team, validate};
+use crate::team::{approved, carried_out, team, team_with, validate};
 
 on_both_databases!(what_a_review_finds_is_learned_from_then_on_and_after_a_restart,);
 on_sqlite!(
     a_false_alarm_no_longer_counts_against_whoever_asked,
     a_model_learns_the_outcome_that_was_found,
     only_somebody_else_finds_otherwise_and_only_of_what_is_closed,
+    policies_of_the_organisation_see_what_is_found,
 );
 
 const KPIS: &str = "/api/v1/risk/kpis";
@@ -170,5 +171,28 @@ async fn another_server_learns_what_a_review_found() -> Result<()> {
     assert!((said(&ann).await?.0 - corrected).abs() < 1e-9, "both say the same");
     second.shutdown();
     second.stopped().await?;
+    app.stop().await
+}
+
+async fn policies_of_the_organisation_see_what_is_found(database: Database) -> Result<()> {
+    let folder = database.folder.path().join("policies");
+    std::fs::create_dir(&folder)?;
+    std::fs::write(
+        folder.join("own.cedar"),
+        r#"
+        @id("own-acquittals-need-a-change-manager") @title("A change manager says that it was not the change") @fix("ask one")
+        forbid (principal, action == Action::"review", resource)
+        when { context has finding && context.finding == Finding::"succeeded" }
+        unless { principal in Role::"change_manager" };
+        "#,
+    )?;
+    let (app, ann, lead) = team_with(database, |config| config.policies.folder = Some(folder)).await?;
+    let manager = app.person("mia", &["change_manager"]).await?;
+    let id = carried_out(&ann, &lead, "success").await?;
+    let path = format!("/api/v1/changes/{id}/reviews");
+    let problem = lead.refused(&path, &review("succeeded"), 403, "refused-by-policy").await?;
+    assert_eq!(problem["rule"], "own-acquittals-need-a-change-manager", "{problem}");
+    lead.act(&id, "reviews", &review("failed")).await?;
+    manager.act(&id, "reviews", &review("succeeded")).await?;
     app.stop().await
 }

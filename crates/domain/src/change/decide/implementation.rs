@@ -101,6 +101,7 @@ pub(super) fn report(
 ) -> Result<Decision, Refusal> {
     require_runners_own(observation)?;
     observation.validate().map_err(|error| Refusal::IllegalObservation(error.to_string()))?;
+    require_own_monitors(change, observation)?;
     require_lease(execution(change)?, fencing_token, facts)?;
     record(change, observation, facts)
 }
@@ -114,6 +115,19 @@ fn require_runners_own(observation: &Observation) -> Result<(), Refusal> {
         return Err(Refusal::IllegalObservation(sentence));
     }
     Ok(())
+}
+
+/// Every monitor of the change is asked before the first step, and no other.
+fn require_own_monitors(change: &Change, observation: &Observation) -> Result<(), Refusal> {
+    let Observation::MonitorsAsked { answers } = observation else { return Ok(()) };
+    let monitors = change.content.monitors.iter().map(|monitor| &monitor.name);
+    if answers.iter().map(|answer| &answer.monitor).eq(monitors.clone()) {
+        return Ok(());
+    }
+    let monitors: Vec<_> = monitors.map(|name| format!("`{name}`")).collect();
+    let sentence =
+        format!("`{observation}`: expected one answer of each monitor in order: {}", monitors.join(", "));
+    Err(Refusal::IllegalObservation(sentence))
 }
 
 pub(super) fn decide_step(

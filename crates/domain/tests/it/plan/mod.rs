@@ -17,9 +17,10 @@ use std::collections::BTreeMap;
 
 use domain::id::{ActorId, StepName};
 use domain::plan::{
-    Capture, CaptureId, Captured, Cause, Check, Command, Finding, Observation, Observed, Outcome, Part, Plan,
-    Probe, RollbackPlan, Run, Step, StepKind, Strategy, Task,
+    Capture, CaptureId, Captured, Cause, Check, Command, Finding, MonitorAnswer, Observation, Observed,
+    Outcome, Part, Plan, Probe, RollbackPlan, Run, Step, StepKind, Strategy, Task,
 };
+use domain::rollback::Verdict;
 
 fn name(text: &str) -> StepName {
     StepName::new(text).unwrap()
@@ -123,6 +124,14 @@ fn asked_back() -> Cause {
 
 fn rollback_requested(cause: Cause) -> Observation {
     Observation::RollbackRequested { cause }
+}
+
+/// What two monitors said before the first step.
+fn monitors_asked() -> Observation {
+    let answer = |monitor: &str, verdict| MonitorAnswer { monitor: name(monitor), verdict };
+    Observation::MonitorsAsked {
+        answers: vec![answer("front", Verdict::Pass), answer("back", Verdict::Error)],
+    }
 }
 
 /// An honest snapshot of everything that the plan declares.

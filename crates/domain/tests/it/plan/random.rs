@@ -13,8 +13,8 @@ use proptest::prelude::*;
 
 use super::simulation::assert_sound;
 use super::{
-    ActorId, asked_back, check, checked, ended, file, manual, name, plan, rollback_plan, rollback_requested,
-    run, snapshot_of, started, step,
+    ActorId, asked_back, check, checked, ended, file, manual, monitors_asked, name, plan, rollback_plan,
+    rollback_requested, run, snapshot_of, started, step,
 };
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -136,6 +136,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     let differing = prop_oneof![Just(vec![]), Just(vec![CaptureId { step: name("a"), position: 0 }])];
     let by = proptest::sample::select(&["act_ada", "act_eve"][..]);
     prop_oneof![
+        1 => Just(monitors_asked()),
         1 => Just(Observation::SnapshotTaken { captures: vec![] }),
         1 => Just(Observation::SnapshotFailed { reason: domain::text::FreeText::new("disk full").unwrap() }),
         4 => (task.clone(), 0..4_u32).prop_map(|(task, attempt)| started(&task, attempt)),

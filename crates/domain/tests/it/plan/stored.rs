@@ -6,7 +6,8 @@ use domain::rollback::{ConditionName, Reaction, RollbackSpeed};
 use domain::text::FreeText;
 
 use super::{
-    asked_back, checked, do_step, ended, name, person, rollback_requested, rollback_step, started, undo,
+    asked_back, checked, do_step, ended, monitors_asked, name, person, rollback_requested, rollback_step,
+    started, undo,
 };
 
 fn text(text: &str) -> FreeText {
@@ -45,6 +46,7 @@ fn samples() -> Vec<Observation> {
     let digest = Some(Digest::of_bytes(b"abc"));
     let log = Some(text("done"));
     let mut samples = vec![
+        monitors_asked(),
         Observation::SnapshotTaken {
             captures: vec![
                 Captured { capture: capture(), digest },

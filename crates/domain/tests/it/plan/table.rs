@@ -9,8 +9,8 @@ use domain::plan::{
 use domain::text::FreeText;
 
 use super::{
-    asked_back, check, checked, do_step, ended, file, fold, manual, name, person, plan, rollback_plan,
-    rollback_requested, rollback_step, snapshot_of, started, step, undo,
+    asked_back, check, checked, do_step, ended, file, fold, manual, monitors_asked, name, person, plan,
+    rollback_plan, rollback_requested, rollback_step, snapshot_of, started, step, undo,
 };
 
 /// A step that is captured and retried once, and one that a person carries out.
@@ -38,7 +38,8 @@ fn states(plan: &Plan, rollback: &RollbackPlan) -> Vec<(&'static str, Run)> {
         Observation::SnapshotRestored { differing: vec![CaptureId { step: name("a"), position: 0 }] };
 
     let begin = Run::start(plan, Some(rollback), false);
-    let ready = after(&begin, &[snapshot_of(plan)]);
+    let watched = after(&begin, &[monitors_asked()]);
+    let ready = after(&watched, &[snapshot_of(plan)]);
     let paused = after(&ready, &[Observation::PauseRequested]);
     let running = after(&ready, &[started(&a, 1)]);
     let retrying = after(&running, &[ended(&a, 1, failed())]);
@@ -58,6 +59,7 @@ fn states(plan: &Plan, rollback: &RollbackPlan) -> Vec<(&'static str, Run)> {
     let failed = after(&restoring, &[spoilt, Observation::RollbackEnded]);
     vec![
         ("before the snapshot", begin),
+        ("watched, before the snapshot", watched),
         ("ready", ready),
         ("paused", paused),
         ("step running", running),
@@ -82,6 +84,7 @@ fn observations(plan: &Plan) -> Vec<Observation> {
     let reason = FreeText::new("disk full").unwrap();
     let (a, b, undo, r) = (do_step("a"), do_step("b"), undo("a"), rollback_step("r"));
     vec![
+        monitors_asked(),
         snapshot_of(plan),
         Observation::SnapshotFailed { reason },
         started(&a, 1),

@@ -6,6 +6,7 @@
 mod approvals;
 mod conflicts;
 mod details;
+mod ending;
 mod header;
 mod incidents;
 mod items;
@@ -79,6 +80,7 @@ struct Model {
     conflicts: conflicts::Conflicts,
     items: items::Items,
     details: details::Details,
+    ending: Option<ending::Ending>,
     incidents: Vec<api::incident::IncidentSummary>,
     timeline: timeline::Timeline,
 }
@@ -188,6 +190,7 @@ impl Model {
             conflicts: conflicts::Conflicts::of(known, change, now),
             items: items::Items::of(known, change, items),
             details: details::Details::of(known, change, &told),
+            ending: ending::Ending::of(change, trail),
             incidents: incidents.iter().map(view::incident_summary).collect(),
             timeline,
             frame,
@@ -254,6 +257,7 @@ fn view(model: &Model) -> Markup {
                 @if let Some(rehearsal) = &model.rehearsal { (rehearsal::card(rehearsal, *now)) }
                 (conflicts::card(&model.conflicts))
                 (items::card(&model.items))
+                @if let Some(ending) = &model.ending { (ending::card(ending)) }
                 (incidents::card(&model.incidents, *now))
                 (details::card(&model.details, *now))
             }
