@@ -267,12 +267,14 @@ impl Run {
             });
         }
         let turn = |run: Self| run.turned_round(script, &Cause::Person { by: by.clone(), reason: None });
+        // Nobody is asked about a target that the run goes on without: another step may be running by now.
+        let is_asked = !self.is_left_behind(&task.step);
         match self.state_of(task) {
-            Some(TaskState::Failed { attempt: failed, .. }) if gives_up && *failed == attempt => {
+            Some(TaskState::Failed { attempt: failed, .. }) if is_asked && gives_up && *failed == attempt => {
                 Fold::New(turn(self.clone()))
             }
             Some(_) | None => {
-                let folded = self.with_task(task, |state| state.decided(attempt, decision, by, true));
+                let folded = self.with_task(task, |state| state.decided(attempt, decision, by, is_asked));
                 if gives_up { folded.map(turn) } else { folded }
             }
         }

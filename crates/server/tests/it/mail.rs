@@ -5,16 +5,22 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use server::{Channel, EmailChannel, MailProtection, PagerDutyChannel};
+use server::{Channel, Config, EmailChannel, MailProtection, PagerDutyChannel};
 
+use crate::audit::taken_back;
 use crate::harness::{Database, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::notifications::{everything, secret_file};
 use crate::peers;
+use crate::runner::Runner;
 use crate::sink::{Received, Sink};
-use crate::team::{in_steps, team_with};
+use crate::team::{approved, in_steps, team_with};
 
-on_sqlite!(mail_arrives_whole_and_leads_to_the_page, an_emergency_pages_until_it_is_decided);
+on_sqlite!(
+    mail_arrives_whole_and_leads_to_the_page,
+    an_emergency_pages_until_it_is_decided,
+    what_cannot_be_taken_back_pages,
+);
 
 /// An SMTP server that tells what it receives, one line of JSON each; gone when dropped.
 struct SmtpSink {
@@ -140,19 +146,40 @@ fn is(action: &str) -> impl Fn(&Received) -> bool {
     move |received| received.json().is_ok_and(|body| body["event_action"] == action)
 }
 
-async fn an_emergency_pages_until_it_is_decided(database: Database) -> Result<()> {
-    const KEY: &str = "R0UT1NGKEY";
+const KEY: &str = "R0UT1NGKEY";
+
+/// Has everything that pages sent to a pager.
+fn with_pager(config: &mut Config, pager: &Sink) {
+    config.notify.allow_private_network = true;
+    config.notify.channels = vec![Channel::PagerDuty(PagerDutyChannel {
+        name: "on-call".to_owned(),
+        routing_key: secret_file(config, "pager", KEY),
+        url: Some(pager.url("/v2/enqueue")),
+    })];
+    config.notify.subscriptions = vec![everything("on-call")];
+}
+
+async fn what_cannot_be_taken_back_pages(database: Database) -> Result<()> {
     let pager = Sink::start(&[]).await?;
-    let (app, ann, _) = team_with(database, |config| {
-        config.notify.allow_private_network = true;
-        config.notify.channels = vec![Channel::PagerDuty(PagerDutyChannel {
-            name: "on-call".to_owned(),
-            routing_key: secret_file(config, "pager", KEY),
-            url: Some(pager.url("/v2/enqueue")),
-        })];
-        config.notify.subscriptions = vec![everything("on-call")];
-    })
-    .await?;
+    let (app, ann, lead) = team_with(database, |config| with_pager(config, &pager)).await?;
+    // Nobody is paged for what was taken back.
+    taken_back(&ann, &lead).await?;
+    let steps = json!([{"name": "one", "run": "false", "undo": "false"}]);
+    let id = approved(&ann, &lead, &in_steps(&steps)).await?;
+    let mut runner = Runner::start(&ann, &id, true).await?;
+    runner.work(|_| true).await?;
+    let change = ann.change(&id).await?;
+    assert_eq!(change["state"], "failed", "{change}");
+    let paged = pager.until("paged", |_| true).await?;
+    let page = paged[0].json()?;
+    assert_eq!((paged.len(), text(&page["event_action"])), (1, "trigger"), "{page}");
+    assert_eq!(page["dedup_key"], json!(format!("cortex-change/{}", text(&change["incidents"][0]))));
+    app.stop().await
+}
+
+async fn an_emergency_pages_until_it_is_decided(database: Database) -> Result<()> {
+    let pager = Sink::start(&[]).await?;
+    let (app, ann, _) = team_with(database, |config| with_pager(config, &pager)).await?;
     let ecab = app.person("ecab", &["ecab_member"]).await?;
     // Nobody is paged for what is no emergency.
     ann.create(&small("greeter")).await?;

@@ -523,6 +523,27 @@ fn a_person_is_asked_about_the_failure_that_is_one_too_many() {
     assert_eq!(given_up.failed_targets(), ["web-1"]);
 }
 
+/// Otherwise an answer about it could begin a second step beside the one that is running.
+#[test]
+fn a_target_that_is_left_behind_is_nobodys_to_decide() {
+    let plan = tolerant();
+    let failure = Outcome::Failed { failure: Failure::ExitStatus { status: 1 } };
+    let begun = [
+        started(&do_step("fetch"), 1),
+        ended(&do_step("fetch"), 1, Outcome::Succeeded),
+        started(&do_step("drain web-1"), 1),
+        ended(&do_step("drain web-1"), 1, failure),
+        started(&do_step("drain web-2"), 1),
+    ];
+    let run = fold(&plan, None, Run::start(&plan, None, false), &begun);
+    for &decision in Decision::ALL {
+        let task = do_step("drain web-1");
+        let answer = Observation::PersonDecided { task, attempt: 1, decision, by: person() };
+        let refused = run.observe(&plan, None, &answer).unwrap_err().to_string();
+        assert!(refused.contains("the next action is to wait"), "{decision}: {refused}");
+    }
+}
+
 #[test]
 fn a_tolerance_that_fits_no_plan_is_refused() {
     let refused = |spread: Result<Spread, Unspreadable>| spread.unwrap_err().to_string();
