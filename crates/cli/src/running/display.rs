@@ -136,12 +136,7 @@ pub(crate) fn lines(update: &Progress, paint: Paint) -> Vec<String> {
         Progress::LeaseTaken { holder, .. } => {
             one(paint.dim(format!("the lease is held by {}", plain(holder))))
         }
-        Progress::MonitorsAsked { answers } => {
-            let said =
-                |answer: &MonitorAnswer| format!("`{}` {}", answer.monitor, painted(answer.verdict, paint));
-            let said: Vec<_> = answers.iter().map(said).collect();
-            one(format!("monitors before the first step: {}", said.join(", ")))
-        }
+        Progress::MonitorsAsked { answers } => one(before_the_first_step(answers, paint)),
         Progress::Baseline { monitor, latency_micros: Some(micros) } => {
             one(format!("monitor `{monitor}` answered within {} before the change", millis(*micros)))
         }
@@ -201,6 +196,12 @@ pub(crate) fn lines(update: &Progress, paint: Paint) -> Vec<String> {
         )),
         Progress::Skipped { updates } => one(paint.dim(format!("{updates} updates were left out here"))),
     }
+}
+
+fn before_the_first_step(answers: &[MonitorAnswer], paint: Paint) -> String {
+    let said = |answer: &MonitorAnswer| format!("`{}` {}", answer.monitor, painted(answer.verdict, paint));
+    let said: Vec<_> = answers.iter().map(said).collect();
+    format!("monitors before the first step: {}", said.join(", "))
 }
 
 fn attempted(attempt: u32) -> String {

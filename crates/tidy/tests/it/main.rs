@@ -19,7 +19,8 @@ use tidy::rules::{ALL, Rule};
 
 #[test]
 fn the_repository_keeps_every_rule() -> Result<()> {
-    let repo = Repo::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))?;
+    // Tests run in their package's folder; a path from the build could be that of another checkout with the same target.
+    let repo = Repo::read(Path::new("../.."))?;
     let mut report = String::new();
     for (name, rule) in ALL {
         let found = rule(&repo);
