@@ -191,6 +191,20 @@ pub struct Term {
     pub value: f64,
     /// The same in a sentence.
     pub sentence: String,
+    /// The record of the CMDB that it rests on; absent where it rests on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<SourceFact>,
+}
+
+/// A record of the CMDB that a number rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SourceFact {
+    /// The item that it is about.
+    pub item: String,
+    /// The source that says so: an import, a catalogue, a person.
+    pub source: String,
+    /// Since when it says so.
+    pub at: String,
 }
 
 /// A probability with its interval.

@@ -245,5 +245,6 @@ fn change(content: &Content, assessment: &Assessment) -> Result<ChangeResource> 
         outside_maintenance: false,
         in_conflict: false,
         withdrawn_since_assessed: false,
+        goes_back: false,
     })
 }

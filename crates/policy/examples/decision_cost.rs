@@ -99,5 +99,6 @@ fn change() -> Result<ChangeResource, Box<dyn Error>> {
         outside_maintenance: false,
         in_conflict: false,
         withdrawn_since_assessed: false,
+        goes_back: false,
     })
 }

@@ -1,15 +1,13 @@
 //! From a question's typed facts to the engine's request and entities.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
     Context as EngineContext, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
     RestrictedExpression, Schema,
 };
-use domain::actor::Role;
-use domain::id::{ActorId, ChangeId};
+use domain::id::{ActorId, ChangeId, ServiceName};
 
-use crate::attributes::Attributes;
 use crate::error::LoadError;
 use crate::question::{ChangeResource, Context, Delegator, Principal, Question, Resource};
 use crate::shipped::SCHEMA;
@@ -26,6 +24,88 @@ impl DoesNotFit {
 }
 
 type Values = HashMap<String, RestrictedExpression>;
+
+/// An attribute of a change.
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    /// What policies call it.
+    pub name: &'static str,
+    /// What it is; nothing where it is not known.
+    make: fn(&Vocabulary, &ChangeResource) -> Option<RestrictedExpression>,
+}
+
+/// Every attribute that a change may have.
+pub(crate) static CHANGE_ATTRIBUTES: [Attribute; 37] = [
+    attribute("change_type", |it, change| Some(word(&it.change_type, change.change_type.as_str()))),
+    attribute("category", |it, change| Some(word(&it.category, change.category.as_str()))),
+    attribute("state", |it, change| Some(word(&it.state, change.state.as_str()))),
+    attribute("requester", |it, change| Some(it.actor_ref(&change.requester))),
+    attribute("asked_by_agent", |_, change| truth(change.asked_by_agent)),
+    attribute("parties", |it, change| {
+        let parties = change.parties.iter().chain([&change.requester]);
+        Some(RestrictedExpression::new_set(parties.map(|id| it.actor_ref(id))))
+    }),
+    attribute("services", |_, change| texts(change.services.iter().map(ServiceName::as_str))),
+    attribute("compliance", |_, change| texts(change.compliance.iter().map(String::as_str))),
+    attribute("approved_by", |it, change| {
+        let roles = change.approved_by.iter().map(|role| word(&it.role, role.as_str()));
+        Some(RestrictedExpression::new_set(roles))
+    }),
+    attribute("unknown_facts", |_, change| truth(change.unknown_facts)),
+    attribute("has_test_evidence", |_, change| truth(change.has_test_evidence)),
+    attribute("tests_passed", |_, change| truth(change.tests_passed)),
+    attribute("has_plan", |_, change| truth(change.has_plan)),
+    attribute("rehearsed", |_, change| truth(change.rehearsed)),
+    attribute("has_rollback_plan", |_, change| truth(change.has_rollback_plan)),
+    attribute("rollback_automated", |_, change| truth(change.rollback_automated)),
+    attribute("encryption_checked", |_, change| truth(change.encryption_checked)),
+    attribute("within_agent_budget", |_, change| truth(change.within_agent_budget)),
+    attribute("policy_findings", |_, change| number(change.policy_findings)),
+    attribute("approvals_outstanding", |_, change| number(change.approvals_outstanding)),
+    attribute("conditions_outstanding", |_, change| number(change.conditions_outstanding)),
+    attribute("digest_matches", |_, change| truth(change.digest_matches)),
+    attribute("window_open", |_, change| truth(change.window_open)),
+    attribute("goes_back", |_, change| truth(change.goes_back)),
+    attribute("validated", |_, change| truth(change.validated)),
+    attribute("emergency_authorised", |_, change| truth(change.emergency_authorised)),
+    attribute("runner_is_holder", |_, change| truth(change.runner_is_holder)),
+    attribute("stopped", |_, change| truth(change.stopped)),
+    attribute("in_freeze", |_, change| truth(change.in_freeze)),
+    attribute("outside_maintenance", |_, change| truth(change.outside_maintenance)),
+    attribute("in_conflict", |_, change| truth(change.in_conflict)),
+    attribute("withdrawn_since_assessed", |_, change| truth(change.withdrawn_since_assessed)),
+    attribute("environment", |_, change| {
+        let environment = change.environment.as_ref()?;
+        Some(RestrictedExpression::new_string(environment.as_str().to_owned()))
+    }),
+    attribute("level", |it, change| Some(word(&it.level, change.level?.as_str()))),
+    attribute("score", |_, change| number(change.score?)),
+    attribute("lowest_tier", |_, change| number(change.lowest_tier?)),
+    attribute("reversibility", |it, change| Some(word(&it.reversibility, change.reversibility?.as_str()))),
+];
+
+const fn attribute(
+    name: &'static str,
+    make: fn(&Vocabulary, &ChangeResource) -> Option<RestrictedExpression>,
+) -> Attribute {
+    Attribute { name, make }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an attribute that is always known, like those that may not be")]
+fn truth(value: bool) -> Option<RestrictedExpression> {
+    Some(RestrictedExpression::new_bool(value))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an attribute that is always known, like those that may not be")]
+fn number(value: impl Into<i64>) -> Option<RestrictedExpression> {
+    Some(RestrictedExpression::new_long(value.into()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an attribute that is always known, like those that may not be")]
+fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Option<RestrictedExpression> {
+    let texts = texts.map(|text| RestrictedExpression::new_string(text.to_owned()));
+    Some(RestrictedExpression::new_set(texts))
+}
 
 /// The schema and the names of its entity types, parsed once.
 #[derive(Debug, Clone)]
@@ -90,7 +170,7 @@ impl Vocabulary {
     pub(crate) fn put(
         &self,
         question: &Question<'_>,
-        read: &Attributes,
+        read: &[&Attribute],
     ) -> Result<(Request, Entities), DoesNotFit> {
         let Question { principal, action, resource, context } = *question;
         let (resource, resource_entity) = self.resource(resource, read)?;
@@ -142,7 +222,7 @@ impl Vocabulary {
     fn resource(
         &self,
         resource: &Resource,
-        read: &Attributes,
+        read: &[&Attribute],
     ) -> Result<(EntityUid, Option<Entity>), DoesNotFit> {
         let (uid, attributes) = match resource {
             Resource::Change(change) => (self.change_uid(change.id), self.change(change, read)),
@@ -166,66 +246,13 @@ impl Vocabulary {
         Ok((uid, Some(entity)))
     }
 
-    fn change(&self, change: &ChangeResource, read: &Attributes) -> Values {
-        let truth = RestrictedExpression::new_bool;
-        let count = |count: u32| RestrictedExpression::new_long(count.into());
-        let small = |number: u8| RestrictedExpression::new_long(number.into());
-        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let actor = |id: &ActorId| RestrictedExpression::new_entity_uid(self.actor_uid(id));
-        let roles = |roles: &BTreeSet<Role>| {
-            RestrictedExpression::new_set(roles.iter().map(|role| word(&self.role, role.as_str())))
-        };
-        let parties =
-            || RestrictedExpression::new_set(change.parties.iter().chain([&change.requester]).map(actor));
-        let services =
-            || RestrictedExpression::new_set(change.services.iter().map(|name| text(name.as_str())));
-        let compliance = || RestrictedExpression::new_set(change.compliance.iter().map(|scope| text(scope)));
-        let environment = || change.environment.as_ref().map(|name| text(name.as_str()));
-        let level = || change.level.map(|level| word(&self.level, level.as_str()));
-        let reversibility = || change.reversibility.map(|class| word(&self.reversibility, class.as_str()));
-        let mut values = Values::new();
-        let mut put = |name: &str, value: &dyn Fn() -> Option<RestrictedExpression>| {
-            if read.has(name) {
-                values.extend(value().map(|value| owned((name, value))));
-            }
-        };
-        put("change_type", &|| Some(word(&self.change_type, change.change_type.as_str())));
-        put("category", &|| Some(word(&self.category, change.category.as_str())));
-        put("state", &|| Some(word(&self.state, change.state.as_str())));
-        put("requester", &|| Some(actor(&change.requester)));
-        put("asked_by_agent", &|| Some(truth(change.asked_by_agent)));
-        put("parties", &|| Some(parties()));
-        put("services", &|| Some(services()));
-        put("compliance", &|| Some(compliance()));
-        put("approved_by", &|| Some(roles(&change.approved_by)));
-        put("unknown_facts", &|| Some(truth(change.unknown_facts)));
-        put("has_test_evidence", &|| Some(truth(change.has_test_evidence)));
-        put("tests_passed", &|| Some(truth(change.tests_passed)));
-        put("has_plan", &|| Some(truth(change.has_plan)));
-        put("rehearsed", &|| Some(truth(change.rehearsed)));
-        put("has_rollback_plan", &|| Some(truth(change.has_rollback_plan)));
-        put("rollback_automated", &|| Some(truth(change.rollback_automated)));
-        put("encryption_checked", &|| Some(truth(change.encryption_checked)));
-        put("within_agent_budget", &|| Some(truth(change.within_agent_budget)));
-        put("policy_findings", &|| Some(count(change.policy_findings)));
-        put("approvals_outstanding", &|| Some(count(change.approvals_outstanding)));
-        put("conditions_outstanding", &|| Some(count(change.conditions_outstanding)));
-        put("digest_matches", &|| Some(truth(change.digest_matches)));
-        put("window_open", &|| Some(truth(change.window_open)));
-        put("validated", &|| Some(truth(change.validated)));
-        put("emergency_authorised", &|| Some(truth(change.emergency_authorised)));
-        put("runner_is_holder", &|| Some(truth(change.runner_is_holder)));
-        put("stopped", &|| Some(truth(change.stopped)));
-        put("in_freeze", &|| Some(truth(change.in_freeze)));
-        put("outside_maintenance", &|| Some(truth(change.outside_maintenance)));
-        put("in_conflict", &|| Some(truth(change.in_conflict)));
-        put("withdrawn_since_assessed", &|| Some(truth(change.withdrawn_since_assessed)));
-        put("environment", &environment);
-        put("level", &level);
-        put("score", &|| change.score.map(small));
-        put("lowest_tier", &|| change.lowest_tier.map(small));
-        put("reversibility", &reversibility);
-        values
+    fn change(&self, change: &ChangeResource, read: &[&Attribute]) -> Values {
+        let known = |attribute: &&Attribute| Some(owned((attribute.name, (attribute.make)(self, change)?)));
+        read.iter().filter_map(known).collect()
+    }
+
+    fn actor_ref(&self, id: &ActorId) -> RestrictedExpression {
+        RestrictedExpression::new_entity_uid(self.actor_uid(id))
     }
 
     fn context(&self, context: Context) -> Result<EngineContext, DoesNotFit> {
@@ -279,6 +306,8 @@ fn known<const N: usize>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use domain::change::{Category, ChangeType, StateName};
     use domain::plan::Reversibility;
     use domain::risk::Level;
@@ -329,6 +358,7 @@ mod tests {
             outside_maintenance: known,
             in_conflict: known,
             withdrawn_since_assessed: known,
+            goes_back: known,
         }
     }
 
@@ -359,7 +389,8 @@ mod tests {
                 Resource::Actor(ActorResource { id: actor("act_bot"), owner }),
             ];
             for resource in resources {
-                let (_, entity) = vocabulary.resource(&resource, &Attributes::All).unwrap();
+                let every: Vec<_> = CHANGE_ATTRIBUTES.iter().collect();
+                let (_, entity) = vocabulary.resource(&resource, &every).unwrap();
                 let delegator = principal.delegator.as_ref().map(|it| vocabulary.delegator(it).unwrap());
                 let entities = [vocabulary.principal(&principal).unwrap(), entity.unwrap()];
                 Entities::from_entities(entities.into_iter().chain(delegator), Some(vocabulary.schema()))

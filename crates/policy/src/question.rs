@@ -198,6 +198,8 @@ pub struct ChangeResource {
     pub digest_matches: bool,
     /// Whether the current time lies in its window.
     pub window_open: bool,
+    /// Whether it is being taken back, also where the runner that did so was lost.
+    pub goes_back: bool,
     /// Whether its last validation passed.
     pub validated: bool,
     /// Whether the e-CAB authorised it as an emergency.

@@ -13,7 +13,7 @@ use miette::Diagnostic;
 
 use crate::Action;
 use crate::attributes::Attributes;
-use crate::entities::Vocabulary;
+use crate::entities::{Attribute, CHANGE_ATTRIBUTES, Vocabulary};
 use crate::error::LoadError;
 use crate::memory::Memory;
 use crate::place::Place;
@@ -88,7 +88,7 @@ impl Effect {
 struct Slice {
     policies: EngineSet,
     /// What they read of a change.
-    read: Attributes,
+    read: Vec<&'static Attribute>,
     no_permission: Violation,
 }
 
@@ -289,6 +289,7 @@ impl Slice {
             controls: vec!["SOC2:CC6.1".to_owned(), "ISO27001:A.5.15".to_owned()],
         };
         let read = named.iter().fold(Attributes::Named(BTreeSet::new()), |all, sliced| all.and(&sliced.read));
+        let read = CHANGE_ATTRIBUTES.iter().filter(|attribute| read.has(attribute.name)).collect();
         let policies = combined(named.iter().map(|sliced| &sliced.policy))?;
         Ok(Self { policies, read, no_permission })
     }

@@ -40,10 +40,14 @@ pub struct Submission {
     pub tier: Option<u8>,
     /// Services and items that depend on what is changed.
     pub dependents: Option<u64>,
-    /// Lines added.
-    pub lines_added: Option<u64>,
-    /// Lines deleted.
-    pub lines_deleted: Option<u64>,
+    /// Lines added and deleted, together.
+    pub lines: Option<u64>,
+    /// How many files it changes, also those that are not named.
+    pub files_changed: Option<u64>,
+    /// How many folders directly hold one of them.
+    pub folders_changed: Option<u64>,
+    /// How many configuration items it changes, also those that are not named.
+    pub cis_changed: Option<u64>,
     /// Whether configuration changes.
     pub changes_configuration: Option<bool>,
     /// Whether a database schema changes.
@@ -53,9 +57,9 @@ pub struct Submission {
     /// Whether tests passed.
     pub tests_passed: Option<bool>,
     /// Whether it is carried out, taken back and checked without hands.
-    pub automated: [bool; 3],
+    pub automated: [Option<bool>; 3],
     /// Whether an agent asks for it.
-    pub by_agent: bool,
+    pub by_agent: Option<bool>,
     /// Whether it mends something.
     pub is_fix: bool,
     /// Whether it takes something back.
@@ -296,27 +300,30 @@ impl Submission {
         let flag = |value: Option<bool>| number(value.map(crate::number::indicator));
         let [hour, weekday] = calendar(self.at);
         let [implemented, rolled_back, validated] = self.automated;
-        let lines = |lines: Option<u64>| lines.map(|lines| lines as f64);
-        let named: [(&str, Cell); 27] = [
+        let count = |count: Option<u64>| number(count.map(|count| count as f64));
+        // A record of another system that names nothing may still have changed something.
+        let counted = |given: Option<u64>, named: usize| {
+            count(given.or_else(|| u64::try_from(named).ok().filter(|named| *named > 0)))
+        };
+        let named: [(&str, Cell); 26] = [
             ("change_type", Cell::Word(self.change_type.clone())),
             ("category", Cell::Word(self.category.clone())),
             ("tier", number(self.tier.map(f64::from))),
-            ("services", number(Some(self.services.len() as f64))),
-            ("cis", number(Some(self.cis.len() as f64))),
-            ("dependents", number(self.dependents.map(|count| count as f64))),
-            ("lines_added", number(lines(self.lines_added))),
-            ("lines_deleted", number(lines(self.lines_deleted))),
-            ("files", number(Some(self.files.len() as f64))),
-            ("folders", number(Some(self.folders() as f64))),
-            ("churn_entropy", number(Some(self.churn_entropy()))),
+            ("services", counted(None, self.services.len())),
+            ("cis", counted(self.cis_changed, self.cis.len())),
+            ("dependents", count(self.dependents)),
+            ("lines", count(self.lines)),
+            ("files", counted(self.files_changed, self.files.len())),
+            ("folders", counted(self.folders_changed, self.folders())),
+            ("churn_entropy", number(self.churn_entropy())),
             ("changes_configuration", flag(self.changes_configuration)),
             ("changes_schema", flag(self.changes_schema)),
             ("coverage_permille", number(self.coverage_permille.map(f64::from))),
             ("tests_passed", flag(self.tests_passed)),
-            ("implementation_automated", flag(Some(implemented))),
-            ("rollback_automated", flag(Some(rolled_back))),
-            ("validation_automated", flag(Some(validated))),
-            ("by_agent", flag(Some(self.by_agent))),
+            ("implementation_automated", flag(implemented)),
+            ("rollback_automated", flag(rolled_back)),
+            ("validation_automated", flag(validated)),
+            ("by_agent", flag(self.by_agent)),
             ("is_fix", flag(Some(self.is_fix))),
             ("is_revert", flag(Some(self.is_revert))),
             ("system_health_permille", number(self.system_health_permille.map(f64::from))),
@@ -339,11 +346,11 @@ impl Submission {
         folders.len()
     }
 
-    /// How evenly the changed lines are spread over the files, in bits.
-    fn churn_entropy(&self) -> f64 {
+    /// How evenly the changed lines are spread over the files, in bits; nothing where no line is known of any.
+    fn churn_entropy(&self) -> Option<f64> {
         let all: f64 = self.files.iter().map(|(_, lines)| *lines as f64).sum();
         let shares = self.files.iter().map(|(_, lines)| *lines as f64 / all).filter(|share| *share > 0.0);
-        shares.map(|share| -share * share.log2()).sum()
+        (all > 0.0).then(|| shares.map(|share| -share * share.log2()).sum())
     }
 
     /// How often words fall into each of the columns. Which column a word falls into never changes.

@@ -250,6 +250,7 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         conditions_outstanding: conditions_outstanding(change),
         digest_matches: digest_matches(change, particulars.digest),
         window_open: content.window.is_none_or(|window| window.contains(now)),
+        goes_back: goes_back(change),
         validated: change.execution().is_some_and(|execution| {
             execution.validations.last().is_some_and(domain::change::Validation::passed)
         }),
@@ -261,6 +262,11 @@ fn change_resource(caller: &Caller, subject: Subject<'_>, particulars: Particula
         in_conflict: gates.conflicts_that_hold(change).next().is_some(),
         withdrawn_since_assessed: gates.withdrawn_since_assessed(change).is_some(),
     }
+}
+
+/// Whether what was begun is being taken back, whoever does so or has still to be found for it.
+fn goes_back(change: &Change) -> bool {
+    change.execution().is_some_and(|execution| execution.run.is_rolling_back())
 }
 
 /// Names of rule books, by which policies ask whatever case the CMDB has them in.

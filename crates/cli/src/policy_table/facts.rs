@@ -70,6 +70,7 @@ facts!(
             outside_maintenance: bool,
             in_conflict: bool,
             withdrawn_since_assessed: bool,
+            goes_back: bool,
         }
         perhaps {
             environment: EnvironmentName,
@@ -234,6 +235,7 @@ fn change(ann: ActorId, bot: ActorId, action: Action) -> Result<ChangeResource, 
         outside_maintenance: false,
         in_conflict: false,
         withdrawn_since_assessed: false,
+        goes_back: false,
     })
 }
 

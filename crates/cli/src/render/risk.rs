@@ -1,8 +1,8 @@
 //! An assessment: score, factors, and the waterfall of the terms that add up to it.
 
-use api::change::{Prediction, Probability, Risk, SimilarChange, Term};
+use api::change::{Prediction, Probability, Risk, SimilarChange, SourceFact, Term};
 
-use super::{Lines, bar, cell, level, whole, words};
+use super::{Lines, bar, cell, instant, level, whole, words};
 use crate::shell::{Paint, plain};
 
 /// Full value of a factor.
@@ -78,7 +78,9 @@ pub(crate) fn whole_assessment(id: &str, risk: &Risk, paint: Paint) -> String {
     for factor in &risk.factors {
         lines.heading(paint, &format!("{} {:.1}", capitalised(&words(&factor.name)), factor.value));
         for term in &factor.contributions {
-            lines.line(format!("  {:>+6.1}  {}", term.value, plain(&term.sentence)));
+            let fact = term.fact.as_ref().map(|fact| paint.dim(format!(" ({})", stated(fact))));
+            let sentence = plain(&term.sentence);
+            lines.line(format!("  {:>+6.1}  {sentence}{}", term.value, fact.unwrap_or_default()));
         }
     }
     if let Some(prediction) = &risk.probability.model {
@@ -93,6 +95,11 @@ pub(crate) fn whole_assessment(id: &str, risk: &Risk, paint: Paint) -> String {
         risk.reached.iter().for_each(|path| lines.line(format!("  {}", plain(path))));
     }
     lines.into_text()
+}
+
+/// `cart, says kubernetes since 2026-03-01 12:00:00Z`
+fn stated(fact: &SourceFact) -> String {
+    format!("{}, says {} since {}", plain(&fact.item), plain(&fact.source), instant(&fact.at))
 }
 
 /// A model's reasons: what each fact adds to the log-odds.

@@ -41,7 +41,7 @@ fn the_demo_checks_what_it_claims_and_leaves_nothing_behind() -> Result<()> {
     for claim in [
         "the CMDB knows the greeter: Tier 1, runs on demo-host, and storefront depends on it",
         "3000 example changes are known, and 300 of them failed",
-        "by which way: storefront (Tier 1): greeter → storefront",
+        "by which way: storefront (Tier 1, says example-cmdb): greeter → storefront",
         "model v1, learned from 2550 changes, says that it fails with",
         "and a person decides, whatever the score",
         "each of them says how it ended and what it shares with this one",

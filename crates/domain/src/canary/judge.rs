@@ -310,13 +310,16 @@ impl Judge {
 
     fn reason(&self, verdict: Verdict, findings: &[Finding]) -> String {
         let at = self.at_millis.unwrap_or(0) / 1_000;
+        // What wandering explains decides nothing, so it is not told as the reason of a failure either.
+        let evidence = |channel: &Channel, finding: &Finding| match verdict {
+            Verdict::Fail => channel.weight().ln() + finding.ln_evidence_beyond_wander,
+            Verdict::Pass | Verdict::Inconclusive | Verdict::NoData => finding.ln_evidence,
+        };
         let leading = || {
-            let by_evidence =
-                |one: &&Finding, other: &&Finding| one.ln_evidence.total_cmp(&other.ln_evidence);
-            let finding = findings.iter().max_by(by_evidence);
-            let channel =
-                finding.and_then(|it| self.channels.iter().find(|channel| channel.metric() == it.metric));
-            finding.zip(channel).map(|(finding, channel)| channel.words(finding)).unwrap_or_default()
+            let pairs = self.channels.iter().zip(findings);
+            let leading =
+                pairs.max_by(|one, other| evidence(one.0, one.1).total_cmp(&evidence(other.0, other.1)));
+            leading.map(|(channel, finding)| channel.words(finding)).unwrap_or_default()
         };
         match verdict {
             Verdict::Fail => format!("at second {at} the canary is worse; {}", leading()),

@@ -138,6 +138,19 @@ struct Bet {
     beliefs: Option<(u64, Beliefs)>,
 }
 
+/// The bet that tells most of those of which it was asked whether wandering explains them: one that it does not explain,
+/// where there is one, for nothing else is decided by.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// The block that begins with it.
+    block: u64,
+    /// Logarithm of its staked evidence.
+    value: f64,
+    /// The chance that equal arms wander that far.
+    chance: f64,
+    is_beyond: bool,
+}
+
 /// The state of one metric.
 #[derive(Debug, Clone)]
 pub(super) struct Channel {
@@ -157,7 +170,7 @@ pub(super) struct Channel {
     block_begin: Sums,
     at_millis: u64,
     last_millis: u64,
-    wander_chance: Option<(u64, f64)>,
+    asked: Option<Asked>,
     ln_total: f64,
     ln_beyond: f64,
 }
@@ -193,7 +206,7 @@ impl Channel {
             block_begin: Sums::default(),
             at_millis: 0,
             last_millis: 0,
-            wander_chance: None,
+            asked: None,
             ln_total: f64::NEG_INFINITY,
             ln_beyond: f64::NEG_INFINITY,
         };
@@ -266,7 +279,7 @@ impl Channel {
             odds_ratio: ratio_interval(&segment),
             since_millis: block * self.block_millis,
             events: (segment.baseline_events, segment.canary_events),
-            wander_chance: self.wander_chance.filter(|(at, _)| *at == block).map(|(_, chance)| chance),
+            wander_chance: self.asked.filter(|asked| asked.block == block).map(|asked| asked.chance),
             wander: self.wander(),
         }
     }
@@ -275,7 +288,13 @@ impl Channel {
         -(self.budget * self.weight).ln()
     }
 
+    /// The bet that speaks for the metric: what decides, where something does, otherwise the one with the most evidence.
     fn strongest(&self) -> Option<&Bet> {
+        let decisive = self.asked.filter(|asked| asked.is_beyond);
+        let decisive = decisive.and_then(|asked| self.bets.iter().find(|bet| bet.block == asked.block));
+        if decisive.is_some() {
+            return decisive;
+        }
         let value = |bet: &Bet| bet.ln_stake + self.sums.since(&bet.before).ln_evidence();
         self.bets.iter().max_by(|one, other| value(one).total_cmp(&value(other)))
     }
@@ -307,22 +326,26 @@ impl Channel {
             self.bets.iter().map(|bet| bet.ln_stake + self.sums.since(&bet.before).ln_evidence()).collect();
         self.ln_total = super::numeric::ln_sum_exp(values.iter().copied());
         self.ln_beyond = f64::NEG_INFINITY;
+        self.asked = None;
         // Below the stake that is needed for all metrics together, no bet is worth asking.
         if self.ln_total < needed - LN_WORTH_ASKING {
             return;
         }
-        let mut beyond = Vec::new();
-        for (place, value) in values.into_iter().enumerate() {
-            if value >= needed - LN_WORTH_ASKING && self.is_beyond_wander(place) {
-                beyond.push(value);
-            }
-        }
-        self.ln_beyond = super::numeric::ln_sum_exp(beyond.into_iter());
+        let worth_asking =
+            values.into_iter().enumerate().filter(|(_, value)| *value >= needed - LN_WORTH_ASKING);
+        let asked: Vec<Asked> =
+            worth_asking.filter_map(|(place, value)| self.ask_about_wandering(place, value)).collect();
+        let beyond = asked.iter().filter(|asked| asked.is_beyond).map(|asked| asked.value);
+        self.ln_beyond = super::numeric::ln_sum_exp(beyond);
+        let by_weight = |one: &Asked, other: &Asked| {
+            one.is_beyond.cmp(&other.is_beyond).then(one.value.total_cmp(&other.value))
+        };
+        self.asked = asked.into_iter().max_by(by_weight);
     }
 
     /// Whether the difference since a bet began is more than equal arms wander.
-    fn is_beyond_wander(&mut self, place: usize) -> bool {
-        let Some(bet) = self.bets.get(place) else { return false };
+    fn ask_about_wandering(&mut self, place: usize, value: f64) -> Option<Asked> {
+        let bet = self.bets.get(place)?;
         let segment = self.sums.since(&bet.before);
         let current = self.sums.since(&self.block_begin);
         let first = bet.block;
@@ -337,8 +360,8 @@ impl Channel {
         } else {
             beliefs.chance(&segment, &events)
         };
-        self.wander_chance = Some((first, chance));
-        chance <= self.granted(first, segment.balanced_events())
+        let is_beyond = chance <= self.granted(first, segment.balanced_events());
+        Some(Asked { block: first, value, chance, is_beyond })
     }
 
     fn beliefs(&mut self, place: usize, is_early: bool) -> Beliefs {

@@ -49,6 +49,16 @@ pub struct Churn {
     pub cis: Option<u64>,
 }
 
+impl Churn {
+    /// Lines added and deleted, together; where only one of the two is known, that.
+    pub fn lines(&self) -> Option<u64> {
+        match (self.lines_added, self.lines_deleted) {
+            (Some(added), Some(deleted)) => Some(added.saturating_add(deleted)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// A change that another system carried out: what was known when it was submitted, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -368,14 +368,14 @@ fn literal(name: &str) -> String {
 }
 
 impl Source {
-    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         field.at("url").address(&self.url)?;
         self.credentials.iter().try_for_each(|credentials| credentials.validate(field))
     }
 }
 
 impl Credentials {
-    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         match self {
             Self::Bearer { variable } => field.at("token_env").variable(variable),
             Self::Basic { user, variable } => {
@@ -387,7 +387,7 @@ impl Credentials {
 }
 
 impl PrometheusQuestion {
-    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         field.at("timeout_millis").probe_timeout(self.timeout_millis)?;
         self.source.validate(field)?;
         field.at("min_requests").within(self.min_requests, 1..=MIN_REQUESTS_MAX, "requests")?;
@@ -420,7 +420,7 @@ impl MetricQuery {
         }
     }
 
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         let window = |seconds: u64| field.at("window").within(seconds, LOOK_BACK_SECONDS, "seconds");
         match self {
             Self::Instant { expression } => field.at("query").text(expression, EXPRESSION_BYTES_MAX),
@@ -461,7 +461,7 @@ impl MetricQuery {
 }
 
 impl AlertQuestion {
-    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         field.at("timeout_millis").probe_timeout(self.timeout_millis)?;
         self.source.validate(field)?;
         if self.labels.is_empty() && self.about.is_empty() {
@@ -481,7 +481,7 @@ impl AlertQuestion {
 }
 
 impl FindingsQuestion {
-    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         field.at("file").path(&self.path)?;
         let seconds_max = crate::duration::DURATION_MILLIS_MAX / 1_000;
         field.at("max_age").within(self.age_seconds_max, 1..=seconds_max, "seconds")
@@ -489,7 +489,7 @@ impl FindingsQuestion {
 }
 
 /// A metric's name.
-fn name(field: &Field, name: &str) -> Result<(), PlanError> {
+fn name(field: &Field<'_>, name: &str) -> Result<(), PlanError> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_:".contains(&byte);
     let starts_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
     if starts_well && name.len() <= LABEL_BYTES_MAX && name.bytes().all(is_name) {
@@ -498,7 +498,7 @@ fn name(field: &Field, name: &str) -> Result<(), PlanError> {
     Err(field.refuse(super::validate::quoted(name), "the name of a metric such as `http_requests_total`"))
 }
 
-fn labels(field: &Field, labels: &Labels) -> Result<(), PlanError> {
+fn labels(field: &Field<'_>, labels: &Labels) -> Result<(), PlanError> {
     field.count(labels.len(), 0..=LABELS_MAX, "labels")?;
     for (name, value) in labels {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -517,7 +517,7 @@ fn labels(field: &Field, labels: &Labels) -> Result<(), PlanError> {
 }
 
 /// What stands for others and was not filled would look for nothing, and find nothing wrong.
-fn refuse_unfilled(field: &Field, text: &str) -> Result<(), PlanError> {
+fn refuse_unfilled(field: &Field<'_>, text: &str) -> Result<(), PlanError> {
     if text == AFFECTED {
         let expected = "names: what the change affects is filled in for `monitors` only";
         return Err(field.refuse(super::validate::quoted(AFFECTED), expected));

@@ -36,7 +36,7 @@ pub struct Member {
 
 impl Tolerance {
     /// Targets have steps of the plan, none in two of them, and one at least must succeed.
-    pub(super) fn validate(&self, steps: &[Step], field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, steps: &[Step], field: &Field<'_>) -> Result<(), PlanError> {
         let targets = field.at("targets");
         targets.count(self.targets.len(), 2..=TARGETS_MAX, "targets")?;
         let failures_max = u64::try_from(self.targets.len()).unwrap_or(u64::MAX).saturating_sub(1);
@@ -49,7 +49,8 @@ impl Tolerance {
                 let expected = "different names of letters, digits and `._:/@-`";
                 return Err(targets.refuse(quoted(&member.name), expected));
             }
-            let of_target = targets.at(&member.name).at("steps");
+            let target = targets.at(&member.name);
+            let of_target = target.at("steps");
             of_target.count(member.steps.len(), 1..=steps.len(), "steps")?;
             if let Some(name) = member.steps.iter().find(|name| !rest.any(|step| step.name == **name)) {
                 let expected = "names of the plan's steps, in the plan's order, each in one target";

@@ -24,10 +24,11 @@ const TINY: f64 = 1e-300;
 
 /// The smallest whole number of millionths at which Beta(`a`, `b`) has accumulated `share`.
 pub(super) fn quantile_ppm(a: f64, b: f64, share: f64) -> Probability {
+    let log_scale = ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b);
     let (mut low, mut high) = (0_u32, 1_000_000_u32);
     while low < high {
         let middle = low.midpoint(high);
-        if cumulative(a, b, f64::from(middle) / 1e6) >= share {
+        if cumulative((a, b), log_scale, f64::from(middle) / 1e6) >= share {
             high = middle;
         } else {
             low = middle + 1;
@@ -42,12 +43,12 @@ pub(crate) fn failure_bound(failures: u32, successes: u32, certainty: f64) -> Pr
     quantile_ppm(f64::from(failures) + 0.5, f64::from(successes) + 0.5, certainty)
 }
 
-/// The regularised incomplete beta function.
-fn cumulative(a: f64, b: f64, x: f64) -> f64 {
+/// The regularised incomplete beta function; `log_scale` is the logarithm of one over B(`a`, `b`).
+fn cumulative((a, b): (f64, f64), log_scale: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }
-    let log_front = ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (1.0 - x).ln();
+    let log_front = log_scale + a * x.ln() + b * (1.0 - x).ln();
     if x < (a + 1.0) / (a + b + 2.0) {
         log_front.exp() * continued_fraction(a, b, x) / a
     } else {

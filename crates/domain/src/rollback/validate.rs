@@ -22,7 +22,7 @@ impl RollbackConditions {
     /// # Errors
     /// The first fault, with its field and the accepted form.
     pub fn validate(&self) -> Result<(), PlanError> {
-        let conditions = Field::root(Place::RollbackConditions);
+        let conditions = Field::root(&Place::RollbackConditions);
         if let Some(rate) = &self.error_rate {
             let field = conditions.at("error_rate");
             if rate.threshold == Share::MAX {
@@ -47,8 +47,13 @@ impl RollbackConditions {
         }
         if let Some(health) = &self.health_check {
             let failed_checks = u64::from(health.failed_checks);
-            let field = conditions.at("health_check").at("failed_checks");
-            field.within(failed_checks, 1..=u64::from(FAILED_CHECKS_MAX), "failed checks in a row")?;
+            let failed_max = u64::from(FAILED_CHECKS_MAX);
+            let health_check = conditions.at("health_check");
+            health_check.at("failed_checks").within(
+                failed_checks,
+                1..=failed_max,
+                "failed checks in a row",
+            )?;
         }
         Ok(())
     }

@@ -160,6 +160,31 @@ fn a_shift_of_all_latencies_and_one_of_the_tail_alone_are_both_found() {
     assert!(!metrics.contains(&Metric::LatencyShift) && !metrics.contains(&Metric::Errors), "{metrics:?}");
 }
 
+/// All latencies have shifted with more evidence than the tail has, but not further than equal arms wander: that decides
+/// nothing, and is not told as the reason.
+#[test]
+fn a_failure_is_told_by_the_metric_that_decided() {
+    let wandering = Latencies { shift: 0.0, tail: 0.0, wander: 0.4, correlation: 0.95 };
+    let settings = Settings { watch: Watch::ErrorsAndLatencies, ..Settings::default() };
+    let mut judge = Judge::new(settings).unwrap();
+    let mut sources = (LatencySource::new(5), LatencySource::new(6));
+    for second in 1..=120 {
+        let arm = |source: &mut LatencySource| Arm {
+            latencies: Histogram::of_millis(source.second(wandering, 50)).unwrap(),
+            ..Arm::counts(50, 0)
+        };
+        let (baseline, canary) = (Some(arm(&mut sources.0)), Some(arm(&mut sources.1)));
+        judge.observe(&Sample { at_millis: second * 1_000, baseline, canary }).unwrap();
+    }
+    let opinion = judge.opinion();
+    let of = |metric| opinion.findings.iter().find(|finding| finding.metric == metric).unwrap();
+    let (shift, tail) = (of(Metric::LatencyShift), of(Metric::LatencyP95));
+    assert!(shift.ln_evidence > tail.ln_evidence, "{opinion:?}");
+    assert!(shift.ln_evidence_beyond_wander < tail.ln_evidence_beyond_wander, "{opinion:?}");
+    assert_eq!((opinion.verdict, tail.verdict), (Verdict::Fail, Verdict::Fail), "{opinion:?}");
+    assert!(opinion.reason.contains("beyond the baseline's 95th percentile: "), "{}", opinion.reason);
+}
+
 #[test]
 fn a_record_of_equal_arms_says_how_far_they_wander_and_arms_or_does_not() {
     let settings = Settings::default();

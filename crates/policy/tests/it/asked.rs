@@ -173,6 +173,7 @@ pub(crate) fn change() -> ChangeResource {
         outside_maintenance: false,
         in_conflict: false,
         withdrawn_since_assessed: false,
+        goes_back: false,
     }
 }
 

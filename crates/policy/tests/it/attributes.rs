@@ -18,7 +18,7 @@ const OF_NOBODY: &str = r#"@id("nobody") @title("Nobody may do anything") @fix("
 type Edit = fn(&mut ChangeResource);
 
 /// Each makes one fact another than usual.
-const EDITS: [Edit; 34] = [
+const EDITS: [Edit; 35] = [
     |_| {},
     |change| change.change_type = ChangeType::Emergency,
     |change| change.change_type = ChangeType::Standard,
@@ -52,6 +52,7 @@ const EDITS: [Edit; 34] = [
     |change| (change.validated, change.runner_is_holder) = (false, false),
     |change| (change.stopped, change.in_conflict) = (true, true),
     |change| (change.in_freeze, change.outside_maintenance) = (true, true),
+    |change| (change.stopped, change.in_freeze, change.goes_back) = (true, true, true),
     |change| (change.emergency_authorised, change.withdrawn_since_assessed) = (true, true),
 ];
 

@@ -299,6 +299,22 @@ fn pre_approval_treats_every_missing_fact_with_caution() {
     );
 }
 
+/// Also where its runner was lost meanwhile, so that the change counts as interrupted.
+#[test]
+fn what_goes_back_is_taken_over_whatever_stands_still() {
+    for state in [StateName::RollingBack, StateName::Interrupted] {
+        let take_over = |goes_back| {
+            ask(Action::TakeOver).by(ANN).change(|change| {
+                (change.state, change.goes_back) = (state, goes_back);
+                (change.stopped, change.in_freeze, change.outside_maintenance) = (true, true, true);
+            })
+        };
+        check(take_over(true), "+ requesters-implement-their-changes");
+        let all = "- maintenance-window-before-start no-implementation-in-a-freeze stop-the-line";
+        check(take_over(false), all);
+    }
+}
+
 #[test]
 fn evidence_is_asked_for_by_level() {
     let start = |level, tested, rollback| {

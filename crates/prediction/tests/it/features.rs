@@ -45,6 +45,29 @@ fn facts_are_those_computed_by_hand() {
     assert_eq!(cell(&mut history, &change, "ci_failure_rate"), Cell::Missing);
 }
 
+/// A record of another system says less than a change of ours, and nothing is made up for it.
+#[test]
+fn what_nobody_said_is_missing() {
+    let mut history = History::default();
+    let unsaid = Submission { services: Vec::new(), ..submission(0, "ann", "cart") };
+    for name in
+        ["services", "cis", "files", "folders", "lines", "churn_entropy", "by_agent", "rollback_automated"]
+    {
+        assert_eq!(cell(&mut history, &unsaid, name), Cell::Missing, "{name}");
+    }
+    let named = Submission {
+        files: vec![("app/a.rs".to_owned(), 0), ("db/c.sql".to_owned(), 0)],
+        files_changed: Some(40),
+        cis_changed: Some(0),
+        by_agent: Some(false),
+        ..unsaid
+    };
+    for (name, expected) in [("files", 40.0), ("folders", 2.0), ("cis", 0.0), ("by_agent", 0.0)] {
+        assert_eq!(cell(&mut history, &named, name), Cell::Number(expected), "{name}");
+    }
+    assert_eq!(cell(&mut history, &named, "churn_entropy"), Cell::Missing, "no file says how many lines");
+}
+
 #[test]
 fn an_outcome_counts_from_when_it_is_known_and_fades() {
     let settings = RateSettings { prior_changes: 5.0, base_rate: 0.02, ..RateSettings::default() };

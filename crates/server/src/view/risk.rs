@@ -3,7 +3,8 @@
 use api::change as wire;
 use domain::number::{Factor, Probability};
 use domain::risk::{
-    Assessment, FactorValue, FailureProbability, Finding, Prediction, Reached, SimilarChange,
+    Assessment, FactorValue, FailureProbability, Finding, Prediction, Reached, SimilarChange, SourceFact,
+    SourcedTier,
 };
 
 use super::slot::conflict_in_words;
@@ -41,6 +42,7 @@ pub(crate) fn risk(assessment: &Assessment) -> wire::Risk {
                 source: step.source.clone(),
                 value: thousandths(step.thousandths),
                 sentence: step.sentence.clone(),
+                fact: None,
             })
             .collect(),
         missing: assessment.missing.iter().map(|missing| missing.sentence.clone()).collect(),
@@ -76,12 +78,18 @@ fn factor(name: &str, factor: &FactorValue) -> wire::Factor {
         source: contribution.source.clone(),
         value: f64::from(contribution.tenths) / 10.0,
         sentence: contribution.sentence.clone(),
+        fact: contribution.fact.as_ref().map(source_fact),
     });
     wire::Factor {
         name: name.to_owned(),
         value: tenths(factor.value),
         contributions: contributions.collect(),
     }
+}
+
+fn source_fact(fact: &SourceFact) -> wire::SourceFact {
+    let SourceFact { at, item, source } = fact;
+    wire::SourceFact { item: item.to_string(), source: source.to_string(), at: at.to_string() }
 }
 
 fn probability(failure: &FailureProbability) -> wire::Probability {
@@ -121,10 +129,11 @@ fn similar(similar: &SimilarChange) -> wire::SimilarChange {
     }
 }
 
-/// A dependent and the path that explains it: `shop (Tier 1): payments → cart → shop`.
+/// A dependent and the path that explains it: `shop (Tier 1, says catalog): payments → cart → shop`.
 fn reached(reached: &Reached) -> String {
     let Reached { item, ci_type: _, tier, hops, from, path } = reached;
-    let tier = tier.as_ref().map_or_else(|| "no tier stated".to_owned(), |sourced| sourced.tier.to_string());
+    let stated = |sourced: &SourcedTier| format!("{}, says {}", sourced.tier, sourced.source);
+    let tier = tier.as_ref().map_or_else(|| "no tier stated".to_owned(), stated);
     let is_whole = usize::try_from(*hops).is_ok_and(|hops| path.len() == hops);
     let more = if is_whole { "" } else { " → …" };
     let path: String = path.iter().map(|hop| format!(" → {}", hop.item)).collect();
@@ -171,7 +180,10 @@ mod tests {
         for factor in &risk.factors {
             assert!((sum(&factor.contributions) - factor.value).abs() < 1e-9, "{factor:?}");
         }
-        assert_eq!(risk.reached, ["development-master (Tier 1): cortex-chat-backend → development-master"]);
+        assert_eq!(
+            risk.reached,
+            ["development-master (Tier 1, says catalog): cortex-chat-backend → development-master"]
+        );
         assert_eq!((risk.dependents_count, risk.level.as_str()), (1, "medium"));
         assert!(risk.probability.interval_percent[0] < risk.probability.percent);
     }

@@ -12,6 +12,7 @@ use crate::team::{approved, in_steps, team};
 on_both_databases!(nothing_starts_in_a_freeze_but_emergencies_and_what_is_excepted,);
 on_sqlite!(
     a_start_is_judged_by_its_instant,
+    a_rollback_that_lost_its_runner_is_taken_over_whatever_stands_still,
     what_a_window_is_defined_for_starts_only_in_it,
     the_calendar_shows_what_takes_place_and_what_is_planned,
     an_entry_that_makes_no_sense_is_refused,
@@ -100,6 +101,34 @@ async fn nothing_starts_in_a_freeze_but_emergencies_and_what_is_excepted(databas
     manager.post("/api/v1/calendar/entries/spring/remove", &remove).await?;
     assert_eq!(start(&ann, &other).await?, None);
     app.verified().await?;
+    app.stop().await
+}
+
+async fn a_rollback_that_lost_its_runner_is_taken_over_whatever_stands_still(
+    database: Database,
+) -> Result<()> {
+    let (app, ann, lead) = team(database).await?;
+    let manager = app.person("manager", &["change_manager"]).await?;
+    let forward = approved(&ann, &lead, &request()).await?;
+    Runner::start(&ann, &forward, true).await?.release().await?;
+    let back = approved(&ann, &lead, &request()).await?;
+    let mut lost = Runner::start(&ann, &back, true).await?;
+    lost.work(|_| false).await?;
+    ann.act(&back, "rollback", &json!({ "reason": "better safe" })).await?;
+    lost.release().await?;
+    assert_eq!(ann.change(&back).await?["state"], "interrupted");
+    let mut window = entry("nights", "maintenance", "2026-03-02T01:00", "4h");
+    window["rule"] = json!("FREQ=DAILY");
+    for entry in [entry("spring", "freeze", "2026-03-02T08:00", "3d"), window] {
+        manager.post("/api/v1/calendar/entries", &entry).await?;
+    }
+    lead.post("/api/v1/stops", &json!({ "scope": "everything", "reason": "something is wrong" })).await?;
+    let problem = Runner::try_start(&ann, &forward, true).await?.err().context("a refusal")?;
+    let rules: Vec<_> =
+        problem["errors"].as_array().context("errors")?.iter().map(|it| text(&it["at"])).collect();
+    assert_eq!(rules, [WINDOW, FREEZE, "stop-the-line"]);
+    Runner::start(&ann, &back, true).await?.work(|_| false).await?;
+    assert_eq!(ann.change(&back).await?["state"], "rolled_back");
     app.stop().await
 }
 

@@ -56,7 +56,7 @@ impl Flag {
         }
     }
 
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         match self {
             Self::File { path, flag, enabled, variant } => {
                 field.at("path").path(path)?;
@@ -76,7 +76,7 @@ impl Flag {
 }
 
 impl ReadBack {
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         self.request.validate(field)?;
         let pointer = field.at("pointer");
         if !self.pointer.is_empty() && !self.pointer.starts_with('/') {

@@ -130,7 +130,7 @@ impl Kubernetes {
         !matches!(self.action, KubernetesAction::Restart { .. })
     }
 
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         self.cluster.validate(field)?;
         match &self.action {
             KubernetesAction::Apply { file, .. } => field.at("file").relative_path(file),
@@ -151,7 +151,7 @@ impl Kubernetes {
 }
 
 impl Cluster {
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         self.kubeconfig.iter().try_for_each(|path| field.at("kubeconfig").path(path))?;
         self.context.iter().try_for_each(|name| field.at("context").text(name, CONTEXT_BYTES_MAX))?;
         field.at("namespace").object_name(&self.namespace)
@@ -159,13 +159,13 @@ impl Cluster {
 }
 
 impl Workload {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         field.at("workload").object_name(&self.name)
     }
 }
 
 impl Objects {
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         match self {
             Self::Manifests { file } => field.at("file").relative_path(file),
             Self::Workload { workload } => workload.validate(field),
@@ -173,7 +173,7 @@ impl Objects {
     }
 }
 
-impl Field {
+impl Field<'_> {
     /// A name that an object of Kubernetes can have, so that it is one part of a path.
     pub(in crate::plan) fn object_name(&self, name: &str) -> Result<(), PlanError> {
         let is_fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';

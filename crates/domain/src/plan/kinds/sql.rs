@@ -36,7 +36,7 @@ pub enum Script {
 }
 
 impl Sql {
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         self.script.validate(&field.at("script"))?;
         field.at("database").variable(&self.database)?;
         self.tried_undo.iter().try_for_each(|undo| undo.validate(&field.at("tried_undo")))
@@ -44,7 +44,7 @@ impl Sql {
 }
 
 impl Script {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         match self {
             Self::Inline { statements } => {
                 field.at("statements").text(statements, VALUE_BYTES_MAX)?;

@@ -62,7 +62,7 @@ pub enum Router {
 }
 
 impl Traffic {
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         let weights = field.at("weights");
         weights.count(self.weights.len(), 1..=TARGETS_MAX, "targets")?;
         let weight_max = match &self.router {
@@ -78,7 +78,7 @@ impl Traffic {
 }
 
 impl Router {
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         match self {
             Self::Haproxy { address, backend } => {
                 field.at("address").path(address)?;
@@ -124,7 +124,7 @@ impl fmt::Display for Traffic {
     }
 }
 
-impl Field {
+impl Field<'_> {
     /// A name that can stand in a command of a router: nothing in it begins another word or command there.
     pub(in crate::plan) fn target(&self, name: &str) -> Result<(), PlanError> {
         let is_fit = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);

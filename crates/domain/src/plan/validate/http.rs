@@ -17,7 +17,7 @@ const SECRET_HEADERS: &[&str] = &[
 ];
 
 impl HttpRequest {
-    pub(in crate::plan) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(in crate::plan) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         if !METHODS.contains(&self.method.as_str()) {
             return Err(field
                 .at("method")
@@ -37,14 +37,14 @@ impl HttpRequest {
     }
 
     /// Headers, the secret ones among them named by variables only, and none of them twice.
-    fn validate_headers(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate_headers(&self, field: &Field<'_>) -> Result<(), PlanError> {
         let (written, held) = (field.at("headers"), field.at("headers_env"));
         written.count(self.headers.len(), 0..=ENTRIES_MAX, "headers")?;
         held.count(self.header_variables.len(), 0..=ENTRIES_MAX, "headers")?;
         self.credentials.iter().try_for_each(|credentials| credentials.validate(field))?;
         let mut names: BTreeSet<String> =
             self.credentials.iter().map(|_| "authorization".to_owned()).collect();
-        let mut header = |headers: &Field, name: &str| {
+        let mut header = |headers: &Field<'_>, name: &str| {
             let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
             if name.is_empty() || !name.bytes().all(is_token) {
                 return Err(headers.refuse(quoted(name), "header names such as `Content-Type`"));

@@ -104,7 +104,7 @@ impl Plan {
     /// # Errors
     /// The first fault, with its place and the accepted form.
     pub fn validate(&self) -> Result<(), PlanError> {
-        let plan = Field::root(Place::Plan);
+        let plan = Field::root(&Place::Plan);
         plan.at("steps").count(self.steps.len(), 1..=STEPS_MAX, "steps")?;
         plan.at("steps").unique(self.steps.iter().map(|step| &step.name))?;
         if let Some(seconds) = self.estimated_duration_seconds {
@@ -123,14 +123,14 @@ impl Plan {
             }
             tolerance.validate(&self.steps, &field)?;
         }
-        self.steps.iter().try_for_each(|step| step.validate(&Field::root(Place::Step(step.name.clone()))))
+        self.steps.iter().try_for_each(|step| step.validate(&Field::root(&Place::Step(step.name.clone()))))
     }
 }
 
 impl Plan {
     /// Stages name steps of the plan, each step once and in order, and weights grow: it is shown which weight is next, and
     /// what leads traffic is taken back first.
-    fn validate_stages(&self, stages: &Field) -> Result<(), PlanError> {
+    fn validate_stages(&self, stages: &Field<'_>) -> Result<(), PlanError> {
         stages.count(self.stages.len(), 0..=STEPS_MAX, "stages")?;
         stages.unique(self.stages.iter().map(|stage| &stage.name))?;
         let mut rest = self.steps.iter();
@@ -173,7 +173,7 @@ impl RollbackPlan {
     /// # Errors
     /// The first fault, with its place and the accepted form.
     pub fn validate(&self) -> Result<(), PlanError> {
-        let plan = Field::root(Place::RollbackPlan);
+        let plan = Field::root(&Place::RollbackPlan);
         plan.at("steps").count(self.steps.len(), 0..=STEPS_MAX, "steps")?;
         plan.at("quarantine").count(self.quarantine.len(), 0..=STEPS_MAX, "steps")?;
         let every_step = || self.quarantine.iter().chain(&self.steps);
@@ -182,7 +182,8 @@ impl RollbackPlan {
             plan.at("max_duration_seconds").within(seconds, 1..=ROLLBACK_SECONDS_MAX, "seconds")?;
         }
         for step in every_step() {
-            let field = Field::root(Place::RollbackStep(step.name.clone()));
+            let place = Place::RollbackStep(step.name.clone());
+            let field = Field::root(&place);
             step.validate(&field)?;
             if step.undo.is_some() {
                 return Err(field.at("undo").refuse("present", "none: a rollback step is not undone"));
@@ -213,11 +214,12 @@ impl Monitor {
     /// # Errors
     /// The first fault, with its place and the accepted form.
     pub fn validate_all(monitors: &[Self]) -> Result<(), PlanError> {
-        let list = Field::root(Place::Monitors);
+        let list = Field::root(&Place::Monitors);
         list.at("monitors").count(monitors.len(), 0..=MONITORS_MAX, "monitors")?;
         list.at("monitors").unique(monitors.iter().map(|monitor| &monitor.name))?;
         monitors.iter().try_for_each(|monitor| {
-            let field = Field::root(Place::Monitor(monitor.name.clone()));
+            let place = Place::Monitor(monitor.name.clone());
+            let field = Field::root(&place);
             field.at("interval_millis").interval(monitor.interval_millis)?;
             monitor.probe.validate(&field.at("probe"))
         })
@@ -232,19 +234,19 @@ impl Plan {
     pub fn validate_watch(&self, monitors: &[Monitor]) -> Result<(), PlanError> {
         if self.bakes() && monitors.is_empty() {
             let expected = "at least one: a bake succeeds only when what is watched is well";
-            return Err(Field::root(Place::Monitors).at("monitors").refuse("empty", expected));
+            return Err(Field::root(&Place::Monitors).at("monitors").refuse("empty", expected));
         }
         if self.analyses().next().is_some() && !monitors.iter().any(Monitor::has_two_arms) {
             let expected = "at least one that asks a Prometheus for `error_rate` or `latency` with `canary` and \
                             `baseline`: an analysis compares the two";
-            return Err(Field::root(Place::Monitors).at("monitors").refuse("without two arms", expected));
+            return Err(Field::root(&Place::Monitors).at("monitors").refuse("without two arms", expected));
         }
         Ok(())
     }
 }
 
 impl Step {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         field.at("timeout_seconds").within(self.timeout_seconds, 1..=STEP_TIMEOUT_SECONDS_MAX, "seconds")?;
         field.at("retries").within(u64::from(self.retries), 0..=u64::from(RETRIES_MAX), "retries")?;
         let delay = field.at("retry_delay_millis");
@@ -268,7 +270,7 @@ impl Step {
     }
 
     /// A step may not say that it can be taken back where nothing does.
-    fn validate_reversibility(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate_reversibility(&self, field: &Field<'_>) -> Result<(), PlanError> {
         let is_taken_back = self.undo.is_some() || !self.captures.is_empty() || !self.kind.has_effect();
         match self.reversibility {
             Some(Reversibility::Reversible) if !is_taken_back => {
@@ -291,7 +293,7 @@ impl Step {
         }
     }
 
-    fn validate_restore(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate_restore(&self, field: &Field<'_>) -> Result<(), PlanError> {
         if self.captures.iter().any(Capture::can_be_put_back) {
             return Ok(());
         }
@@ -300,7 +302,7 @@ impl Step {
 }
 
 impl StepKind {
-    fn validate(&self, field: &Field, timeout_seconds: u64) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>, timeout_seconds: u64) -> Result<(), PlanError> {
         match self {
             Self::Run(command) => command.validate(field),
             Self::Http(request) => request.validate(field),
@@ -331,7 +333,7 @@ impl StepKind {
 }
 
 impl Analysis {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         let (budget, matters) = (u64::from(self.budget.get()), u64::from(self.matters_hundredths));
         field.at("budget").within(budget, BUDGET_BASIS_POINTS, "basis points")?;
         field.at("matters").within(matters, MATTERS_HUNDREDTHS, "hundredths")
@@ -339,7 +341,7 @@ impl Analysis {
 }
 
 impl Check {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         field.at("interval_millis").interval(self.interval_millis)?;
         let successes = u64::from(self.successes);
         field.at("successes").within(successes, 1..=u64::from(SUCCESSES_MAX), "passing answers")?;
@@ -348,7 +350,7 @@ impl Check {
 }
 
 impl Probe {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         match self {
             Self::Http { request, timeout_millis } => {
                 field.at("timeout_millis").probe_timeout(*timeout_millis)?;
@@ -366,7 +368,7 @@ impl Probe {
 }
 
 impl Command {
-    pub(super) fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    pub(super) fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         let argv = field.at("argv");
         argv.count(self.argv.len(), 1..=ARGUMENTS_MAX, "arguments, the program first")?;
         if self.argv.first().is_some_and(|program| program.trim().is_empty()) {
@@ -390,7 +392,7 @@ impl Command {
 }
 
 impl Capture {
-    fn validate(&self, field: &Field) -> Result<(), PlanError> {
+    fn validate(&self, field: &Field<'_>) -> Result<(), PlanError> {
         match self {
             Self::File { path } => field.at("path").path(path),
             Self::Command { command, timeout_millis } => {
@@ -412,24 +414,31 @@ impl Capture {
 }
 
 /// A field under examination.
-pub(crate) struct Field {
-    place: Place,
-    path: String,
+///
+/// It borrows whatever leads to it: nearly every field is in order, and its path is put together only where one is not.
+pub(crate) struct Field<'a> {
+    place: &'a Place,
+    parent: Option<&'a Field<'a>>,
+    name: &'a str,
 }
 
-impl Field {
-    pub(crate) fn root(place: Place) -> Self {
-        Self { place, path: String::new() }
+impl<'a> Field<'a> {
+    pub(crate) fn root(place: &'a Place) -> Self {
+        Self { place, parent: None, name: "" }
     }
 
-    pub(crate) fn at(&self, name: &str) -> Self {
-        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        Self { place: self.place.clone(), path }
+    pub(crate) fn at<'b>(&'b self, name: &'b str) -> Field<'b> {
+        Field { place: self.place, parent: Some(self), name }
     }
 
     pub(crate) fn refuse(&self, given: impl Into<String>, expected: impl Into<String>) -> PlanError {
-        let (place, field) = (self.place.clone(), self.path.clone());
+        let (place, field) = (self.place.clone(), self.full_name());
         PlanError { place, field, given: given.into(), expected: expected.into() }
+    }
+
+    fn full_name(&self) -> String {
+        let before = self.parent.map(Field::full_name).filter(|before| !before.is_empty());
+        before.map_or_else(|| self.name.to_owned(), |before| format!("{before}.{}", self.name))
     }
 
     pub(crate) fn within(&self, value: u64, range: RangeInclusive<u64>, unit: &str) -> Result<(), PlanError> {
@@ -452,7 +461,7 @@ impl Field {
         Err(self.refuse(given, format!("{} to {} {unit}", range.start(), range.end())))
     }
 
-    fn unique<'a>(&self, names: impl Iterator<Item = &'a StepName>) -> Result<(), PlanError> {
+    fn unique<'b>(&self, names: impl Iterator<Item = &'b StepName>) -> Result<(), PlanError> {
         let mut seen = BTreeSet::new();
         for name in names {
             if !seen.insert(name) {

@@ -321,7 +321,7 @@ mod tests {
                 "in 3 h 59 min",
                 "technical lead: 0 of 1",
                 "Why the risk score is 45",
-                "development-master (Tier 1): cortex-chat-backend → development-master",
+                "development-master (Tier 1, says catalog): cortex-chat-backend → development-master",
                 "Covered by the checkpoint over 48\u{202f}213 entries, signed 30 Dec 2025, 18:01:00 UTC.",
                 "Entry 10",
                 "aria-current=\"step\"",

@@ -334,7 +334,12 @@ fn factor_parts(factor: &Factor) -> Markup {
         dd {
             ul.plain-list {
                 @for part in &factor.contributions {
-                    li { (signed(part.value)) " " (format::marked(&format::sentence(&part.sentence))) }
+                    li {
+                        (signed(part.value)) " " (format::marked(&format::sentence(&part.sentence)))
+                        @if let Some(fact) = &part.fact {
+                            small { (fact.item) ", says " (fact.source) " since " (fact.at) }
+                        }
+                    }
                 }
             }
         }
