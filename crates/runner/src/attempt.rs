@@ -100,6 +100,10 @@ async fn supervised(session: &Session, attempt: &Attempt, kind: &StepKind) -> Ex
             StepKind::Bake(bake) => {
                 bake::execute(session, &attempt.task.step, bake, attempt.time_limit, &cancel).await
             }
+            kind if attempt.attempt > 1 => {
+                let context = session.machine.context.repeated();
+                execute::execute(kind, attempt.time_limit, &context, &cancel).await
+            }
             kind => execute::execute(kind, attempt.time_limit, &session.machine.context, &cancel).await,
         }
     };

@@ -31,6 +31,7 @@ pub struct ExecutionContext {
     grace: Duration,
     outgoing: Outgoing,
     masker: Masker,
+    is_repeated: bool,
 }
 
 /// The program that starts steps and ends them when the runner is gone: see [`guardian_main`](super::guardian_main).
@@ -92,7 +93,8 @@ impl ExecutionContext {
         let secrets =
             environment.iter().filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.as_bytes());
         let masker = Masker::new(secrets);
-        Self { environment, working_folder, guardian: None, grace: GRACE_DEFAULT, outgoing, masker }
+        let (guardian, grace) = (None, GRACE_DEFAULT);
+        Self { environment, working_folder, guardian, grace, outgoing, masker, is_repeated: false }
     }
 
     /// Starts programs through `program arguments… grace_millis argv…`, which must call
@@ -108,6 +110,12 @@ impl ExecutionContext {
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
+    }
+
+    /// The same for an attempt after the first one: what is executed may have taken effect already.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        Self { is_repeated: true, ..self.clone() }
     }
 
     /// The same in another working folder.
@@ -160,6 +168,10 @@ impl ExecutionContext {
     /// A path of a plan: relative ones start from the runner's working folder.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.working_folder.join(path)
+    }
+
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.is_repeated
     }
 
     pub(crate) fn masker(&self) -> &Masker {

@@ -121,6 +121,26 @@ async fn an_undo_that_does_not_bring_the_schema_back_is_found_before_anything_ha
     assert_eq!(shop.ask("select count(*) from pg_class where relname in ('by_price', 'rest')"), "0");
 }
 
+/// The runner was killed after the commit and before its report.
+#[tokio::test]
+async fn a_migration_that_took_effect_is_repeated_with_its_undo_tried() {
+    let (bench, shop) = (Workbench::new(), Shop::open("steps_again"));
+    let up = "alter table item add column if not exists price int not null default 0";
+    assert_eq!(shop.migrate(&bench, up, Some(DOWN)).await.result, SUCCEEDED);
+    let repeat =
+        async |down| perform(&migration(up, Some(down)), AMPLE, &shop.context(&bench).repeated()).await;
+    let execution = repeat(DOWN).await;
+    assert_eq!((execution.result, shop.columns().as_str()), (SUCCEEDED, "id name price"));
+    let execution = repeat("select 1").await;
+    assert_eq!(execution.result, SUCCEEDED, "nothing tells that this undo did not bring it back");
+    let execution = repeat("alter table item drop column price").await;
+    assert!(
+        reason(&execution).contains("column \"price\" of relation \"item\" does not exist"),
+        "{execution:?}"
+    );
+    assert_eq!(shop.columns(), "id name price");
+}
+
 #[tokio::test]
 async fn a_script_that_is_more_than_one_transaction_is_not_begun() {
     let (bench, shop) = (Workbench::new(), Shop::open("steps_unfit"));

@@ -2,7 +2,8 @@
 //!
 //! Before a script runs, its undo is tried: in a transaction that is rolled back the undo runs alone, then the script, then
 //! the undo twice, and after each the schema must be as before. So an undo that fails, that leaves something behind or that
-//! cannot be repeated is found while nothing has happened yet.
+//! cannot be repeated is found while nothing has happened yet. A script that is repeated may have taken effect before its
+//! end was seen, so then the schema that the undo alone leaves is the one to compare with.
 
 mod address;
 mod schema;
@@ -109,11 +110,14 @@ fn prepare(
     let mut texts = Vec::new();
     if let Some(undo) = &sql.tried_undo {
         let undo = ready(undo, context)?;
+        let undone_first = if context.is_repeated() {
+            [undo.text.clone(), schema::remember()].concat()
+        } else {
+            [schema::remember(), undo.text.clone(), schema::compare("after the undo alone")].concat()
+        };
         let trial = [
             begin.as_str(),
-            &schema::remember(),
-            &undo.text,
-            &schema::compare("after the undo alone"),
+            &undone_first,
             &script.text,
             &undo.text,
             &schema::compare("after the script and its undo"),

@@ -25,6 +25,9 @@ const SHIPPED: [&str; 3] = [
 pub(crate) struct Mapping {
     /// What the data are called.
     pub(crate) name: String,
+    /// What stands between two cells of a line.
+    #[serde(default = "comma")]
+    pub(crate) delimiter: char,
     pub(crate) time: Time,
     /// Independent histories in one file, each split by its own time.
     #[serde(default)]
@@ -54,9 +57,11 @@ pub(crate) struct Time {
 pub(crate) enum TimeUnit {
     /// Seconds since 1970.
     Seconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
     /// A place in the order of things; nothing is known about days.
     Position,
-    /// A timestamp such as `2026-03-01T12:00:00Z`.
+    /// A timestamp such as `2026-03-01T12:00:00Z`, `2026-03-01 12:00` or `2026-03-01`; one without a zone is in UTC.
     Timestamp,
 }
 
@@ -66,11 +71,17 @@ pub(crate) struct Group {
     pub(crate) column: String,
 }
 
-/// Whether a row failed: `1`, `true`, `yes`, or `0`, `false`, `no`.
+/// Whether a row failed: `1`, `true`, `yes`, or `0`, `false`, `no`, where the mapping names no words of its own.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Outcome {
     pub(crate) column: String,
+    /// Words that say that it failed, in capitals or not. Beside them stand those of `succeeded`.
+    #[serde(default)]
+    pub(crate) failed: Vec<String>,
+    /// Words that say that it did not.
+    #[serde(default)]
+    pub(crate) succeeded: Vec<String>,
     /// After how many days it is known. Earlier outcomes are used as facts, and slices are kept apart, by it.
     #[serde(default)]
     pub(crate) known_after_days: u32,
@@ -152,6 +163,15 @@ impl Mapping {
                 .caused_by(&error)
                 .next("docs/risk-evaluation.md shows one")
         })?;
+        mapping.check_words().map_err(|what| {
+            Failure::new(format!("`{shown}`: {what}"))
+                .accepted("both lists, with different words, or neither")
+                .next("docs/risk-evaluation.md shows one")
+        })?;
+        if !mapping.delimiter.is_ascii() || "\"\r\n".contains(mapping.delimiter) {
+            return Err(Failure::new(format!("`{shown}`: `delimiter` is {:?}", mapping.delimiter))
+                .accepted("one ASCII character, such as `;` or a tab, and no quote or line break"));
+        }
         if mapping.derive.failure_rates && mapping.outcome.known_after_days == 0 {
             return Err(Failure::new(format!(
                 "`{shown}`: `derive.failure_rates` would know outcomes too early"
@@ -160,6 +180,15 @@ impl Mapping {
             .next("say after how many days an outcome is known, or take the rates out"));
         }
         Ok(mapping)
+    }
+
+    fn check_words(&self) -> Result<(), String> {
+        let Outcome { failed, succeeded, .. } = &self.outcome;
+        if failed.is_empty() != succeeded.is_empty() {
+            return Err("`outcome.failed` and `outcome.succeeded` belong together".to_owned());
+        }
+        let both = failed.iter().find(|word| succeeded.iter().any(|other| other.eq_ignore_ascii_case(word)));
+        both.map_or(Ok(()), |word| Err(format!("`{word}` is among the words of both outcomes")))
     }
 
     /// The shipped mapping whose columns a file has.
@@ -191,6 +220,10 @@ impl Mapping {
         let facts = || self.columns.numbers.iter().chain(&self.columns.words);
         facts().filter(|name| has(name)).count() as f64 / facts().count().max(1) as f64
     }
+}
+
+fn comma() -> char {
+    ','
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn one(file: &Path, mapping: Option<&Mapping>, shell: &Shell) -> Result<Evaluate
         columns: table.columns().len(),
         lacking,
         time_unit: match mapping.time.unit {
-            TimeUnit::Seconds | TimeUnit::Timestamp => "seconds",
+            TimeUnit::Seconds | TimeUnit::Milliseconds | TimeUnit::Timestamp => "seconds",
             TimeUnit::Position => "position",
         },
         by_group,

@@ -7,11 +7,13 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use prediction::history::DAY_SECONDS;
 use prediction::{Cell, Column, ColumnKind, Row, Table};
 use ruzstd::decoding::StreamingDecoder;
 
-use super::mapping::{Mapping, TimeUnit};
+use super::mapping::{Mapping, Outcome, TimeUnit};
 use crate::failure::Failure;
 
 /// Most bytes of a file, unpacked.
@@ -53,7 +55,10 @@ pub(crate) fn read(path: &Path, mapping: Option<&Mapping>) -> Result<Data, Failu
         Some("zst") => Box::new(StreamingDecoder::new(file).map_err(|error| unreadable(&error))?),
         _ => Box::new(file),
     };
-    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(unpacked.take(CSV_BYTES_MAX));
+    let delimiter = mapping.and_then(|mapping| u8::try_from(mapping.delimiter).ok()).unwrap_or(b',');
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(false).delimiter(delimiter);
+    let mut reader = builder.from_reader(unpacked.take(CSV_BYTES_MAX));
     let mut record = ByteRecord::new();
     let in_file = |failure: Failure| failure.at(path.display().to_string(), "this file");
     if !reader.read_byte_record(&mut record).map_err(|error| unreadable(&error))? {
@@ -158,7 +163,7 @@ fn row(record: &ByteRecord, line: u64, places: &Places, mapping: &Mapping) -> Re
         }
     }
     let at = time(text(places.time, &mapping.time.column)?, line, mapping)?;
-    let failed = outcome(text(places.outcome, &mapping.outcome.column)?, line, &mapping.outcome.column)?;
+    let failed = outcome(text(places.outcome, &mapping.outcome.column)?, line, &mapping.outcome)?;
     let group = match (places.group, &mapping.group) {
         (Some(place), Some(group)) => text(place, &group.column)?.to_owned(),
         (None | Some(_), _) => String::new(),
@@ -185,25 +190,47 @@ fn time(text: &str, line: u64, mapping: &Mapping) -> Result<i64, Failure> {
         Failure::new(format!("line {line}, column `{column}`: `{}` is no time", shown(text)))
             .accepted(accepted)
     };
+    let whole = || {
+        let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+        whole.parse::<i64>().map_err(|_| wrong("a whole number, as the mapping's `time.unit` says"))
+    };
     match mapping.time.unit {
-        TimeUnit::Seconds | TimeUnit::Position => {
-            let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
-            whole.parse().map_err(|_| wrong("a whole number, as the mapping's `time.unit` says"))
-        }
+        TimeUnit::Seconds | TimeUnit::Position => whole(),
+        TimeUnit::Milliseconds => Ok(whole()?.div_euclid(1_000)),
         TimeUnit::Timestamp => {
-            let parsed: Timestamp =
-                text.parse().map_err(|_| wrong("a timestamp such as 2026-03-01T12:00:00Z"))?;
+            // Most tables say nothing of zones; their order is the same in any.
+            let in_utc = |local: DateTime| TimeZone::UTC.to_timestamp(local);
+            let parsed = text.parse::<Timestamp>().or_else(|_| text.parse().and_then(in_utc));
+            let parsed =
+                parsed.map_err(|_| wrong("a timestamp such as 2026-03-01T12:00:00Z or 2026-03-01"))?;
             Ok(parsed.as_second())
         }
     }
 }
 
-fn outcome(text: &str, line: u64, column: &str) -> Result<bool, Failure> {
+fn outcome(text: &str, line: u64, mapping: &Outcome) -> Result<bool, Failure> {
+    let Outcome { column, failed, succeeded, .. } = mapping;
+    let is_among = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if !failed.is_empty() {
+        return match (is_among(failed), is_among(succeeded)) {
+            (true, _) => Ok(true),
+            (false, true) => Ok(false),
+            (false, false) => {
+                Err(Failure::new(format!("line {line}, column `{column}`: `{}` is no outcome", shown(text)))
+                    .accepted(format!(
+                        "{} for a failure; {} otherwise",
+                        failed.join(", "),
+                        succeeded.join(", ")
+                    )))
+            }
+        };
+    }
     match text.to_ascii_lowercase().as_str() {
         "1" | "1.0" | "true" | "yes" => Ok(true),
         "0" | "0.0" | "false" | "no" => Ok(false),
         _ => Err(Failure::new(format!("line {line}, column `{column}`: `{}` is no outcome", shown(text)))
-            .accepted("1, true or yes for a failure; 0, false or no otherwise")),
+            .accepted("1, true or yes for a failure; 0, false or no otherwise")
+            .next("name the words in the mapping, as `outcome.failed` and `outcome.succeeded`")),
     }
 }
 
@@ -251,11 +278,15 @@ mod tests {
     const HEADER: &str = "at,failed,env,churn,coverage,team,author,more\n";
 
     fn read_bytes(name: &str, bytes: &[u8]) -> Result<Data, String> {
+        read_by(MAPPING, name, bytes)
+    }
+
+    fn read_by(mapping_text: &str, name: &str, bytes: &[u8]) -> Result<Data, String> {
         let folder = tempfile::tempdir().unwrap();
         let (file, mapping) = (folder.path().join(name), folder.path().join("mapping.toml"));
         fs::write(&file, bytes).unwrap();
-        fs::write(&mapping, MAPPING).unwrap();
-        let mapping = Mapping::read(&mapping).unwrap();
+        fs::write(&mapping, mapping_text).unwrap();
+        let mapping = Mapping::read(&mapping).map_err(|failure| format!("{failure:?}"))?;
         read(&file, Some(&mapping)).map_err(|failure| format!("{failure:?}"))
     }
 
@@ -298,6 +329,38 @@ mod tests {
         check(
             &read_bytes("changes.csv.zst", &ruzstd::encoding::compress_to_vec(table().as_bytes(), level))
                 .unwrap(),
+        );
+    }
+
+    #[test]
+    fn a_table_in_other_words_is_read_as_its_mapping_says() {
+        let words = r#"failed = ["failed", "Backed Out"], succeeded = ["ok"]"#;
+        let mapping = |unit: &str, outcome: &str| {
+            format!(
+                "name = \"theirs\"\ndelimiter = \";\"\ntime = {{ column = \"at\", unit = \"{unit}\" }}\n\
+                 outcome = {{ column = \"status\", {outcome} }}\n[columns]\nnumbers = [\"churn\"]\n"
+            )
+        };
+        let days =
+            "at;status;churn\n1970-01-02;FAILED;1\n1970-01-02 00:01;backed out;2\n1970-01-03T00:00Z;Ok;3\n";
+        let data = read_by(&mapping("timestamp", words), "changes.csv", days.as_bytes()).unwrap();
+        assert_eq!(
+            (data.table.at(), data.table.failed()),
+            (&[86_400, 86_460, 172_800][..], &[true, true, false][..])
+        );
+        let millis = b"at;status;churn\n1500;ok;1\n";
+        let data = read_by(&mapping("milliseconds", words), "changes.csv", millis).unwrap();
+        assert_eq!(data.table.at(), [1]);
+        let error = |outcome: &str, rows: &str| {
+            read_by(&mapping("timestamp", outcome), "a.csv", rows.as_bytes()).unwrap_err()
+        };
+        assert!(
+            error(words, "at;status;churn\n1970-01-02;yes;1\n")
+                .contains("line 2, column `status`: `yes` is no outcome")
+        );
+        assert!(error("failed = [\"no\"]", "").contains("belong together"));
+        assert!(
+            error("failed = [\"x\"], succeeded = [\"X\"]", "").contains("`x` is among the words of both")
         );
     }
 
