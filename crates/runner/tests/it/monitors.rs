@@ -1,12 +1,13 @@
 //! Monitors and what follows from a breach.
 
-use domain::plan::{Cause, Observation, Step};
-use domain::rollback::{Latency, LatencyThreshold, Reaction, RollbackConditions, RollbackSpeed};
+use domain::number::Share;
+use domain::plan::{Cause, Observation, Stage, Step};
+use domain::rollback::{HealthCheck, Latency, LatencyThreshold, Reaction, RollbackConditions, RollbackSpeed};
 use runner::{Ended, Options, Progress, Response};
 
 use crate::bench::{
-    Bench, ENDLESS, all, definition, eventually, health_check, is_running, monitor, noting, run, step, told,
-    undoing,
+    Bench, ENDLESS, all, definition, eventually, health_check, is_running, monitor, noting, rollback_plan,
+    run, step, told, undoing,
 };
 use crate::server::{Definition, Effect};
 
@@ -188,4 +189,45 @@ async fn slower_answers_than_before_the_change_are_a_breach() {
         _ => None,
     });
     assert!(measured.flatten().is_some_and(|micros| (40_000..500_000).contains(&micros)), "{measured:?}");
+}
+
+/// What is installed, then given traffic, breaks, and is to be isolated by `isolates`.
+fn isolating(isolates: &str) -> Definition {
+    let noted = |name: &str, undo: &str| Step { undo: Some(run(undo)), ..step(name, "true") };
+    let action = Reaction { rollback: RollbackSpeed::Immediate, quarantine: true };
+    let health_check = Some(HealthCheck { failed_checks: 3, action });
+    let mut plan = definition([
+        noted("install", "echo removed >> log"),
+        noted("shift", "echo traffic back >> log"),
+        step("break", &format!("touch broken; {ENDLESS}")),
+    ]);
+    let of_shift = plan.plan.steps[1].name.clone();
+    plan.plan.stages =
+        vec![Stage { name: of_shift.clone(), weight: Some(Share::new(10).unwrap()), steps: vec![of_shift] }];
+    let mut back = rollback_plan([]);
+    back.quarantine = vec![step("isolate", isolates)];
+    plan.rollback_plan = Some(back);
+    plan.monitors = vec![monitor("front", "test ! -e broken")];
+    plan.conditions = RollbackConditions { health_check, ..RollbackConditions::default() };
+    plan
+}
+
+#[tokio::test]
+async fn what_is_to_be_isolated_has_lost_its_traffic_and_still_exists() {
+    let bench = Bench::with_lease(isolating("cp broken kept; echo isolated >> log"), 3).await;
+    let ended = bench.implement(&undoing()).await.unwrap();
+    assert!(matches!(ended, Ended::RolledBack { .. }), "{ended:?}");
+    assert_eq!(bench.read("log"), "traffic back\nisolated\nremoved\n");
+    assert!(bench.exists("kept"), "what was examined is gone");
+}
+
+#[tokio::test]
+async fn what_cannot_be_isolated_is_taken_back_all_the_same_and_told() {
+    let bench = Bench::with_lease(isolating("exit 1"), 3).await;
+    let ended = bench.implement(&undoing()).await.unwrap();
+    assert!(matches!(ended, Ended::RollbackFailed { .. }), "{ended:?}");
+    assert_eq!(bench.read("log"), "traffic back\nremoved\n");
+    let change = bench.server.change();
+    let told = change.run.as_ref().and_then(|run| run.quarantine());
+    assert_eq!(told, Some("the changed thing could not be isolated"));
 }
