@@ -1,5 +1,6 @@
 //! Monitors and what follows from a breach.
 
+use domain::id::StepName;
 use domain::number::Share;
 use domain::plan::{Cause, Observation, Stage, Step};
 use domain::rollback::{HealthCheck, Latency, LatencyThreshold, Reaction, RollbackConditions, RollbackSpeed};
@@ -201,7 +202,7 @@ fn isolating(isolates: &str) -> Definition {
         noted("shift", "echo traffic back >> log"),
         step("break", &format!("touch broken; {ENDLESS}")),
     ]);
-    let of_shift = plan.plan.steps[1].name.clone();
+    let of_shift: StepName = "shift".parse().unwrap();
     plan.plan.stages =
         vec![Stage { name: of_shift.clone(), weight: Some(Share::new(10).unwrap()), steps: vec![of_shift] }];
     let mut back = rollback_plan([]);
