@@ -7,7 +7,10 @@ use crate::harness::{Database, Person, TestApp, eventually, on_both_databases, o
 use crate::team::team;
 
 on_both_databases!(what_failed_before_is_predicted_explained_and_kept,);
-on_sqlite!(without_a_past_nothing_is_learned_and_that_is_said,);
+on_sqlite!(
+    without_a_past_nothing_is_learned_and_that_is_said,
+    enough_new_outcomes_train_a_challenger_unasked_and_a_pin_holds,
+);
 
 const MODELS: &str = "/api/v1/risk/models";
 pub(crate) const IMPORTED: u32 = 3_000;
@@ -79,6 +82,60 @@ async fn what_failed_before_is_predicted_explained_and_kept(database: Database) 
     assert!(without["risk"]["probability"]["model"].is_null());
     let unknown = crate::http::Ask::new("PUT", "/api/v1/risk/models/asked").json(&json!({ "version": 9 }));
     app.root().send(unknown).await?.refused(404, "not-found")?;
+    app.verified().await?;
+    app.stop().await
+}
+
+/// Which model is asked, and whether a person chose it.
+async fn choose(root: &Person, version: u32) -> Result<Value> {
+    let put = crate::http::Ask::new("PUT", "/api/v1/risk/models/asked");
+    root.send(put.json(&json!({ "version": version }))).await?.good()
+}
+
+async fn enough_new_outcomes_train_a_challenger_unasked_and_a_pin_holds(database: Database) -> Result<()> {
+    let mut app = TestApp::start_on(database, |_| {}).await?;
+    let root = app.root();
+    let import = async |changes: Vec<Value>| {
+        for page in changes.chunks(PAGE as usize) {
+            root.post("/api/v1/history/import", &json!({ "source": "old", "changes": page })).await?;
+        }
+        anyhow::Ok(())
+    };
+    import((0..IMPORTED).map(past).collect()).await?;
+    trained(&root).await?;
+    let pinned = choose(&root, 1).await?;
+    assert_eq!((&pinned["asked"], &pinned["pinned"]), (&json!(1), &json!(true)), "{pinned}");
+    let another = |number: u32| {
+        let mut change = past(number * 7);
+        change["id"] = json!(format!("MORE{number}"));
+        change
+    };
+    import((0..400).map(another).collect()).await?;
+    assert_eq!(
+        root.get(MODELS).await?["items"].as_array().map(Vec::len),
+        Some(1),
+        "the last one is of today"
+    );
+    app.pass(jiff::SignedDuration::from_hours(24));
+    // The job looks once a minute, and when the server starts.
+    app.halt().await?;
+    app.revive().await?;
+    let root = app.root();
+    let models = eventually("a challenger", async || {
+        let models = root.get(MODELS).await?;
+        Ok((models["items"].as_array().map(Vec::len) == Some(2)).then_some(models))
+    })
+    .await?;
+    let challenger = &models["items"][0];
+    assert_eq!(challenger["version"], 2, "{models}");
+    assert!(["replace", "keep"].contains(&text(&challenger["verdict"])), "{challenger}");
+    assert!(challenger["learned_from"].as_u64() > models["items"][1]["learned_from"].as_u64(), "{models}");
+    assert_eq!((&models["asked"], &models["pinned"]), (&json!(1), &json!(true)), "a comparison lifts no pin");
+    app.halt().await?;
+    app.revive().await?;
+    let models = app.root().get(MODELS).await?;
+    assert_eq!((&models["asked"], &models["pinned"]), (&json!(1), &json!(true)), "{models}");
+    assert_eq!(choose(&app.root(), 2).await?["asked"], 2);
     app.verified().await?;
     app.stop().await
 }
