@@ -127,11 +127,15 @@ impl Known {
 pub struct History {
     interned: Interned,
     rates: [Rates; RATED.len()],
+    repairs: [Rates; REPAIRED],
     last_at: i64,
 }
 
-/// What rates are kept of.
-const RATED: [&str; 5] = ["requester", "service", "ci", "file", "category"];
+/// What rates of failure are kept of.
+const RATED: [&str; 5] = ["service", "ci", "file", "requester", "category"];
+/// Of so many of the first of those it is also kept how often changes mended them or took something back: what had to be
+/// mended often will have to be mended again (Kim et al., Predicting Faults from Cached History, ICSE 2007).
+const REPAIRED: usize = 3;
 
 /// Changes must be handed in by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -167,6 +171,7 @@ impl History {
         Self {
             interned: Interned::default(),
             rates: std::array::from_fn(|_| Rates::new(settings)),
+            repairs: std::array::from_fn(|_| Rates::new(settings)),
             last_at: i64::MIN,
         }
     }
@@ -183,11 +188,11 @@ impl History {
             },
         };
         let mut columns: Vec<Column> = facts.into_iter().map(column).collect();
-        for rated in RATED {
-            for figure in ["failure_rate", "changes"] {
-                let name = format!("{rated}_{figure}");
-                columns.push(Column { name, kind: ColumnKind::Number { at_least: None } });
-            }
+        let rates = RATED.iter().flat_map(|of| ["failure_rate", "changes"].map(|figure| (of, figure)));
+        let repairs = RATED.iter().take(REPAIRED).map(|of| (of, "repair_rate"));
+        for (of, figure) in rates.chain(repairs) {
+            let name = format!("{of}_{figure}");
+            columns.push(Column { name, kind: ColumnKind::Number { at_least: None } });
         }
         columns
     }
@@ -209,28 +214,37 @@ impl History {
         self.last_at = change.at;
         let mut cells: Vec<Cell> = change.facts().into_iter().map(|(_, cell)| cell).collect();
         let names = self.names(change);
-        for (rates, names) in self.rates.iter_mut().zip(names) {
-            // Of several names, the one that fails most often counts, and the one changed least.
-            let known: Vec<_> = names.into_iter().map(|name| rates.of(Some(name), change.at)).collect();
+        // Of several names, the one that fails most often counts, and the one changed least.
+        let figures = |rates: &mut Rates, names: &[usize]| {
+            let known: Vec<_> = names.iter().map(|name| rates.of(Some(*name), change.at)).collect();
             let worst = known.iter().map(|known| known.rate).max_by(f64::total_cmp);
             let least = known.iter().map(|known| known.changes).min_by(f64::total_cmp);
-            cells.extend([worst, least].map(|figure| figure.map_or(Cell::Missing, Cell::Number)));
+            [worst, least].map(|figure| figure.map_or(Cell::Missing, Cell::Number))
+        };
+        for (rates, names) in self.rates.iter_mut().zip(&names) {
+            cells.extend(figures(rates, names));
+        }
+        for (repairs, names) in self.repairs.iter_mut().zip(&names) {
+            let [worst, _] = figures(repairs, names);
+            cells.push(worst);
         }
         Ok(cells)
     }
 
     /// Takes the outcomes known by then into the rates now, and not when the next change is handed in.
     pub fn settle(&mut self, at: i64) {
-        self.rates.iter_mut().for_each(|rates| rates.settle(at));
+        self.rates.iter_mut().chain(&mut self.repairs).for_each(|rates| rates.settle(at));
     }
 
     /// Remembers what came of a change. It counts from when it was known, and each correction from when that was found.
     pub fn learn(&mut self, change: &Submission, known: &Known) {
         let names = self.names(change);
-        for (rates, names) in self.rates.iter_mut().zip(names) {
-            for name in names {
-                rates.add(name, known.known_at.max(change.at), known.failed);
-            }
+        let known_at = known.known_at.max(change.at);
+        for (rates, names) in self.rates.iter_mut().zip(&names) {
+            names.iter().for_each(|name| rates.add(*name, known_at, known.failed));
+        }
+        for (repairs, names) in self.repairs.iter_mut().zip(&names) {
+            names.iter().for_each(|name| repairs.add(*name, known_at, change.is_fix || change.is_revert));
         }
         self.correct(change, known, 0);
     }
@@ -280,7 +294,7 @@ impl History {
         let one = std::slice::from_ref;
         let files: Vec<String> = change.files.iter().map(|(path, _)| path.clone()).collect();
         let named: [&[String]; RATED.len()] =
-            [one(&change.requester), &change.services, &change.cis, &files, one(&change.category)];
+            [&change.services, &change.cis, &files, one(&change.requester), one(&change.category)];
         let mut kind = 0;
         named.map(|names| {
             kind += 1;

@@ -5,10 +5,23 @@ use api::learning::{Models, TrainedModel};
 use super::{Lines, Table, cell, instant, words};
 use crate::shell::Paint;
 
+/// So many digits of the digest of the rows are shown: enough to see whether two models learned from the same ones.
+const DIGEST_SHOWN: usize = 12;
+
 /// All models, the newest first, and which one is asked.
 pub(crate) fn models(models: &Models, paint: Paint) -> String {
-    let headings =
-        ["VERSION", "TRAINED", "LEARNER", "LEARNED FROM", "AUC", "AP", "BRIER", "CALIBRATION", "VERDICT"];
+    let headings = [
+        "VERSION",
+        "TRAINED",
+        "LEARNER",
+        "LEARNED FROM",
+        "DATA",
+        "AUC",
+        "AP",
+        "BRIER",
+        "CALIBRATION",
+        "VERDICT",
+    ];
     let mut table = Table::new(paint, &headings, 2);
     for model in &models.items {
         table.row(row(model, models, paint));
@@ -24,7 +37,7 @@ pub(crate) fn models(models: &Models, paint: Paint) -> String {
     lines.into_text()
 }
 
-fn row(model: &TrainedModel, models: &Models, paint: Paint) -> [String; 9] {
+fn row(model: &TrainedModel, models: &Models, paint: Paint) -> [String; 10] {
     let later = &model.later;
     let version = model.version.to_string();
     let is_asked = models.asked == Some(model.version);
@@ -34,6 +47,7 @@ fn row(model: &TrainedModel, models: &Models, paint: Paint) -> [String; 9] {
         instant(&model.trained_at),
         cell(&model.candidate),
         format!("{} ({} failed)", model.learned_from, model.failures),
+        model.data.chars().take(DIGEST_SHOWN).collect(),
         format!("{:.3}", later.auc),
         format!("{:.3}", later.average_precision),
         base,

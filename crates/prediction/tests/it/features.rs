@@ -82,6 +82,44 @@ fn an_outcome_counts_from_when_it_is_known_and_fades() {
     assert_eq!(rate(37), Cell::Number((0.5 + 5.0 * base) / 5.5));
 }
 
+/// A fix or a revert counts against what it touched once it is known to have ended, and not against who made it.
+#[test]
+fn what_was_mended_often_is_known_for_it() {
+    let mut history = History::default();
+    let mending =
+        [(0, true, false), (1, false, true), (2, false, false)].map(|(day, is_fix, is_revert)| Submission {
+            is_fix,
+            is_revert,
+            files: vec![(format!("app/{day}.rs"), 3)],
+            ..submission(day, "ann", "cart")
+        });
+    for change in &mending {
+        history.learn(change, &Known::new(7 * DAY_SECONDS, false));
+    }
+    let rate = |history: &mut History, day: i64, service: &str, file: &str, name: &str| {
+        let files = vec![(file.to_owned(), 1)];
+        cell(history, &Submission { files, ..submission(day, "bob", service) }, name)
+    };
+    assert_eq!(rate(&mut history, 6, "cart", "app/0.rs", "service_repair_rate"), Cell::Number(0.02));
+    // The base is (2 + 5 × 0.02) / (3 + 5), and stands in for five changes of each name.
+    let base = 2.1 / 8.0;
+    for (service, file, name, expected) in [
+        ("cart", "app/0.rs", "service_repair_rate", (2.0 + 5.0 * base) / 8.0),
+        ("shop", "app/0.rs", "service_repair_rate", base),
+        ("cart", "app/0.rs", "file_repair_rate", (1.0 + 5.0 * base) / 6.0),
+        ("cart", "app/2.rs", "file_repair_rate", 5.0 * base / 6.0),
+    ] {
+        let found = rate(&mut history, 7, service, file, name);
+        assert_eq!(found, Cell::Number(expected), "{name} of {service}, {file}");
+    }
+    assert_eq!(rate(&mut history, 7, "cart", "app/0.rs", "ci_repair_rate"), Cell::Missing);
+    assert_eq!(
+        rate(&mut history, 37, "cart", "app/0.rs", "service_repair_rate"),
+        Cell::Number((1.0 + 5.0 * base) / 6.5),
+        "it fades"
+    );
+}
+
 #[test]
 fn changes_must_come_in_order() {
     let mut history = History::default();

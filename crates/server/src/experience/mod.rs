@@ -133,14 +133,16 @@ impl Experience {
     }
 
     /// Whether a model should be trained anew: there was one, its last successor is old enough, and enough more is known
-    /// by now. The first one is trained when a person asks for it.
+    /// by now. The first one is trained when a person asks for it. What failed is tried again after the same pause.
     pub(crate) fn is_due(&self, now: Timestamp, pause: SignedDuration, growth_percent: usize) -> bool {
         let inner = self.lock();
         let Some(last) = inner.models.trained().last() else { return false };
         let is_old = now.duration_since(last.trained_at) >= pause;
         let known = inner.past.iter().filter(|(_, known)| known.known_at <= now.as_second()).count();
         let before = usize::try_from(last.known).unwrap_or(usize::MAX);
-        is_old && known.saturating_mul(100) >= before.saturating_mul(100 + growth_percent)
+        self.training().may_begin_unasked(now, pause)
+            && is_old
+            && known.saturating_mul(100) >= before.saturating_mul(100 + growth_percent)
     }
 
     /// The past has been read. The outcomes known by now go into the rates here, so that no assessment has to wait for it.
@@ -204,8 +206,8 @@ impl Experience {
     }
 
     /// Whether a training may begin; then one is under way until it is told to have ended.
-    pub(crate) fn begin_training(&self) -> bool {
-        self.training.begin()
+    pub(crate) fn begin_training(&self, now: Timestamp) -> bool {
+        self.training.begin(now)
     }
 
     /// A training has ended, with a model or with the reason why there is none.

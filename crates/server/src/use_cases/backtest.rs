@@ -64,7 +64,7 @@ pub(crate) async fn begin(app: &SharedApp, caller: &Caller, origins: Option<u32>
         let message = format!("{origins} is out of range: expected from 1 to {ORIGINS_MAX}");
         return Err(FieldError::new("origins", message).into());
     }
-    if app.experience.training().is_under_way || !app.experience.backtests.begin() {
+    if app.experience.training().is_under_way || !app.experience.backtests.begin(app.clock.now()) {
         return Err(Failure::Overloaded("a model is being trained or a backtest is under way: wait for it"));
     }
     let shared = app.clone();

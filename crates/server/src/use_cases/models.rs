@@ -93,7 +93,7 @@ impl Surroundings for Quiet {
 /// When policy refuses, or a training is under way.
 pub(crate) async fn train(app: &SharedApp, caller: &Caller) -> Result<(), Failure> {
     permit(app, caller).await?;
-    if !app.experience.begin_training() {
+    if !app.experience.begin_training(app.clock.now()) {
         return Err(Failure::Overloaded("a model is being trained: wait for it"));
     }
     let (shared, caller) = (app.clone(), caller.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::calendar::{Found, Obstacle, Planned, RUN_ASSUMED_MINUTES, Wanted, earliest, estimated, items};
-use domain::change::{Change, ChangeType};
+use domain::change::{Change, ChangeType, Window};
 use domain::id::{ChangeId, CiName, EnvironmentName, ServiceName};
 use jiff::{SignedDuration, TimestampRound, Unit};
 
@@ -13,6 +13,9 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::gates::Touches;
 use crate::work;
+
+/// How far ahead a time is looked for that nobody asked for.
+const LOOKED_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What a time is looked for.
 #[derive(Debug, Clone)]
@@ -63,17 +66,34 @@ pub(crate) async fn find(app: &App, whose: Whose, asked: Asked) -> Result<(Wante
             Subject::of_services(services, environment)
         }
     };
-    let now = app.clock.now();
     let length = asked.length.or(subject.estimated).unwrap_or(SignedDuration::from_mins(RUN_ASSUMED_MINUTES));
-    let from = next_minute(now);
-    let until = from.saturating_add(asked.within).unwrap_or(Timestamp::MAX);
-    let wanted = Wanted { from, until, length, most: asked.most };
-    // Emergencies are held back by nothing that is planned.
-    let obstacles = if subject.is_emergency { Vec::new() } else { subject.obstacles(app, &wanted, now) };
-    Ok((wanted, earliest(&obstacles, &wanted)))
+    Ok(subject.find(app, asked, length, app.clock.now()))
+}
+
+/// The earliest time of a length within the next fortnight at which nothing stands in the way of a change.
+pub(crate) fn earliest_of(
+    app: &App,
+    change: &Change,
+    length: SignedDuration,
+    now: Timestamp,
+) -> Option<Window> {
+    let asked = Asked { length: Some(length), within: LOOKED_AHEAD, most: 1 };
+    let (_, found) = Subject::of_change(change.clone()).find(app, asked, length, now);
+    let start = found.slots.first()?.start;
+    Some(Window { start, end: start.checked_add(length).ok()? })
 }
 
 impl Subject {
+    fn find(&self, app: &App, asked: Asked, length: SignedDuration, now: Timestamp) -> (Wanted, Found) {
+        let from = next_minute(now);
+        let until = from.saturating_add(asked.within).unwrap_or(Timestamp::MAX);
+        let wanted = Wanted { from, until, length, most: asked.most };
+        // Emergencies are held back by nothing that is planned.
+        let obstacles = if self.is_emergency { Vec::new() } else { self.obstacles(app, &wanted, now) };
+        let found = earliest(&obstacles, &wanted);
+        (wanted, found)
+    }
+
     fn of_change(change: Change) -> Self {
         let (items, estimated) = (items(&change), estimated(&change));
         let content = change.content;

@@ -4,10 +4,10 @@
 use domain::Timestamp;
 use domain::approval::{Case, Requirements, requirements};
 use domain::authorization::Answer;
-use domain::change::{Assessing, Change, State};
+use domain::change::{Assessing, Change, State, Window};
 use domain::id::{ActorId, ChangeId};
-use domain::risk::Assessment;
-use domain::risk::what_if::{Alteration, Found, Standing, Supposed, lower, suppose};
+use domain::risk::what_if::{Alteration, Found, OtherTimes, Standing, Supposed, lower, suppose};
+use domain::risk::{Assessment, FindingRule};
 use jiff::SignedDuration;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -23,7 +23,7 @@ use crate::caller::Caller;
 use crate::experience::Advice;
 use crate::failure::Failure;
 use crate::gates::Gates;
-use crate::use_cases::budget;
+use crate::use_cases::{budget, slots};
 use crate::work::ChangeWork;
 
 /// How far ahead a change can be supposed to be handed in.
@@ -171,12 +171,16 @@ impl View<'_> {
             Ok::<_, Failure>((alteration.clone(), outlook))
         });
         let alone = alone.collect::<Result<_, _>>()?;
-        let (content, standing) = match &after {
-            Some((supposed, outlook)) => (&supposed.content, outlook.standing()),
-            None => (content, before.standing()),
+        let (content, outlook) = match &after {
+            Some((supposed, outlook)) => (&supposed.content, outlook),
+            None => (content, &before),
         };
         let handed_in = after.as_ref().and_then(|(supposed, _)| supposed.handed_in);
-        let lower = lower(content, standing, &self.later(handed_in), |supposed| {
+        let times = OtherTimes {
+            handed_in: self.later(handed_in),
+            window: self.free(content.window, &outlook.assessment),
+        };
+        let lower = lower(content, outlook.standing(), &times, |supposed| {
             let handed_in = supposed.handed_in.or(handed_in);
             self.outlook(&Supposed { handed_in, ..supposed.clone() }).standing()
         });
@@ -220,6 +224,14 @@ impl View<'_> {
         let permitted = matches!(ruling.answer, Answer::Allowed { .. });
         let requirements = requirements(&self.app.config.approvals, Case::of(&assessment, permitted));
         Outlook { assessment, requirements }
+    }
+
+    /// A free time of the same length, where another change has the one that it asks for.
+    fn free(&self, asked: Option<Window>, assessment: &Assessment) -> Option<Window> {
+        let is_taken =
+            assessment.findings.iter().any(|finding| finding.rule == FindingRule::ConflictingChange);
+        let length = asked.filter(|_| is_taken).map(|window| window.end.duration_since(window.start))?;
+        slots::earliest_of(self.app, self.change, length, self.now)
     }
 
     /// Moments at which it may be handed in instead; none where no model looks at the moment, or one was supposed.

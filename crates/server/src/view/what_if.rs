@@ -46,7 +46,7 @@ fn notes(answer: &WhatIf) -> Vec<String> {
     for (alteration, _) in alone {
         match alteration {
             Alteration::Window(_) => notes.push(
-                "the window is no part of the formula: it decides when the change may be started; when it is handed in is another fact"
+                "of the window only that counts whether another change has the time; when the change is handed in is another fact"
                     .to_owned(),
             ),
             Alteration::Files(_) if change.content.evidence.churn.is_none() => notes.push(

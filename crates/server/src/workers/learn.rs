@@ -10,7 +10,7 @@ use crate::use_cases::{kpis, models};
 
 /// A model is trained anew when so many more outcomes are known than it learned from, in per cent of those.
 const GROWTH_PERCENT: usize = 10;
-/// And when the last one was trained so long ago.
+/// And when the last one was trained so long ago, and no training has failed since then.
 const PAUSE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Reads the past once; from then on, sees to the models.
@@ -22,9 +22,7 @@ pub(super) async fn turn(app: &SharedApp) -> Result<(), Failure> {
     }
     models::refresh(app).await?;
     kpis::publish(app).await?;
-    // A training that failed would fail again: the next one is a person's, or comes after a restart.
-    let has_failed = app.experience.training().last_failure.is_some();
-    if !has_failed && app.experience.is_due(app.clock.now(), PAUSE, GROWTH_PERCENT) {
+    if app.experience.is_due(app.clock.now(), PAUSE, GROWTH_PERCENT) {
         models::train(app, &Caller::System).await?;
     }
     Ok(())

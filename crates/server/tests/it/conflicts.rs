@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::faults::second_server;
-use crate::harness::{Database, Person, TestApp, eventually, on_both_databases, on_sqlite, text};
+use crate::harness::{Database, Person, TestApp, eventually, on_both_databases, on_sqlite, small, text};
 use crate::http::Ask;
 use crate::runner::Runner;
 use crate::team::{approved, in_steps, team_with, validate};
@@ -14,6 +14,7 @@ use crate::team::{approved, in_steps, team_with, validate};
 on_both_databases!(conflicting_changes_take_turns,);
 on_sqlite!(
     a_window_that_is_taken_is_a_finding_and_holds_the_younger_change,
+    a_free_time_needs_nobody_where_a_taken_one_does,
     what_leans_on_it_waits_and_a_shared_host_is_told,
     the_earliest_free_time_says_what_was_passed_over,
     a_free_time_that_makes_no_sense_is_refused,
@@ -193,6 +194,29 @@ async fn a_window_that_is_taken_is_a_finding_and_holds_the_younger_change(databa
     ensure!(refused.to_string().contains(&older), "{refused}");
     app.clock.advance(jiff::SignedDuration::from_mins(20));
     start(&ann, &younger).await?.ok().context("the window of the older one is over")?;
+    app.stop().await
+}
+
+/// Nobody had to approve it, were it not for the time: a free one of the same length is suggested, and lifts the finding.
+async fn a_free_time_needs_nobody_where_a_taken_one_does(database: Database) -> Result<()> {
+    let (app, ann, _) = team(database).await?;
+    let older = in_window(&small("greeter"), "2026-03-02T22:00:00Z", "2026-03-02T23:00:00Z");
+    assert_eq!(ann.create(&older).await?["state"], "approved");
+    let younger = in_window(&small("greeter"), "2026-03-02T22:30:00Z", "2026-03-02T23:30:00Z");
+    let younger = ann.create(&younger).await?;
+    assert_eq!(younger["approval"]["automated"], false, "{}", younger["approval"]);
+    let path = format!("/api/v1/changes/{}/risk/what-if", text(&younger["change_id"]));
+    let answer = ann.post(&path, &json!({})).await?;
+    let suggested = answer["lower"]["suggestions"].as_array().context("suggestions")?;
+    let options = suggested.iter().map(|suggestion| text(&suggestion["options"]));
+    let with_window: Vec<_> = options.filter(|options| options.contains("--window")).collect();
+    let free = "--window 2026-03-02T09:00:00Z/2026-03-02T10:00:00Z";
+    ensure!(with_window.iter().any(|options| options.contains(free)), "{answer:#}");
+    let free = json!({ "window": { "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z" } });
+    let moved = ann.post(&path, &free).await?;
+    let findings = moved["after"]["risk"]["findings"].to_string();
+    ensure!(!findings.contains("conflicting-change"), "{findings}");
+    assert_eq!(moved["after"]["approval"]["automated"], true);
     app.stop().await
 }
 

@@ -90,6 +90,6 @@ async fn values_that_make_no_sense_are_refused(database: Database) -> Result<()>
     assert_eq!(later["differences"], json!([]));
     let facts = later["facts"].as_array().context("facts")?;
     assert!(facts.len() == 2 && facts.iter().all(|fact| fact["alters"] == false), "{facts:?}");
-    assert!(later["notes"].to_string().contains("no part of the formula"), "{}", later["notes"]);
+    assert!(later["notes"].to_string().contains("whether another change has the time"), "{}", later["notes"]);
     app.stop().await
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Alteration, SupposedRollback};
-use crate::change::{Content, TestResults};
+use crate::change::{Content, TestResults, Window};
 use crate::number::Share;
 use crate::risk::in_range;
 
@@ -20,6 +20,7 @@ const PARTS: [u64; 3] = [2, 4, 8];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Facts,
+    Window,
     Tests,
     Monitor,
     Time,
@@ -29,6 +30,15 @@ pub(super) enum Kind {
     Findings,
     Scope,
     Size,
+}
+
+/// Other times that a requester may choose.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OtherTimes {
+    /// Moments at which the change may be handed in.
+    pub handed_in: Vec<Timestamp>,
+    /// A time that is free to carry it out, where another change has the one that it asks for.
+    pub window: Option<Window>,
 }
 
 /// Something that a requester can bring about.
@@ -44,17 +54,18 @@ fn one(kind: Kind, effort: u32, alteration: Alteration) -> Lever {
     Lever { kind, effort, alterations: vec![alteration] }
 }
 
-/// Everything that a requester can bring about. `later` are moments at which the change may be handed in instead.
-pub(super) fn levers(content: &Content, later: &[Timestamp]) -> Vec<Lever> {
+/// Everything that a requester can bring about.
+pub(super) fn levers(content: &Content, times: &OtherTimes) -> Vec<Lever> {
     let evidence = &content.evidence;
     let mut levers: Vec<Lever> = facts(content).into_iter().collect();
+    levers.extend(times.window.map(|window| one(Kind::Window, 1, Alteration::Window(window))));
     if !evidence.tests.is_some_and(TestResults::all_passed) {
         levers.push(one(Kind::Tests, 2, Alteration::Tests { passed: true }));
     }
     if content.monitors.is_empty() {
         levers.push(one(Kind::Monitor, 2, Alteration::Monitored));
     }
-    levers.extend(later.iter().map(|at| one(Kind::Time, 2, Alteration::HandedIn(*at))));
+    levers.extend(times.handed_in.iter().map(|at| one(Kind::Time, 2, Alteration::HandedIn(*at))));
     let covered = evidence.coverage.map_or(0, |coverage| coverage.share.get());
     levers.extend(COVERAGES.into_iter().filter(|share| *share > covered).map(|share| {
         // A word in the request for the report, and one more for each ten points to be gained.

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+pub use levers::OtherTimes;
 pub use search::{ALTERATIONS_MAX, ASSESSED_MAX, Found, SUGGESTIONS_MAX, Standing, Suggestion, lower};
 
 use crate::change::{Churn, Content, Coverage, CoverageBasis, TestResults, Window};

@@ -4,9 +4,7 @@
 //! A change that lacks much needs more than a small set. So everything is altered at once as well, and taken back fact
 //! by fact, the greatest effort first, for as long as no more is demanded.
 
-use jiff::Timestamp;
-
-use super::levers::{Kind, Lever, levers};
+use super::levers::{Kind, Lever, OtherTimes, levers};
 use super::{Alteration, Supposed, suppose};
 use crate::change::Content;
 use crate::number::RiskScore;
@@ -78,11 +76,11 @@ struct Set {
 pub fn lower(
     content: &Content,
     now: Standing,
-    later: &[Timestamp],
+    times: &OtherTimes,
     assess: impl FnMut(&Supposed) -> Standing,
 ) -> Found {
     let mut search =
-        Search { content, now, levers: levers(content, later), assess, assessed: 0, found: Vec::new() };
+        Search { content, now, levers: levers(content, times), assess, assessed: 0, found: Vec::new() };
     if is_least(now) {
         return Found { suggestions: Vec::new(), assessed: 0, is_complete: true };
     }

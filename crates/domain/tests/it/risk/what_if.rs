@@ -5,8 +5,8 @@ use domain::cmdb::Cmdb;
 use domain::number::Share;
 use domain::risk::Level;
 use domain::risk::what_if::{
-    ALTERATIONS_MAX, ASSESSED_MAX, Alteration, Found, SUGGESTIONS_MAX, Standing, SupposedRollback, lower,
-    suppose,
+    ALTERATIONS_MAX, ASSESSED_MAX, Alteration, Found, OtherTimes, SUGGESTIONS_MAX, Standing,
+    SupposedRollback, lower, suppose,
 };
 
 use super::fixture::{
@@ -26,7 +26,9 @@ fn standing(content: &Content, cmdb: &Cmdb) -> Standing {
 
 fn search(content: &Content) -> Found {
     let cmdb = shop();
-    lower(content, standing(content, &cmdb), &[], |supposed| standing(&supposed.content, &cmdb))
+    lower(content, standing(content, &cmdb), &OtherTimes::default(), |supposed| {
+        standing(&supposed.content, &cmdb)
+    })
 }
 
 fn coverage(basis_points: i64) -> Alteration {
