@@ -1,28 +1,17 @@
 //! What the CMDB costs in memory and time: a large landscape is built, asked for blast radii and near misses, and edited.
-//!
-//! The landscape: systems of 25 items (a service, the workloads that it contains, what they read and where data lies)
-//! with five relations each. Four of five relations stay within the system and are hard; the fifth leads to the service
-//! of an earlier system, the earlier the likelier, and one in eight of those is hard. So the number of dependents
-//! follows a power law: most items have a handful, the first systems carry nearly everything.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use api::request::ChangeRequest;
-use bench::{Options, SMALL, Table, permille, shown};
+use bench::{Options, Random, SMALL, Table, ci_description, ci_name, ci_source, permille, shown};
 use domain::Timestamp;
-use domain::catalog::{Strength, Tier};
-use domain::cmdb::{
-    CiEvent, CiType, Cmdb, Deletion, Description, Follow, ReachLimits, Relation, RelationType, SourceName,
-};
-use domain::id::CiName;
+use domain::cmdb::{CiEvent, Cmdb, Deletion, Follow, ReachLimits};
 use domain::risk::{AssessmentFacts, History, assess};
 
 const ITEMS: u32 = 1_000_000;
 const QUICK_ITEMS: u32 = 10_000;
-const RELATIONS_OF_ONE: u32 = 5;
-const SYSTEM_ITEMS: u32 = 25;
 const QUERIES: usize = 10_000;
 const SEARCHES: usize = 200;
 /// What an assessment looks at, at most.
@@ -65,29 +54,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Xorshift: the same landscape on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A number below `limit`, which is not 0.
-    fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(limit)).unwrap_or(0)
-    }
-
-    /// A number below `limit`, the smaller the likelier.
-    fn small_below(&mut self, limit: u32) -> u32 {
-        let (number, limit) = (u64::from(self.below(limit)), u64::from(limit));
-        u32::try_from(number * number * number / (limit * limit)).unwrap_or(0)
-    }
-}
-
 struct Landscape {
     cmdb: Cmdb,
     items: u32,
@@ -99,7 +65,7 @@ impl Landscape {
         let mut cmdb = Cmdb::default();
         let mut took = Duration::ZERO;
         for item in 0..items {
-            let (name, description) = (name(item)?, description(item, random)?);
+            let (name, description) = (ci_name(item)?, ci_description(item, random)?);
             let event = CiEvent::Described { description };
             let began = Instant::now();
             cmdb.evolve(&name, &event, Timestamp::UNIX_EPOCH);
@@ -125,7 +91,8 @@ impl Landscape {
         let limits = ReachLimits { items_max: REACH_ITEMS_MAX, ..ReachLimits::default() };
         let mut times = Vec::new();
         for _ in 0..QUERIES {
-            let names = (0..changed).map(|_| name(random.below(self.items))).collect::<Result<Vec<_>>>()?;
+            let names =
+                (0..changed).map(|_| ci_name(random.below(self.items))).collect::<Result<Vec<_>>>()?;
             let began = Instant::now();
             let items = names.iter().filter_map(|name| self.cmdb.get(name.as_str()));
             let reach = self.cmdb.reach(items, Follow::Hard, limits);
@@ -146,7 +113,7 @@ impl Landscape {
         content.affected_services.clear();
         let mut times = Vec::new();
         for _ in 0..QUERIES {
-            content.affected_cis = [name(random.below(self.items))?].into();
+            content.affected_cis = [ci_name(random.below(self.items))?].into();
             let facts = AssessmentFacts {
                 content: &content,
                 cmdb: &self.cmdb,
@@ -167,7 +134,7 @@ impl Landscape {
         let mut times = Vec::new();
         for _ in 0..QUERIES {
             let item = random.below(self.items);
-            let (name, description) = (name(item)?, description(item, random)?);
+            let (name, description) = (ci_name(item)?, ci_description(item, random)?);
             let first = description.relations.first().map(|relation| relation.to.clone());
             let event = CiEvent::Described { description };
             let began = Instant::now();
@@ -185,8 +152,8 @@ impl Landscape {
         let mut times = Vec::new();
         for _ in 0..QUERIES {
             let item = random.below(self.items);
-            let described = [(name(item)?, description(item, random)?)];
-            let source = source()?;
+            let described = [(ci_name(item)?, ci_description(item, random)?)];
+            let source = ci_source()?;
             for (name, description) in &described {
                 let event = CiEvent::Described { description: description.clone() };
                 self.cmdb.evolve(name, &event, Timestamp::UNIX_EPOCH);
@@ -202,7 +169,7 @@ impl Landscape {
     fn near_misses(&self, random: &mut Random) -> Result<Vec<Duration>> {
         let mut times = Vec::new();
         for _ in 0..SEARCHES {
-            let meant = name(random.below(self.items))?;
+            let meant = ci_name(random.below(self.items))?;
             let mut given = meant.as_str().to_owned();
             given.remove(given.len() / 2);
             let began = Instant::now();
@@ -212,55 +179,4 @@ impl Landscape {
         }
         Ok(times)
     }
-}
-
-fn source() -> Result<SourceName> {
-    Ok(SourceName::new("kubernetes:platform")?)
-}
-
-fn ci_type(item: u32) -> CiType {
-    match item % SYSTEM_ITEMS {
-        0 => CiType::Service,
-        1..=10 => CiType::Workload,
-        11..=20 => CiType::Configuration,
-        _ => CiType::Database,
-    }
-}
-
-fn name(item: u32) -> Result<CiName> {
-    let (system, place) = (item / SYSTEM_ITEMS, item % SYSTEM_ITEMS);
-    let kind = match ci_type(item) {
-        CiType::Service => "Component",
-        CiType::Workload => "Deployment",
-        CiType::Configuration => "ConfigMap",
-        _ => "StatefulSet",
-    };
-    Ok(CiName::new(format!("{kind}/team-{}/system-{system}-{place}", system % 97))?)
-}
-
-fn description(item: u32, random: &mut Random) -> Result<Description> {
-    let (system, place) = (item / SYSTEM_ITEMS, item % SYSTEM_ITEMS);
-    let mut description = Description::new(source()?, ci_type(item));
-    if place == 0 {
-        description.tier = Some(Tier::try_from(u8::try_from(system % 4)?)?);
-    }
-    for _ in 0..RELATIONS_OF_ONE {
-        let within = SYSTEM_ITEMS - 1 - place;
-        let leaves = within == 0 || random.below(5) == 0;
-        let (to, strength) = match leaves {
-            true if system == 0 => continue,
-            true => {
-                let strength = if random.below(8) == 0 { Strength::Hard } else { Strength::Soft };
-                (random.small_below(system) * SYSTEM_ITEMS, strength)
-            }
-            false => (item + 1 + random.below(within), Strength::Hard),
-        };
-        let to = name(to)?;
-        let relation_type =
-            *RelationType::ALL.get(usize::try_from(random.below(5))?).context("there are five types")?;
-        if description.relations.iter().all(|relation| relation.to != to) {
-            description.relations.push(Relation { relation_type, to, strength, because: None });
-        }
-    }
-    Ok(description.normalised())
 }

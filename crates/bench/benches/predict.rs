@@ -10,12 +10,13 @@ use anyhow::{Context as _, Result, ensure};
 use api::history::{HistoryImport, IMPORT_CHANGES_MAX, ImportedChange};
 use api::request::ChangeRequest;
 use bench::{
-    Options, Places, SMALL, Server, Table, milliseconds, own_processor_time, permille, shown, thread_time,
+    Options, Places, Random, SMALL, Server, Table, ci_name, landscape, milliseconds, own_processor_time,
+    permille, shown, thread_time,
 };
 use domain::Timestamp;
-use domain::change::Content;
+use domain::change::{Content, Line};
 use domain::cmdb::Cmdb;
-use domain::risk::{AssessmentFacts, assess};
+use domain::risk::{AssessmentFacts, Circumstances, HealthReading, HealthState, RecentIncidents, assess};
 use prediction::similar::{Fingerprint, SimilarIndex, Subject};
 use prediction::{
     Candidate, Cell, History, Known, Model, Moment, SplitRule, Submission, Surroundings, candidates, train,
@@ -27,6 +28,11 @@ const QUICK_CHANGES: usize = 3_000;
 const ASSESSMENTS: usize = 2_000;
 const QUICK_ASSESSMENTS: usize = 100;
 const NEAREST: usize = 5;
+/// Configuration items of the landscape in which the assessed changes are made.
+const ITEMS: u32 = 100_000;
+const QUICK_ITEMS: u32 = 2_000;
+/// Health queries that have answered.
+const READINGS: i64 = 8;
 /// The aims: processor time of an assessment with a model, and of a training.
 const ASSESS_MILLIS_AIM: f64 = 2.0;
 const TRAIN_AIM: Duration = Duration::from_secs(60);
@@ -58,9 +64,10 @@ fn main() -> Result<()> {
     eprintln!("  assessing");
     let mut table = Table::new(&["asked", "size of the model", "p50", "p99", "slowest"]);
     let mut slowest: f64 = 0.0;
+    let place = Surrounding::of(if options.quick { QUICK_ITEMS } else { ITEMS })?;
     for (name, model) in trained.models(&past)? {
-        let mut times =
-            assessments(&model, &past, &mut numbers, options.count(ASSESSMENTS, QUICK_ASSESSMENTS))?;
+        let count = options.count(ASSESSMENTS, QUICK_ASSESSMENTS);
+        let mut times = assessments(&model, &past, &mut numbers, &place, count)?;
         times.sort_unstable_by(f64::total_cmp);
         let at = |share| permille(&times, share);
         slowest = slowest.max(at(990));
@@ -90,6 +97,32 @@ fn main() -> Result<()> {
 struct Past {
     submission: Submission,
     known: Known,
+}
+
+/// Where changes are made: what depends on what, and how the system is doing.
+struct Surrounding {
+    cmdb: Cmdb,
+    circumstances: Circumstances,
+}
+
+impl Surrounding {
+    fn of(items: u32) -> Result<Self> {
+        let reading = |number: i64| {
+            anyhow::Ok(HealthReading {
+                name: Line::new(format!("error rate {number}"))?,
+                state: HealthState::Healthy,
+                value_thousandths: Some(number),
+                at: Some(Timestamp::UNIX_EPOCH),
+                sentence: format!("0.00{number}, healthy up to 0.02"),
+            })
+        };
+        let circumstances = Circumstances {
+            incidents: RecentIncidents { here: 1, open_here: 1, anywhere: 40, named: Vec::new() },
+            health: (0..READINGS).map(reading).collect::<Result<_>>()?,
+            ..Circumstances::default()
+        };
+        Ok(Self { cmdb: landscape(items, &mut Random(0x5EED))?, circumstances })
+    }
 }
 
 /// What came of a training.
@@ -158,7 +191,13 @@ fn learn(past: &[Past], candidates: &[(String, Candidate)]) -> Result<Model> {
 }
 
 /// Processor times of assessments, in milliseconds.
-fn assessments(model: &Model, past: &[Past], numbers: &mut Numbers, count: usize) -> Result<Vec<f64>> {
+fn assessments(
+    model: &Model,
+    past: &[Past],
+    numbers: &mut Numbers,
+    place: &Surrounding,
+    count: usize,
+) -> Result<Vec<f64>> {
     let mut history = History::default();
     let mut similar = SimilarIndex::default();
     for past in past {
@@ -166,14 +205,16 @@ fn assessments(model: &Model, past: &[Past], numbers: &mut Numbers, count: usize
         similar.add(&fingerprint(&past.submission)).context("the index is full")?;
     }
     let request: ChangeRequest = api::read::json(SMALL.as_bytes(), api::BODY_BYTES_MAX)?;
-    let (content, cmdb) = (request.to_domain()?, Cmdb::default());
+    let mut content = request.to_domain()?;
+    let mut random = Random(1);
     // As the server does once it has read the past.
     history.settle(past.last().map_or(0, |past| past.known.known_at));
     let mut times = Vec::new();
     for number in past.len()..past.len() + count {
         let submission = numbers.past(number).submission;
+        content.affected_cis = [ci_name(random.below(u32::try_from(place.cmdb.len())?))?].into();
         let began = thread_time()?;
-        let (found, parts) = assessed(model, &mut history, &mut similar, &content, &cmdb, &submission)?;
+        let (found, parts) = assessed(model, &mut history, &mut similar, &content, place, &submission)?;
         times.push(milliseconds(thread_time()?.saturating_sub(began)));
         ensure!(found == NEAREST.min(past.len()), "only {found} similar changes");
         ensure!(parts == model.columns().len(), "only {parts} reasons");
@@ -187,18 +228,18 @@ fn assessed(
     history: &mut History,
     similar: &mut SimilarIndex,
     content: &Content,
-    cmdb: &Cmdb,
+    place: &Surrounding,
     submission: &Submission,
 ) -> Result<(usize, usize)> {
     let records = domain::risk::History::default();
     let facts = AssessmentFacts {
         content,
-        cmdb,
+        cmdb: &place.cmdb,
         history: &records,
         prediction: None,
         similar: &[],
         covered_by_model: false,
-        circumstances: &domain::risk::Circumstances::default(),
+        circumstances: &place.circumstances,
     };
     let first = assess(&facts);
     let found = similar.nearest(&fingerprint(submission), NEAREST);

@@ -12,6 +12,7 @@
 mod catalogue;
 mod ceiling;
 mod figures;
+mod landscape;
 mod lifetime;
 mod load;
 mod options;
@@ -24,6 +25,7 @@ mod server;
 pub use catalogue::catalogue;
 pub use ceiling::Ceiling;
 pub use figures::{Table, median, milliseconds, permille, rate, shown, spread};
+pub use landscape::{Random, ci_description, ci_name, ci_source, landscape};
 pub use load::{Load, Measured};
 pub use options::Options;
 pub use place::{Kind, Place, Places};

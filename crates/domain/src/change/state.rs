@@ -45,6 +45,8 @@ pub struct Change {
     pub amended_by: BTreeSet<ActorId>,
     /// Where it is in its life.
     pub state: State,
+    /// When its risk was assessed last.
+    pub assessed_at: Option<Timestamp>,
     /// The duty to review an emergency change afterwards.
     pub retrospective: Retrospective,
     /// The newest rehearsal; evidence of nothing once the digest is another one.

@@ -38,7 +38,8 @@ impl Past {
     /// A change of ours that was closed after it had been started; nothing for any other one.
     pub(crate) fn of(change: &Change, directory: &Directory) -> Option<Self> {
         let State::Closed(closed) = &change.state else { return None };
-        let assessment = change.assessment()?;
+        // What it was judged by is what teaches: an amended change was handed in anew.
+        let (assessment, at) = (change.assessment()?, change.assessed_at?);
         let known_at = closed.at.as_second().saturating_add(WAITING_SECONDS);
         let found = |found: &Found| Correction {
             at: found.at.as_second(),
@@ -52,7 +53,7 @@ impl Past {
         let failed = known.has_failed();
         Some(Self {
             reference: change.id.to_string(),
-            submission: submission(change, assessment, directory, change.created_at),
+            submission: submission(change, assessment, directory, at),
             known,
             outcome: closed.outcome,
             finding: change.found().map(|found| found.finding),

@@ -51,7 +51,7 @@ pub(crate) fn in_full(ci: &Ci, paint: Paint) -> String {
     };
     lines.line(format!("{}  {kind}", paint.strong(plain(&ci.id))));
     let mut stated = |label: &str, fact: Option<&Fact<String>>| {
-        let text = fact.map(|fact| format!("{}  ({})", fact.value, fact.source));
+        let text = fact.map(|fact| format!("{}  ({})", fact.value, said_by(fact)));
         lines.field(paint, label, text.as_deref());
     };
     let tier = ci.tier.as_ref().map(|tier| Fact {
@@ -67,7 +67,7 @@ pub(crate) fn in_full(ci: &Ci, paint: Paint) -> String {
     if !ci.attributes.is_empty() {
         lines.heading(paint, "Attributes");
         for (name, value) in &ci.attributes {
-            lines.line(format!("  {} {}  ({})", cell(name), cell(&value.value), cell(&value.source)));
+            lines.line(format!("  {} {}  ({})", cell(name), cell(&value.value), said_by(value)));
         }
     }
     links(&mut lines, paint, "Leans on", &ci.relations);
@@ -92,6 +92,11 @@ pub(crate) fn in_full(ci: &Ci, paint: Paint) -> String {
         }
     }
     lines.into_text()
+}
+
+/// Which source says a fact, and since when.
+fn said_by(fact: &Fact<String>) -> String {
+    format!("{}, {}", cell(&fact.source), instant(&fact.stated_at))
 }
 
 fn links(lines: &mut Lines, paint: Paint, heading: &str, links: &CiLinks) {

@@ -108,7 +108,7 @@ fn next(
         }
         ChangeEvent::Commented { .. } => Ok(state),
         ChangeEvent::RiskAssessed { assessment, requirements } => {
-            request::assessed(&state, assessment, requirements)
+            request::assessed(change, &state, recorded, assessment, requirements)
         }
         ChangeEvent::Cancelled { .. } => request::cancelled(change, &state),
         ChangeEvent::ApprovalRequested { deadline } => approval::requested(state, *deadline),

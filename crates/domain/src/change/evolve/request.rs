@@ -29,6 +29,7 @@ pub(super) fn created(id: ChangeId, recorded: Recorded<'_>, event: &ChangeEvent)
         amendments: 0,
         amended_by: BTreeSet::new(),
         state: if *draft { State::Draft } else { State::Assessing(Assessing::Gathering) },
+        assessed_at: None,
         retrospective: Retrospective::NotRequired,
         rehearsed: None,
         incidents: Vec::new(),
@@ -63,11 +64,14 @@ pub(super) fn amended(
 }
 
 pub(super) fn assessed(
+    change: &mut Change,
     state: &State,
+    recorded: Recorded<'_>,
     assessment: &Assessment,
     requirements: &Requirements,
 ) -> Result<State, Misfit> {
     require(state, CommandName::RecordAssessment)?;
+    change.assessed_at = Some(recorded.at);
     let (assessment, requirements) = (Box::new(assessment.clone()), requirements.clone());
     Ok(State::Assessing(Assessing::Assessed { assessment, requirements }))
 }
