@@ -336,14 +336,15 @@ fn an_amendment_voids_approvals_and_what_is_approved_next_is_the_new_content() {
 /// The assessment is of its own moment, and what is learned from the change later is of that moment too.
 #[test]
 fn an_amended_change_counts_as_assessed_when_it_was_assessed_anew() {
+    let patch = Content { category: Category::Patch, ..content() };
     let story = awaiting(&content(), Level::Medium).wait(SignedDuration::from_hours(30));
     let first = story.change.assessed_at.unwrap();
     assert!(first.duration_since(story.change.created_at) < SignedDuration::from_mins(5));
     let story = story
-        .when(amend(windowed_content()))
+        .when(amend(patch.clone()))
         .by(ada())
         .then("amended -> assessing")
-        .when(assessed(&windowed_content(), Level::Medium))
+        .when(assessed(&patch, Level::Medium))
         .then("risk_assessed -> assessing");
     assert_eq!(story.change.assessed_at, Some(story.change.updated_at));
     assert!(story.change.updated_at.duration_since(first) > SignedDuration::from_hours(30));
