@@ -12,7 +12,7 @@ use api::command::Check;
 use domain::id::StepName;
 use domain::plan::{Monitor, Probe};
 use domain::rollback::judge::WINDOW_SAMPLES_MIN;
-use domain::rollback::{Breach, Comparison, Health, Judge, RollbackConditions};
+use domain::rollback::{Breach, COMPARED_MIN, Comparison, Health, Judge, RollbackConditions};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -80,14 +80,19 @@ pub(crate) async fn soak(
     let is_stopped = stop.is_cancelled();
     let health = judge.health(clock::now());
     let tolerates_failures = conditions.error_rate.is_some();
-    let mut checks: Vec<Check> =
-        tallies.iter().map(|(monitor, tally)| monitor_check(monitor, tally, tolerates_failures)).collect();
-    let compared = monitors.iter().filter(|monitor| tells_performance(&monitor.probe));
-    checks.extend(
-        compared.filter_map(|Monitor { name, .. }| {
-            performance_check(name, before.get(name)?, tallies.get(name)?)
-        }),
-    );
+    let mut compared = Vec::new();
+    let mut checks = Vec::new();
+    for (name, tally) in &tallies {
+        let mut check = monitor_check(name, tally, tolerates_failures);
+        if monitors.iter().any(|monitor| monitor.name == *name && tells_performance(&monitor.probe)) {
+            match performance(before.get(name).map_or(&[], Vec::as_slice), tally) {
+                Ok(comparison) => compared.push(performance_check(name, &comparison)),
+                Err(why) => check.detail += &format!("; not compared with before: {why}"),
+            }
+        }
+        checks.push(check);
+    }
+    checks.extend(compared);
     checks.push(conditions_check(breach.as_ref(), &health, is_stopped, began.elapsed()));
     checks
 }
@@ -107,11 +112,21 @@ fn tells_performance(probe: &Probe) -> bool {
     }
 }
 
-/// Whether answers take longer than before the change; nothing where there are too few to say so.
-fn performance_check(monitor: &StepName, before: &[u64], tally: &Tally) -> Option<Check> {
-    let compared = Comparison::of(before, &tally.latencies())?;
+/// How much longer answers take than before the change, or why that cannot be said.
+fn performance(before: &[u64], tally: &Tally) -> Result<Comparison, String> {
+    let after = tally.latencies();
+    Comparison::of(before, &after).ok_or_else(|| match before.len() {
+        0 => "this runner has measured no answers before the change".to_owned(),
+        known if known < COMPARED_MIN => {
+            format!("{known} answers before, at least {COMPARED_MIN} are needed")
+        }
+        _ => format!("{} answers since, at least {COMPARED_MIN} are needed", after.len()),
+    })
+}
+
+fn performance_check(monitor: &StepName, compared: &Comparison) -> Check {
     let name = format!("performance {monitor}");
-    Some(Check { name, passed: !compared.is_degraded(), detail: compared.to_string() })
+    Check { name, passed: !compared.is_degraded(), detail: compared.to_string() }
 }
 
 fn conditions_check(breach: Option<&Breach>, health: &Health, is_stopped: bool, time: Duration) -> Check {

@@ -8,7 +8,7 @@ pub mod validate;
 
 use serde::{Deserialize, Serialize};
 
-pub use compare::Comparison;
+pub use compare::{COMPARED_MIN, Comparison};
 pub use judge::{Breach, Health, Judge, Sample, Verdict};
 pub use measured::{Arms, Histogram, Measured, Requests};
 pub use parse::{InvalidCondition, Percent};

@@ -147,10 +147,8 @@ fn service() -> (String, Arc<AtomicU64>) {
     (url, millis)
 }
 
-/// The checks of a change whose service answers after so many milliseconds before and after its only step.
-async fn compared(before: u64, after: u64) -> Vec<Check> {
-    let (url, millis) = service();
-    millis.store(before, Ordering::SeqCst);
+/// A plan that asks a service at this address.
+fn asking(url: String) -> Definition {
     let mut plan = watched(&[], RollbackConditions::default());
     let request = HttpRequest {
         method: "GET".to_owned(),
@@ -164,7 +162,14 @@ async fn compared(before: u64, after: u64) -> Vec<Check> {
     let probe = Probe::Http { request, timeout_millis: 5_000 };
     plan.monitors = vec![Monitor { probe, ..monitor("front", "true") }];
     plan.plan.soak_seconds = 1;
-    let bench = Bench::new(plan).await;
+    plan
+}
+
+/// The checks of a change whose service answers after so many milliseconds before and after its only step.
+async fn compared(before: u64, after: u64) -> Vec<Check> {
+    let (url, millis) = service();
+    millis.store(before, Ordering::SeqCst);
+    let bench = Bench::new(asking(url)).await;
     let ended = bench.implement(&Options::default()).await.unwrap();
     assert!(matches!(ended, Ended::Implemented), "{ended:?}");
     millis.store(after, Ordering::SeqCst);
@@ -185,4 +190,19 @@ async fn answers_that_take_less_than_before_pass() {
     let checks = compared(200, 1).await;
     let (passed, failed) = results(&checks);
     assert_eq!(passed, ["monitor front", "performance front", "rollback conditions"], "{failed:?}");
+}
+
+/// A comparison that cannot be made is said, and neither passes nor fails.
+#[tokio::test]
+async fn what_was_not_measured_before_is_not_compared_and_that_is_said() {
+    let (url, _millis) = service();
+    let bench = Bench::new(asking(url)).await;
+    let checks = soak(&bench, Some(Duration::from_secs(1))).await;
+    let (passed, failed) = results(&checks);
+    assert_eq!(passed, ["monitor front", "rollback conditions"], "{failed:?}");
+    let detail = &checks.first().unwrap().detail;
+    assert!(
+        detail.ends_with("not compared with before: this runner has measured no answers before the change"),
+        "{detail}"
+    );
 }
