@@ -202,7 +202,13 @@ pub(crate) fn definition(steps: impl IntoIterator<Item = Step>) -> Definition {
         runs_on: std::collections::BTreeSet::new(),
         user_acceptance: None,
     };
-    Definition { plan, rollback_plan: None, monitors: Vec::new(), conditions: RollbackConditions::default() }
+    Definition {
+        plan,
+        rollback_plan: None,
+        monitors: Vec::new(),
+        conditions: RollbackConditions::default(),
+        calibration: None,
+    }
 }
 
 pub(crate) fn rollback_plan(steps: impl IntoIterator<Item = Step>) -> RollbackPlan {

@@ -8,6 +8,7 @@
 
 mod bakes;
 mod bench;
+mod comparisons;
 mod disturbances;
 mod leases;
 mod monitors;

@@ -11,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use domain::canary::Calibrated;
 use domain::canonical::Digest;
 use domain::id::{ActorId, StepName};
 use domain::plan::{Cause, Decision, Monitor, Observation, Observed, Phase, Plan, RollbackPlan, Run};
@@ -28,6 +29,7 @@ pub(crate) struct Definition {
     pub(crate) rollback_plan: Option<RollbackPlan>,
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) conditions: RollbackConditions,
+    pub(crate) calibration: Option<Calibrated>,
 }
 
 /// A request as a disturbance sees it.
@@ -110,7 +112,7 @@ fn refusal(status: u16, rule: &str, detail: impl Into<String>) -> Refused {
 
 impl Change {
     fn assignment(&self) -> Assignment {
-        let Definition { plan, rollback_plan, monitors, conditions } = self.definition.clone();
+        let Definition { plan, rollback_plan, monitors, conditions, calibration } = self.definition.clone();
         Assignment {
             change_id: "CHG-2026-000001".to_owned(),
             state: self.state.to_owned(),
@@ -122,7 +124,7 @@ impl Change {
             rollback_plan,
             monitors,
             rollback_conditions: conditions,
-            calibration: None,
+            calibration,
             run: self.run.clone(),
         }
     }

@@ -45,7 +45,7 @@ const ARROWS: [Arrow; 16] = [
     Arrow { from: "policy", to: &["domain"], tests_to: &[] },
     Arrow { from: "prediction", to: &[], tests_to: &[] },
     Arrow { from: "prover", to: &["policy", "server"], tests_to: &["client"] },
-    Arrow { from: "runner", to: &["adapters", "api", "client", "domain"], tests_to: &[] },
+    Arrow { from: "runner", to: &["adapters", "api", "client", "domain"], tests_to: &["testkit"] },
     // The server's tests call it as its users do, through the client.
     Arrow {
         from: "server",
