@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use api::request::ChangeRequest;
+use serde_json::{Value, json};
 
 /// A folder that a plan changes.
 #[derive(Debug)]
@@ -11,34 +12,78 @@ pub(crate) struct Patient {
     folder: PathBuf,
     /// Whether the plan's last step fails, so that everything is taken back.
     pub(crate) fails: bool,
-    /// Whether the plan is a canary, whose weights and bakes come between.
-    is_canary: bool,
+    strategy: Strategy,
+}
+
+/// The strategies in turn; what they add comes after the first three steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    AllAtOnce,
+    Canary,
+    Rolling,
+    BlueGreen,
+}
+
+impl Strategy {
+    pub(crate) const ALL: [Self; 4] = [Self::AllAtOnce, Self::Canary, Self::Rolling, Self::BlueGreen];
+
+    /// The files in which it leaves its marks, with what they must hold once everything is done.
+    fn marks(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::AllAtOnce => &[],
+            Self::Canary => &[("weight", "100\n")],
+            Self::Rolling => &[("on-web-1", "new\n"), ("on-web-2", "new\n"), ("on-web-3", "new\n")],
+            Self::BlueGreen => &[("side", "green\n")],
+        }
+    }
+
+    fn plan(self, mut steps: Vec<Value>) -> Value {
+        let promote = if self == Self::AllAtOnce { Vec::new() } else { steps.split_off(steps.len().min(3)) };
+        match self {
+            Self::AllAtOnce => json!({ "steps": steps }),
+            Self::Canary => json!({
+                "strategy": {"canary": {
+                    "prepare": steps,
+                    "shift": {"name": "weigh", "idempotent": true, "run": "sleep 0.1; echo {{weight}} > weight",
+                        "undo": "rm -f weight"},
+                    "stages": [{"weight": "10%", "bake": "500ms"}, {"weight": "100%", "bake": "500ms"}],
+                }},
+                "steps": promote,
+            }),
+            Self::Rolling => json!({
+                "strategy": {"rolling": {
+                    "prepare": steps,
+                    "targets": ["web-1", "web-2", "web-3"],
+                    "batch": 2,
+                    "bake": "500ms",
+                    "steps": [{"name": "update {{target}}", "idempotent": true,
+                        "run": "sleep 0.1; echo new > on-{{target}}", "undo": "rm -f on-{{target}}"}],
+                }},
+                "steps": promote,
+            }),
+            Self::BlueGreen => json!({
+                "strategy": {"blue_green": {
+                    "prepare": steps,
+                    "switch": {"name": "turn", "idempotent": true, "run": "sleep 0.1; echo green > side",
+                        "undo": "rm -f side"},
+                    "keep_warm": "500ms",
+                }},
+                "steps": promote,
+            }),
+        }
+    }
 }
 
 /// Steps that must not run twice unless a person or a check said that they had not run.
 const ONCE: [&str; 2] = ["charge", "migrate"];
 
-/// The first three of the steps come before the first weight, the others after the last.
-fn canary(mut steps: Vec<serde_json::Value>) -> serde_json::Value {
-    let promote = steps.split_off(steps.len().min(3));
-    serde_json::json!({
-        "strategy": {"canary": {
-            "prepare": steps,
-            "shift": {"name": "weigh", "idempotent": true, "run": "sleep 0.1; echo {{weight}} > weight",
-                "undo": "rm -f weight"},
-            "stages": [{"weight": "10%", "bake": "500ms"}, {"weight": "100%", "bake": "500ms"}],
-        }},
-        "steps": promote,
-    })
-}
-
 impl Patient {
-    pub(crate) fn new(folder: PathBuf, fails: bool, is_canary: bool) -> Result<Self> {
+    pub(crate) fn new(folder: PathBuf, fails: bool, strategy: Strategy) -> Result<Self> {
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("current"), "old\n")?;
         std::fs::write(folder.join("old"), "old\n")?;
         std::fs::write(folder.join("new"), "new\n")?;
-        Ok(Self { folder, fails, is_canary })
+        Ok(Self { folder, fails, strategy })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -48,28 +93,27 @@ impl Patient {
     /// The request: six steps of every sort, and one that fails where it is to fail.
     pub(crate) fn request(&self, number: u64) -> Result<ChangeRequest> {
         let mut steps = vec![
-            serde_json::json!({"name": "prepare", "idempotent": true,
+            json!({"name": "prepare", "idempotent": true,
                 "run": "sleep 0.1; touch prepared", "undo": "rm -f prepared"}),
             // Not idempotent and not checkable: after a kill a person must say whether it happened.
-            serde_json::json!({"name": "charge",
+            json!({"name": "charge",
                 "run": "sleep 0.15; echo charged >> charge; sleep 0.15", "undo": "rm -f charge"}),
             // Not idempotent, but its check tells whether it happened.
-            serde_json::json!({"name": "migrate", "verify": {"run": "test -s migrate"},
+            json!({"name": "migrate", "verify": {"run": "test -s migrate"},
                 "run": "sleep 0.2; echo migrated >> migrate; sleep 0.1", "undo": "rm -f migrate"}),
-            serde_json::json!({"name": "switch", "idempotent": true, "run": "sleep 0.1; cp new current", "undo": "cp old current",
+            json!({"name": "switch", "idempotent": true, "run": "sleep 0.1; cp new current", "undo": "cp old current",
                 "capture": [{"file": "current"}]}),
-            serde_json::json!({"name": "settle", "wait": "300ms", "idempotent": true}),
+            json!({"name": "settle", "wait": "300ms", "idempotent": true}),
         ];
         if self.fails {
-            steps.push(serde_json::json!({"name": "break", "run": "sleep 0.2; exit 7", "undo": "true"}));
+            steps.push(json!({"name": "break", "run": "sleep 0.2; exit 7", "undo": "true"}));
         }
-        let plan = if self.is_canary { canary(steps) } else { serde_json::json!({"steps": steps}) };
-        let request = serde_json::json!({
+        let request = json!({
             "type": "normal", "category": "deployment", "title": format!("Trial {number}"),
             "affected_services": ["ledger"],
             // Nothing of high risk starts without tests that passed.
             "evidence": {"tests": {"passed": 12, "failed": 0}},
-            "implementation_plan": plan,
+            "implementation_plan": self.strategy.plan(steps),
             "monitors": [{"name": "folder", "run": "test -f current", "interval": "100ms"}],
             "rollback_plan": {"automated": true, "max_duration": "1m"},
         });
@@ -93,16 +137,21 @@ impl Patient {
         if self.current() != "new\n" || !self.folder.join("prepared").exists() {
             faults.push("the plan is reported done, but not everything is in place".to_owned());
         }
-        if self.is_canary && self.read("weight") != "100\n" {
-            faults.push(format!("the weight is {:?} after the last stage", self.read("weight")));
+        for (file, expected) in self.strategy.marks() {
+            let found = self.read(file);
+            if found != *expected {
+                faults.push(format!("`{file}` is {found:?} after a {:?}", self.strategy));
+            }
         }
         faults
     }
 
     /// What is not as it must be after everything was taken back.
     pub(crate) fn faults_when_undone(&self) -> Vec<String> {
-        let left: Vec<_> = ["prepared", "charge", "migrate", "weight"]
+        let marks = self.strategy.marks().iter().map(|(file, _)| *file);
+        let left: Vec<_> = ["prepared", "charge", "migrate"]
             .into_iter()
+            .chain(marks)
             .filter(|file| self.folder.join(file).exists())
             .collect();
         let mut faults: Vec<String> = left.iter().map(|file| format!("`{file}` was left behind")).collect();

@@ -11,7 +11,7 @@ use api::command::{ApproveRequest, DecideStepRequest};
 use tokio::process::{Child, Command};
 
 use crate::chance::Chance;
-use crate::patient::Patient;
+use crate::patient::{Patient, Strategy};
 use crate::server::{Server, Stage};
 use crate::tally::Tally;
 
@@ -51,9 +51,10 @@ impl<'a> Trial<'a> {
         mut chance: Chance,
     ) -> Result<Self> {
         let fails = chance.below(3) == 0;
-        // As many of them as not, whatever else is drawn.
-        let is_canary = number % 2 == 1;
-        let patient = Patient::new(folder.join(format!("trial-{number}")), fails, is_canary)?;
+        // As many of each, whatever else is drawn.
+        let turn = usize::try_from(number)? % Strategy::ALL.len();
+        let strategy = *Strategy::ALL.get(turn).context("a strategy")?;
+        let patient = Patient::new(folder.join(format!("trial-{number}")), fails, strategy)?;
         Ok(Self { number, victim, stage, patient, chance, state_folder: folder.join("runner-state") })
     }
 
