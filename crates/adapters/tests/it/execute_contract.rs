@@ -1,14 +1,12 @@
 //! What holds for every kind of step: it can be cancelled, ends in time, can be repeated and undone, also twice.
 
-use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use adapters::execute::{ExecutionContext, Performed, execute};
-use adapters::snapshot::{Restored, SnapshotId, SnapshotStore};
 use domain::plan::{
-    Check, Command, Flag, KubernetesAction, Probe, ReadBack, Router, Script, Sql, StepKind, Traffic,
+    Check, Cluster, Flag, KubernetesAction, Probe, ReadBack, Router, Script, Sql, StepKind, Traffic,
     Workload, WorkloadKind,
 };
 use testkit::PrivatePostgres;
@@ -17,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::execute_workbench::{
     AMPLE, CANCELLED, PATIENCE, SUCCEEDED, TIMED_OUT, Workbench, eventually, get, perform, reason, shell,
 };
-use crate::kubernetes_server::SHARED;
+use crate::kubernetes_server::{SHARED, kubeconfig, manifest};
 use crate::outgoing_listener::{Listener, Reply};
 
 /// Long enough that a step which waits for it has not been stopped.
@@ -27,19 +25,19 @@ static MUTE: LazyLock<TcpListener> = LazyLock::new(|| TcpListener::bind("127.0.0
 /// Time limit of the steps that must reach it.
 const SHORT: Duration = Duration::from_millis(300);
 
-fn check(line: &str, successes: u32) -> StepKind {
+pub(crate) fn check(line: &str, successes: u32) -> StepKind {
     let probe = Probe::Command { command: shell(line), timeout_millis: 10_000 };
     StepKind::Check(Check { probe, interval_millis: 20, successes })
 }
 
-fn http(method: &str, url: &str) -> StepKind {
+pub(crate) fn http(method: &str, url: &str) -> StepKind {
     let mut request = get(url);
     request.method = method.to_owned();
     StepKind::Http(request)
 }
 
 /// Sets the weight of `new`, in a file that stands for a router.
-fn traffic(weight: u32) -> StepKind {
+pub(crate) fn traffic(weight: u32) -> StepKind {
     let router = Router::Programs {
         set: shell("echo $TRAFFIC_WEIGHTS > weights"),
         read: shell("cat weights"),
@@ -48,18 +46,18 @@ fn traffic(weight: u32) -> StepKind {
     StepKind::Traffic(Traffic { router, weights: [("new".to_owned(), weight)].into() })
 }
 
-fn flag(variant: &str) -> StepKind {
+pub(crate) fn flag(variant: &str) -> StepKind {
     let (path, flag) = ("flags.json".to_owned(), "checkout".to_owned());
     StepKind::Flag(Flag::File { path, flag, enabled: None, variant: Some(variant.to_owned()) })
 }
 
-fn sql(statements: &str) -> StepKind {
+pub(crate) fn sql(statements: &str) -> StepKind {
     let script = Script::Inline { statements: statements.to_owned() };
     StepKind::Sql(Sql { script, database: "DATABASE_URL".to_owned(), tried_undo: None })
 }
 
 /// A folder with what the steps here work on, and the address of a database.
-fn furnished(database: &str) -> (Workbench, ExecutionContext) {
+pub(crate) fn furnished(database: &str) -> (Workbench, ExecutionContext) {
     let bench = Workbench::new();
     bench.write("weights", "new=0\n");
     let flags = r#"{"flags": {"checkout": {"variants": {"on": 1, "off": 0}, "defaultVariant": "off"}}}"#;
@@ -69,8 +67,14 @@ fn furnished(database: &str) -> (Workbench, ExecutionContext) {
     (bench, context)
 }
 
+pub(crate) fn deployment(name: &str) -> Workload {
+    Workload { kind: WorkloadKind::Deployment, name: name.to_owned() }
+}
+
 /// A step of every kind that would take very long. `manual` takes no time of ours: see its own test.
-fn endless_steps(listener: &Listener) -> Vec<(&'static str, StepKind)> {
+fn endless_steps(bench: &Workbench, listener: &Listener) -> Vec<(&'static str, StepKind)> {
+    let stuck = "stuck.json";
+    bench.write(stuck, &manifest("stuck", "shop:stuck").to_string());
     vec![
         ("run", StepKind::Run(shell("sleep 300"))),
         ("http", http("GET", &listener.url("/"))),
@@ -101,8 +105,29 @@ fn endless_steps(listener: &Listener) -> Vec<(&'static str, StepKind)> {
             }),
         ),
         ("sql", sql("select pg_sleep(300)")),
-        ("kubernetes", SHARED.step(KubernetesAction::Wait { workload: deployment("stuck") })),
+        ("kubernetes wait", SHARED.step(KubernetesAction::Wait { workload: deployment("stuck") })),
+        ("kubernetes apply", SHARED.step(KubernetesAction::Apply { file: stuck.to_owned(), force: true })),
+        (
+            "kubernetes scale",
+            SHARED.step(KubernetesAction::Scale { workload: deployment("stuck"), replicas: 3 }),
+        ),
+        ("kubernetes restart", SHARED.step(KubernetesAction::Restart { workload: deployment("stuck") })),
+        (
+            "traffic of an HTTPRoute",
+            slow_router(Router::GatewayRoute {
+                cluster: mute_cluster(bench),
+                route: "shop".to_owned(),
+                rule: 0,
+            }),
+        ),
     ]
+}
+
+/// A cluster that takes connections and never says anything.
+fn mute_cluster(bench: &Workbench) -> Cluster {
+    bench.write("mute.json", &kubeconfig(&format!("http://{}", MUTE.local_addr().unwrap())));
+    let kubeconfig = Some("mute.json".to_owned());
+    Cluster { kubeconfig, context: None, namespace: "cortex-test".to_owned() }
 }
 
 fn slow_router(router: Router) -> StepKind {
@@ -111,9 +136,9 @@ fn slow_router(router: Router) -> StepKind {
 
 #[tokio::test]
 async fn every_kind_ends_when_its_time_is_over() {
-    let (_bench, context) = furnished("contract_time");
+    let (bench, context) = furnished("contract_time");
     let listener = Listener::start(|_| Reply::Silence);
-    for (name, step) in endless_steps(&listener) {
+    for (name, step) in endless_steps(&bench, &listener) {
         let execution = perform(&step, SHORT, &context).await;
         assert_eq!(execution.result, TIMED_OUT, "{name}: {execution:?}");
         assert!(execution.duration >= SHORT && execution.duration < PATIENCE, "{name}: {execution:?}");
@@ -122,9 +147,9 @@ async fn every_kind_ends_when_its_time_is_over() {
 
 #[tokio::test]
 async fn every_kind_can_be_cancelled_while_it_runs() {
-    let (_bench, context) = furnished("contract_cancel");
+    let (bench, context) = furnished("contract_cancel");
     let listener = Listener::start(|_| Reply::Silence);
-    for (name, step) in endless_steps(&listener) {
+    for (name, step) in endless_steps(&bench, &listener) {
         let cancel = CancellationToken::new();
         let (execution, ()) = tokio::join!(execute(&step, LONG, &context, &cancel), async {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -143,7 +168,7 @@ async fn a_step_that_was_cancelled_beforehand_is_not_carried_out() {
     cancelled.cancel();
     let instant = [("traffic", traffic(7)), ("flag", flag("on")), ("sql", sql("create table made ()"))];
     let before = (bench.read("weights"), bench.read("flags.json"));
-    for (name, step) in endless_steps(&listener).into_iter().chain(instant) {
+    for (name, step) in endless_steps(&bench, &listener).into_iter().chain(instant) {
         let execution = execute(&step, LONG, &context, &cancelled).await;
         assert_eq!(execution.result, CANCELLED, "{name}");
         assert!(execution.duration < PATIENCE, "{name}");
@@ -155,119 +180,6 @@ async fn a_step_that_was_cancelled_beforehand_is_not_carried_out() {
     let made = perform(&sql("select * from made"), AMPLE, &context).await;
     assert!(reason(&made).contains("does not exist"), "{made:?}");
     assert!(listener.requests().is_empty());
-}
-
-/// A store of names over HTTP: PUT adds, DELETE removes, both as often as one likes.
-fn name_store() -> Listener {
-    let names = Mutex::new(BTreeSet::new());
-    Listener::start(move |request| {
-        let mut words = request.split(' ').map(str::to_owned);
-        let (method, path) = (words.next().unwrap(), words.next().unwrap());
-        let mut names = names.lock().unwrap();
-        let status = match method.as_str() {
-            "PUT" => {
-                if names.insert(path) {
-                    201
-                } else {
-                    200
-                }
-            }
-            "DELETE" => {
-                if names.remove(&path) {
-                    200
-                } else {
-                    204
-                }
-            }
-            _ if names.contains(&path) => 200,
-            _ => 404,
-        };
-        Reply::Answer(status, Vec::new(), Vec::new())
-    })
-}
-
-#[tokio::test]
-async fn every_kind_can_be_repeated_and_undone_also_twice() {
-    let (_bench, context) = furnished("contract_repeat");
-    let store = name_store();
-    let url = store.url("/flag");
-    let cases = [
-        (
-            "run",
-            StepKind::Run(shell("touch flag")),
-            StepKind::Run(shell("rm -f flag")),
-            check("test -e flag", 1),
-        ),
-        ("http", http("PUT", &url), http("DELETE", &url), http("GET", &url)),
-        ("traffic", traffic(100), traffic(0), check("grep -qx new=100 weights", 1)),
-        ("flag", flag("on"), flag("off"), check(r#"grep -q '"defaultVariant": "on"' flags.json"#, 1)),
-        (
-            "sql",
-            sql("create table if not exists made ()"),
-            sql("drop table if exists made"),
-            asked_of_database("psql --no-psqlrc \"$DATABASE_URL\" --command 'table made'"),
-        ),
-    ];
-    for (name, step, undo, is_done) in cases {
-        for (action, times, done) in
-            [(&step, 2, true), (&undo, 2, false), (&step, 1, true), (&undo, 1, false)]
-        {
-            for time in 0..times {
-                let execution = perform(action, AMPLE, &context).await;
-                assert_eq!(execution.result, SUCCEEDED, "{name} {time}: {execution:?}");
-                let seen = perform(&is_done, Duration::from_secs(1), &context).await.result == SUCCEEDED;
-                assert_eq!(seen, done, "{name} {time}");
-            }
-        }
-    }
-    // The other kinds change nothing, so they can be repeated and are their own undo.
-    for step in [StepKind::Wait { duration_millis: 1 }, check("true", 2)] {
-        for _ in 0..3 {
-            assert_eq!(perform(&step, AMPLE, &context).await.result, SUCCEEDED);
-        }
-    }
-}
-
-fn asked_of_database(line: &str) -> StepKind {
-    let command = Command { pass_environment: vec!["DATABASE_URL".to_owned()], ..shell(line) };
-    let probe = Probe::Command { command, timeout_millis: 10_000 };
-    StepKind::Check(Check { probe, interval_millis: 100, successes: 1 })
-}
-
-fn deployment(name: &str) -> Workload {
-    Workload { kind: WorkloadKind::Deployment, name: name.to_owned() }
-}
-
-/// Kinds that know what they touch: what was before is put back without an undo of their own, also twice, and also where
-/// the step was repeated in between.
-#[tokio::test]
-async fn every_kind_that_knows_what_it_touches_is_put_back_by_itself() {
-    let (bench, context) = furnished("contract_restore");
-    let store = SnapshotStore::open(bench.path("snapshots")).unwrap();
-    let never = CancellationToken::new();
-    let scale = SHARED.step(KubernetesAction::Scale { workload: deployment("shop"), replicas: 2 });
-    let weights = || bench.read("weights").unwrap();
-    let flags = || bench.read("flags.json").unwrap();
-    let replicas = || SHARED.spec("shop");
-    let kinds: [(_, _, &dyn Fn() -> String); 3] =
-        [("traffic", traffic(100), &weights), ("flag", flag("on"), &flags), ("kubernetes", scale, &replicas)];
-    for (run, (name, step, touched)) in (1..).zip(kinds) {
-        let id = SnapshotId { change: "CHG-2026-000123".parse().unwrap(), run };
-        let before = touched();
-        let snapshot = store.take(id, &[step.touches().unwrap()], &context, &never).await.unwrap();
-        for times in [0, 1, 2] {
-            for _ in 0..times {
-                assert_eq!(perform(&step, AMPLE, &context).await.result, SUCCEEDED, "{name}");
-                assert_ne!(touched(), before, "{name}");
-            }
-            let first = if times == 0 { Restored::Unchanged } else { Restored::PutBack };
-            for expected in [first, Restored::Unchanged] {
-                let report = store.restore(&snapshot, &context, &never).await;
-                assert_eq!(report.items[0].result, expected, "{name} {times}");
-                assert_eq!(touched(), before, "{name} {times}");
-            }
-        }
-    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::execute_workbench::Workbench;
 use crate::outgoing_listener::{Listener, Reply};
 
 const CREATED: u16 = 201;
+const ROUTE: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/cortex-test/httproutes/shop";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/cortex-test/deployments";
 
 /// Objects by path, and who owns which of their fields.
@@ -53,14 +54,7 @@ impl KubernetesServer {
 
     /// Writes a kubeconfig that leads here, and gives its name.
     pub(crate) fn kubeconfig(&self, bench: &Workbench) -> String {
-        let server = self.listener.url("");
-        let text = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": server}}],
-            "users": [{"name": "test", "user": {}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-        });
-        bench.write("kubeconfig", &text.to_string());
+        bench.write("kubeconfig", &kubeconfig(&self.listener.url("")));
         "kubeconfig".to_owned()
     }
 
@@ -76,30 +70,65 @@ impl KubernetesServer {
     }
 }
 
-/// A server with two Deployments, `shop` and one whose rollout never ends, for tests that are about something else.
+/// A kubeconfig that leads to a server.
+pub(crate) fn kubeconfig(server: &str) -> String {
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": server}}],
+        "users": [{"name": "test", "user": {}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+    });
+    config.to_string()
+}
+
+/// A Deployment of one replica.
+pub(crate) fn manifest(name: &str, image: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "shop", "image": image}]}}},
+    })
+}
+
+/// A route of which everything goes to `stable`.
+pub(crate) fn route() -> Value {
+    let backend = |name: &str, weight: u32| json!({"name": name, "port": 80, "weight": weight});
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop"},
+        "spec": {"rules": [{"backendRefs": [backend("stable", 100), backend("canary", 0)]}]},
+    })
+}
+
+/// A server with a route and two Deployments, `shop` and one whose rollout never ends, for tests that are about something else.
 pub(crate) struct SharedCluster {
     bench: Workbench,
     server: KubernetesServer,
 }
 
-pub(crate) static SHARED: LazyLock<SharedCluster> = LazyLock::new(|| {
-    let (bench, server) = (Workbench::new(), KubernetesServer::start());
-    for (name, image) in [("shop", "shop:1"), ("stuck", "shop:stuck")] {
-        let deployment = json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-            "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "shop", "image": image}]}}},
-        });
-        server.given(&format!("{DEPLOYMENTS}/{name}"), "helm", deployment);
-    }
-    server.kubeconfig(&bench);
-    SharedCluster { bench, server }
-});
+pub(crate) static SHARED: LazyLock<SharedCluster> = LazyLock::new(SharedCluster::start);
 
 impl SharedCluster {
-    pub(crate) fn step(&self, action: KubernetesAction) -> StepKind {
+    pub(crate) fn start() -> Self {
+        let (bench, server) = (Workbench::new(), KubernetesServer::start());
+        for (name, image) in [("shop", "shop:1"), ("stuck", "shop:stuck")] {
+            server.given(&format!("{DEPLOYMENTS}/{name}"), "helm", manifest(name, image));
+        }
+        server.given(ROUTE, "helm", route());
+        server.kubeconfig(&bench);
+        Self { bench, server }
+    }
+
+    pub(crate) fn cluster(&self) -> Cluster {
         let kubeconfig = Some(self.bench.path("kubeconfig").display().to_string());
-        let cluster = Cluster { kubeconfig, context: None, namespace: "cortex-test".to_owned() };
-        StepKind::Kubernetes(Kubernetes { cluster, action })
+        Cluster { kubeconfig, context: None, namespace: "cortex-test".to_owned() }
+    }
+
+    pub(crate) fn step(&self, action: KubernetesAction) -> StepKind {
+        StepKind::Kubernetes(Kubernetes { cluster: self.cluster(), action })
+    }
+
+    /// What is wanted of the route.
+    pub(crate) fn rules(&self) -> String {
+        self.server.object(ROUTE).unwrap()["spec"].to_string()
     }
 
     /// What is wanted of a Deployment.

@@ -5,6 +5,7 @@ mod cmdb;
 mod execute;
 mod execute_contract;
 mod execute_guardian;
+mod execute_repeat;
 mod execute_workbench;
 mod flag;
 mod git;

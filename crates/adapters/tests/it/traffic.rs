@@ -16,14 +16,14 @@ use crate::outgoing_listener::Listener;
 const REQUESTS: u32 = 200;
 
 /// Two versions of a service behind a real proxy.
-struct Shop {
+pub(crate) struct Shop {
     _stable: Listener,
     _canary: Listener,
-    proxy: PrivateHaproxy,
+    pub(crate) proxy: PrivateHaproxy,
 }
 
 impl Shop {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let (stable, canary) = (Listener::answering(200, "stable"), Listener::answering(200, "canary"));
         let at = |listener: &Listener| SocketAddr::from(([127, 0, 0, 1], listener.port()));
         let proxy =
@@ -31,13 +31,13 @@ impl Shop {
         Self { _stable: stable, _canary: canary, proxy }
     }
 
-    fn step(&self, address: &str, weights: &[(&str, u32)]) -> StepKind {
+    pub(crate) fn step(&self, address: &str, weights: &[(&str, u32)]) -> StepKind {
         let (address, backend) = (address.to_owned(), self.proxy.backend().to_owned());
         StepKind::Traffic(Traffic { router: Router::Haproxy { address, backend }, weights: named(weights) })
     }
 
     /// How many of a hundred requests the canary answers.
-    fn canary_percent(&self) -> u32 {
+    pub(crate) fn canary_percent(&self) -> u32 {
         let answers = (0..REQUESTS).map(|_| self.ask()).filter(|body| body == "canary").count();
         u32::try_from(answers).unwrap() * 100 / REQUESTS
     }
