@@ -39,7 +39,12 @@ pub(super) async fn ask(question: &FindingsQuestion, context: &ExecutionContext)
 }
 
 async fn age_seconds(path: PathBuf) -> std::io::Result<u64> {
-    let written = tokio::fs::metadata(path).await?.modified()?;
+    let found = tokio::fs::metadata(path).await?;
+    // A pipe or a device may never say anything.
+    if !found.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    let written = found.modified()?;
     let written = Timestamp::try_from(written).unwrap_or(Timestamp::MIN);
     // One from the future has just been written, by another clock.
     Ok(u64::try_from(clock::now().duration_since(written).as_secs()).unwrap_or(0))

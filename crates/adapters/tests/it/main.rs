@@ -13,6 +13,7 @@ mod history;
 mod kubernetes;
 mod kubernetes_server;
 mod metrics;
+mod metrics_silence;
 mod metrics_sources;
 mod outgoing;
 mod outgoing_listener;

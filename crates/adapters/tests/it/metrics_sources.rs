@@ -24,27 +24,27 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// A service that counts requests and tells of them.
 #[derive(Default)]
-struct Service {
+pub(crate) struct Service {
     good: AtomicU64,
     bad: AtomicU64,
     /// Requests of at most 100 ms, and all of them.
     quick: AtomicU64,
     all: AtomicU64,
-    gone: AtomicBool,
+    pub(crate) gone: AtomicBool,
 }
 
 impl Service {
-    fn serves(&self, good: u64, bad: u64) {
+    pub(crate) fn serves(&self, good: u64, bad: u64) {
         self.good.fetch_add(good, Ordering::SeqCst);
         self.bad.fetch_add(bad, Ordering::SeqCst);
     }
 
-    fn takes(&self, quick: u64, slow: u64) {
+    pub(crate) fn takes(&self, quick: u64, slow: u64) {
         self.quick.fetch_add(quick, Ordering::SeqCst);
         self.all.fetch_add(quick + slow, Ordering::SeqCst);
     }
 
-    fn listen(self: &Arc<Self>) -> Listener {
+    pub(crate) fn listen(self: &Arc<Self>) -> Listener {
         let service = Arc::clone(self);
         Listener::start(move |_| {
             if service.gone.load(Ordering::SeqCst) {
@@ -62,7 +62,7 @@ impl Service {
                  http_request_duration_seconds_bucket{{le=\"0.1\"}} {quick}\n\
                  http_request_duration_seconds_bucket{{le=\"0.5\"}} {all}\n\
                  http_request_duration_seconds_bucket{{le=\"+Inf\"}} {all}\n\
-                 pool_used 45\npool_size 50\n"
+                 pool_used 45\npool_size 50\npool_none 0\npool_odd NaN\n"
             );
             let kind = ("content-type", "text/plain; version=0.0.4".to_owned());
             Reply::Answer(200, vec![kind], text.into_bytes())
@@ -70,11 +70,11 @@ impl Service {
     }
 }
 
-fn labels(pairs: &[(&str, &str)]) -> Labels {
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn question(url: &str, query: MetricQuery, expect: &str) -> PrometheusQuestion {
+pub(crate) fn question(url: &str, query: MetricQuery, expect: &str) -> PrometheusQuestion {
     PrometheusQuestion {
         source: Source { url: url.to_owned(), credentials: None },
         query,
@@ -86,12 +86,12 @@ fn question(url: &str, query: MetricQuery, expect: &str) -> PrometheusQuestion {
     }
 }
 
-fn between_versions(question: PrometheusQuestion) -> Probe {
+pub(crate) fn between_versions(question: PrometheusQuestion) -> Probe {
     let (canary, baseline) = (labels(&[("version", "2")]), labels(&[("version", "1")]));
     Probe::Prometheus(PrometheusQuestion { canary, baseline, ..question })
 }
 
-fn error_rate() -> MetricQuery {
+pub(crate) fn error_rate() -> MetricQuery {
     MetricQuery::ErrorRate {
         metric: "http_requests_total".to_owned(),
         labels: labels(&[("job", "demo")]),
@@ -104,12 +104,12 @@ fn instant(expression: &str) -> MetricQuery {
     MetricQuery::Instant { expression: expression.to_owned() }
 }
 
-async fn ask(question: PrometheusQuestion) -> Sampled {
+pub(crate) async fn ask(question: PrometheusQuestion) -> Sampled {
     probe(&Probe::Prometheus(question), &Workbench::new().context(), &CancellationToken::new()).await
 }
 
 /// Asks until the answer is as wanted, and hands over all answers.
-async fn ask_until(
+pub(crate) async fn ask_until(
     asker: &mut Asker,
     context: &ExecutionContext,
     wanted: impl Fn(&Sampled) -> bool,
@@ -127,7 +127,7 @@ async fn ask_until(
 }
 
 #[track_caller]
-fn check(sampled: &Sampled, verdict: Verdict, detail: &str) {
+pub(crate) fn check(sampled: &Sampled, verdict: Verdict, detail: &str) {
     assert_eq!(sampled.verdict, verdict, "{sampled:?}");
     assert!(sampled.detail.contains(detail), "{sampled:?}");
 }
