@@ -6,9 +6,18 @@ use anyhow::{Result, ensure};
 
 #[test]
 fn versions_meet_real_traffic_and_the_bad_ones_are_withdrawn() -> Result<()> {
+    withdrawn(&["demo", "--canary"], "answers like a Prometheus")
+}
+
+#[test]
+fn a_real_prometheus_reads_the_versions_and_leads_to_the_same() -> Result<()> {
+    withdrawn(&["demo", "--canary", "--prometheus"], "A Prometheus reads both servers' metrics")
+}
+
+fn withdrawn(arguments: &[&str], reader: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let output = Command::new(env!("CARGO_BIN_EXE_cortex-change"))
-        .args(["demo", "--canary"])
+        .args(arguments)
         .current_dir(folder.path())
         .env("TMPDIR", folder.path())
         .stdin(Stdio::null())
@@ -17,9 +26,12 @@ fn versions_meet_real_traffic_and_the_bad_ones_are_withdrawn() -> Result<()> {
     ensure!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     let twice = "the comparison of both versions' requests found it, not a threshold";
     ensure!(told.matches(twice).count() == 2, "not twice: {twice}\n{told}");
-    for claim in
-        ["of the requests meanwhile were harmed", "both of its bakes passed", "answered by version 2.0"]
-    {
+    for claim in [
+        reader,
+        "of the requests meanwhile were harmed",
+        "both of its bakes passed",
+        "answered by version 2.0",
+    ] {
         ensure!(told.contains(claim), "the demo does not claim that {claim}:\n{told}");
     }
     let left: Vec<_> = std::fs::read_dir(folder.path())?.collect();

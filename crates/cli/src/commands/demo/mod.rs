@@ -26,12 +26,15 @@ use crate::shell::Shell;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cortex-change demo\n  cortex-change demo --canary\n  cortex-change demo --keep --listen 127.0.0.1:8470"
+    after_help = "Examples:\n  cortex-change demo\n  cortex-change demo --canary\n  cortex-change demo --canary --prometheus\n  cortex-change demo --keep --listen 127.0.0.1:8470"
 )]
 pub(crate) struct Args {
     /// Roll versions out to a growing share of real traffic instead: a bad one, one that is slow for few, and a good one
     #[arg(long, conflicts_with = "keep")]
     canary: bool,
+    /// Have a real Prometheus read the versions' metrics; the program `prometheus` must be installed
+    #[arg(long, requires = "canary")]
+    prometheus: bool,
     /// Stay up afterwards, to look around in the portal and with the commands
     #[arg(long)]
     keep: bool,
@@ -42,6 +45,7 @@ pub(crate) struct Args {
 
 struct Plan {
     canary: bool,
+    prometheus: bool,
     keep: bool,
     listen: SocketAddr,
     program: PathBuf,
@@ -52,7 +56,8 @@ impl Plan {
         let program = std::env::current_exe()
             .map_err(|error| Failure::new("this program cannot tell where it lies").caused_by(&error))?;
         let listen = args.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
-        Ok(Self { canary: args.canary, keep: args.keep, listen, program })
+        let Args { canary, prometheus, keep, .. } = *args;
+        Ok(Self { canary, prometheus, keep, listen, program })
     }
 }
 

@@ -16,11 +16,17 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// Connections answered at once.
 const CONNECTIONS_MAX: usize = 512;
 
+pub(super) const JSON: &str = "application/json";
+/// The text format of Prometheus.
+pub(super) const METRICS: &str = "text/plain; version=0.0.4";
+
 /// What is answered.
 pub(super) struct Answer {
     pub(super) status: &'static str,
     /// Who answers.
     pub(super) server: &'static str,
+    /// Media type of the body.
+    pub(super) kind: &'static str,
     pub(super) body: String,
 }
 
@@ -66,10 +72,10 @@ where
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
-    let Answer { status, server, body } = answer(path).await;
+    let Answer { status, server, kind, body } = answer(path).await;
     let length = body.len();
     let text = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nserver: {server}\r\ncontent-length: {length}\r\nconnection: \
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nserver: {server}\r\ncontent-length: {length}\r\nconnection: \
          close\r\n\r\n{body}"
     );
     stream.write_all(text.as_bytes()).await?;

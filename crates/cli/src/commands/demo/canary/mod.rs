@@ -4,6 +4,7 @@
 mod equal;
 mod http;
 mod load;
+mod prometheus;
 mod proxy;
 mod recorder;
 mod shop;
@@ -219,7 +220,7 @@ fn percent(part: u64, total: u64) -> f64 {
 
 fn plan_text(stage: &Surroundings, version: &Version) -> String {
     let Version { name, before, .. } = version;
-    let (runtime, recorder, backend) = (stage.proxy.runtime, stage.recorder, proxy::BACKEND);
+    let (runtime, metrics, backend) = (stage.proxy.runtime, stage.metrics, proxy::BACKEND);
     format!(
         r#"implementation_plan:
   strategy:
@@ -254,7 +255,7 @@ monitors:
   - name: errors
     interval: 500ms
     prometheus:
-      url: http://{recorder}
+      url: http://{metrics}
       error_rate: {{ errors: {{ code: "500" }}, window: 10s }}
       canary: {{ server: new }}
       baseline: {{ server: old }}
@@ -262,7 +263,7 @@ monitors:
   - name: latency
     interval: 500ms
     prometheus:
-      url: http://{recorder}
+      url: http://{metrics}
       latency: {{ percentile: 50, window: 10s }}
       canary: {{ server: new }}
       baseline: {{ server: old }}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, get};
+use super::http::{Answer, JSON, get};
 use crate::clock::now;
 
 /// Time between two readings.
@@ -66,12 +66,12 @@ impl Recorder {
             Some(result) => {
                 let data = json!({"resultType": "matrix", "result": result});
                 let body = json!({"status": "success", "data": data}).to_string();
-                Answer { status: "200 OK", server, body }
+                Answer { status: "200 OK", server, kind: JSON, body }
             }
             None => {
                 let error = "only the points of a selector are answered, such as `up{a=\"b\"}[10s]`";
                 let body = json!({"status": "error", "errorType": "bad_data", "error": error}).to_string();
-                Answer { status: "400 Bad Request", server, body }
+                Answer { status: "400 Bad Request", server, kind: JSON, body }
             }
         }
     }

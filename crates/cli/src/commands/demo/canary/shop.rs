@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::http::Answer;
+use super::http::{Answer, JSON, METRICS};
 
 /// Upper bounds of the histogram's buckets, in milliseconds.
 const BOUNDS_MILLIS: [u64; 10] = [2, 4, 6, 8, 12, 16, 24, 40, 80, 160];
@@ -46,8 +46,8 @@ impl Shop {
     pub(super) async fn answer(self, path: String) -> Answer {
         let server = self.0.name;
         match path.as_str() {
-            "/metrics" => Answer { status: "200 OK", server, body: self.metrics() },
-            "/healthz" => Answer { status: "200 OK", server, body: "\"healthy\"".to_owned() },
+            "/metrics" => Answer { status: "200 OK", server, kind: METRICS, body: self.metrics() },
+            "/healthz" => Answer { status: "200 OK", server, kind: JSON, body: "\"healthy\"".to_owned() },
             _ => self.work().await,
         }
     }
@@ -65,7 +65,7 @@ impl Shop {
         let is_failed = lot(number, 2) < failing;
         self.count(began.elapsed(), is_failed);
         let status = if is_failed { "500 Internal Server Error" } else { "200 OK" };
-        Answer { status, server: self.0.name, body: format!("\"shop {name}\"") }
+        Answer { status, server: self.0.name, kind: JSON, body: format!("\"shop {name}\"") }
     }
 
     fn count(&self, took: Duration, is_failed: bool) {

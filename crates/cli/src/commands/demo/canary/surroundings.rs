@@ -17,6 +17,7 @@ use super::super::narrator::Narrator;
 use super::Version;
 use super::http;
 use super::load::Load;
+use super::prometheus::Prometheus;
 use super::proxy::Proxy;
 use super::recorder::Recorder;
 use super::shop::Shop;
@@ -44,8 +45,9 @@ pub(super) struct Surroundings {
     pub(super) lead: Person,
     pub(super) load: Load,
     pub(super) proxy: Proxy,
-    /// Where the recorded metrics are asked for.
-    pub(super) recorder: SocketAddr,
+    /// Where metrics are asked for.
+    pub(super) metrics: SocketAddr,
+    prometheus: Option<Prometheus>,
     authorities: Vec<(&'static str, Client)>,
     running: Running,
     // Ended when this is dropped.
@@ -76,7 +78,14 @@ impl Surroundings {
         let old = open_shop("old", &work, &mut tasks).await.map_err(failed)?;
         let new = open_shop("new", &work, &mut tasks).await.map_err(failed)?;
         let servers = [("old", old), ("new", new)];
-        let recorder = record(servers, &mut tasks).await.map_err(failed)?;
+        let prometheus = match plan.prometheus {
+            true => Some(Prometheus::start(folder.path(), servers).await?),
+            false => None,
+        };
+        let metrics = match &prometheus {
+            Some(prometheus) => prometheus.address,
+            None => record(servers, &mut tasks).await.map_err(failed)?,
+        };
         let proxy = Proxy::start(folder.path(), servers, &mut tasks).await?;
         let load = Load::default();
         tasks.spawn(load.clone().send(proxy.frontend));
@@ -85,11 +94,25 @@ impl Surroundings {
             super::traffic(),
             proxy.name
         ))?;
-        narrator.say(
-            "  A recorder reads both servers' metrics four times a second, and answers like a Prometheus.",
-        )?;
+        narrator.say(match prometheus {
+            Some(_) => "  A Prometheus reads both servers' metrics four times a second.",
+            None => {
+                "  A recorder reads both servers' metrics four times a second, and answers like a Prometheus."
+            }
+        })?;
         let (alice, lead, authorities) = people(&running, &url, plan, &work).await?;
-        Ok(Self { alice, lead, load, proxy, recorder, authorities, running, _tasks: tasks, _folder: folder })
+        Ok(Self {
+            alice,
+            lead,
+            load,
+            proxy,
+            metrics,
+            prometheus,
+            authorities,
+            running,
+            _tasks: tasks,
+            _folder: folder,
+        })
     }
 
     /// Writes a file where everybody works, and gives its name.
@@ -122,6 +145,9 @@ impl Surroundings {
     /// Ends everything that was started.
     pub(super) async fn strike(self) -> Result<(), Failure> {
         self.proxy.stop().await;
+        if let Some(prometheus) = self.prometheus {
+            prometheus.stop().await;
+        }
         self.running.shutdown();
         let stopped = self.running.stopped().await;
         stopped.map_err(|error| Failure::new("the demo's server did not stop cleanly").caused_by(&error))
