@@ -98,7 +98,8 @@ async fn supervised(session: &Session, attempt: &Attempt, kind: &StepKind) -> Ex
                 snapshot::restore_step(session, &attempt.task.step, attempt.time_limit, &cancel).await
             }
             StepKind::Bake(bake) => {
-                bake::execute(session, &attempt.task.step, bake, attempt.time_limit, &cancel).await
+                let bake_attempt = (&attempt.task.step, attempt.attempt);
+                bake::execute(session, bake_attempt, bake, attempt.time_limit, &cancel).await
             }
             kind if attempt.attempt > 1 => {
                 let context = session.machine.context.repeated();

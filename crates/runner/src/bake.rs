@@ -83,7 +83,7 @@ impl Oven {
         }
     }
 
-    fn begin(&self, session: &Session, step: &StepName, bake: &Bake) {
+    fn begin(&self, session: &Session, (step, attempt): (&StepName, u32), bake: &Bake) {
         let script = &session.script;
         let judge = Judge::new(script.conditions.clone(), &script.monitors, &lock(&self.baselines));
         let tallies = script.monitors.iter().map(|monitor| (monitor.name.clone(), Tally::default()));
@@ -92,7 +92,12 @@ impl Oven {
             judge,
             tallies: tallies.collect(),
             tolerates_failures: tolerates_failures(&script.conditions),
-            comparison: Comparison::of(bake, &script.monitors, script.calibration.as_ref(), clock::now()),
+            comparison: Comparison::of(
+                bake,
+                &script.monitors,
+                script.calibration.as_ref(),
+                (attempt, clock::now()),
+            ),
             breach: None,
             worse: None,
         });
@@ -177,13 +182,13 @@ fn tolerates_failures(conditions: &RollbackConditions) -> bool {
 /// Watches until it can be said whether all is well, or for as long as the bake may take.
 pub(crate) async fn execute(
     session: &Session,
-    step: &StepName,
+    (step, attempt): (&StepName, u32),
     bake: &Bake,
     time_limit: Duration,
     cancel: &CancellationToken,
 ) -> Execution {
     let began = Instant::now();
-    session.oven.begin(session, step, bake);
+    session.oven.begin(session, (step, attempt), bake);
     let (outcome, log) = tokio::select! {
         biased;
         () = cancel.cancelled() => (Outcome::Failed { failure: Failure::Cancelled }, String::new()),

@@ -17,6 +17,10 @@ const RESTART_SECONDS: (u64, u64) = (10, 60);
 /// How many restarts a bake has at least, where it is long enough for them.
 const RESTARTS_MIN: u64 = 3;
 
+/// Share of its budget that a bake may spend when it is carried out for the first time. Each repetition may spend half of what is
+/// left by then, so that all of them together never spend more than the whole.
+const FIRST_ATTEMPT_SHARE: f64 = 0.9;
+
 /// Longest time for which the counts of one arm wait for those of the other, in milliseconds. A source rarely counts both at the
 /// same moment, and may be asked more often than it counts.
 const WAITING_MILLIS_MAX: u64 = 120_000;
@@ -26,6 +30,7 @@ const WAITING_MILLIS_MAX: u64 = 120_000;
 pub(crate) struct Comparison {
     analysis: Analysis,
     began: Timestamp,
+    attempt: u32,
     judged: BTreeMap<StepName, Judged>,
 }
 
@@ -46,16 +51,17 @@ struct Waiting {
 
 impl Comparison {
     /// Nothing where the bake compares nothing. Settings that no judge accepts leave a monitor without one, and the bake
-    /// then without a pass.
+    /// then without a pass; so does a budget of which the bake's repetitions have left next to nothing.
     pub(crate) fn of(
         bake: &Bake,
         monitors: &[Monitor],
         calibration: Option<&Calibrated>,
-        began: Timestamp,
+        (attempt, began): (u32, Timestamp),
     ) -> Option<Self> {
         let analysis = bake.analysis.clone()?;
         let two_armed: Vec<&Monitor> = monitors.iter().filter(|monitor| monitor.has_two_arms()).collect();
         let settings = settings(bake, &analysis, two_armed.len(), calibration);
+        let settings = Settings { budget: settings.budget * share_of(attempt), ..settings };
         let history = calibration.map(Calibrated::history);
         let judge = |monitor: &&Monitor| {
             let settings = Settings { watch: watch(monitor), ..settings };
@@ -65,7 +71,7 @@ impl Comparison {
             };
             Some((monitor.name.clone(), Judged { judge: judge.ok()?, waiting: Waiting::default() }))
         };
-        Some(Self { began, judged: two_armed.iter().filter_map(judge).collect(), analysis })
+        Some(Self { began, attempt, judged: two_armed.iter().filter_map(judge).collect(), analysis })
     }
 
     /// Whether this monitor is judged by comparison, and not by each single answer.
@@ -90,7 +96,12 @@ impl Comparison {
     /// What is still missing for a pass; nothing where every judge says `pass`.
     pub(crate) fn missing(&self) -> Option<String> {
         if self.judged.is_empty() {
-            return Some("no monitor has two arms that could be compared".to_owned());
+            return Some(match self.attempt {
+                1 => "no monitor has two arms that could be compared".to_owned(),
+                attempt => {
+                    format!("attempt {attempt} has no budget left to compare with")
+                }
+            });
         }
         let open = self.judged.iter().find(|(_, judged)| judged.judge.verdict() != Verdict::Pass);
         open.map(|(monitor, judged)| format!("monitor `{monitor}`: {}", judged.judge.opinion().reason))
@@ -146,6 +157,12 @@ fn settings(bake: &Bake, analysis: &Analysis, monitors: usize, calibration: Opti
     }
 }
 
+/// Which share of its budget a bake may spend in an attempt.
+fn share_of(attempt: u32) -> f64 {
+    let repeated = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+    if repeated == 0 { FIRST_ATTEMPT_SHARE } else { (1.0 - FIRST_ATTEMPT_SHARE) * 0.5_f64.powi(repeated) }
+}
+
 fn watch(monitor: &Monitor) -> Watch {
     match &monitor.probe {
         Probe::Prometheus(question) if matches!(question.query, MetricQuery::Latency { .. }) => {
@@ -196,6 +213,14 @@ mod tests {
     fn requests_of(canary: Option<u64>, baseline: Option<u64>) -> Measured {
         let counted = |total: u64| Requests { total, errors: 0 };
         Measured::Requests(Arms { canary: counted(canary.unwrap_or(0)), baseline: baseline.map(counted) })
+    }
+
+    #[test]
+    fn all_attempts_together_spend_the_budget_once() {
+        assert!((share_of(1) - 0.9).abs() < 1e-12 && (share_of(2) - 0.05).abs() < 1e-12);
+        let spent: f64 = (1..=60).map(share_of).sum();
+        assert!(spent <= 1.0 && spent > 0.999, "{spent}");
+        assert!((1..60).all(|attempt| share_of(attempt) > share_of(attempt + 1)));
     }
 
     #[test]
