@@ -60,6 +60,17 @@ async fn a_saturation_that_cannot_be_computed_or_is_old_is_none() {
     ] {
         check(&ask(question(&url, query, "< 95%")).await, Verdict::Inconclusive, detail);
     }
+    // The share of another arm is told beside it, and decides nothing.
+    for (version, beside) in
+        [("2", "; baseline: 0.9,"), ("9", "; baseline: not known, the query found no data")]
+    {
+        let asked = question(&url, saturation("pool_used", Some("pool_size")), "< 95%");
+        let canary = labels(&[("version", "2")]);
+        let baseline = labels(&[("job", "~demo"), ("version", version)]);
+        let sampled = ask(PrometheusQuestion { canary, baseline, ..asked }).await;
+        check(&sampled, Verdict::Pass, "share of pool_used in use is 0.9");
+        check(&sampled, Verdict::Pass, beside);
+    }
     let over_time = MetricQuery::Range {
         expression: "pool_used{job=\"demo\"}".to_owned(),
         over_seconds: 5,

@@ -404,9 +404,6 @@ impl PrometheusQuestion {
         if !self.canary.is_empty() && self.canary == self.baseline {
             return Err(baseline.refuse("the same as `canary`", "the labels of what it is compared with"));
         }
-        if matches!(self.query, MetricQuery::Saturation { .. }) && !self.baseline.is_empty() {
-            return Err(baseline.refuse("present", "none: what is used is compared with `expect` alone"));
-        }
         self.query.validate(field)
     }
 }

@@ -82,15 +82,18 @@ impl Asked {
                 })
             }
             MetricQuery::Saturation { used, limit: whole, labels } => {
-                let labels = [labels, &question.canary];
-                let expression = match whole {
-                    Some(whole) => {
-                        format!("sum({}) / sum({})", selector(used, &labels), selector(whole, &labels))
-                    }
-                    None => format!("max({})", selector(used, &labels)),
-                };
-                let value = prometheus.instant(&expression, limit).await?;
-                Ok(Value::plain(value, format!("share of {used} in use")))
+                let of = |arm| saturation((used, whole.as_deref()), &[labels, arm]);
+                let canary = prometheus.instant(&of(&question.canary), limit).await?;
+                let mut what = format!("share of {used} in use is {}", shown(canary));
+                if !question.baseline.is_empty() {
+                    // Told beside it. What is not known of the baseline says nothing against the canary.
+                    let baseline = prometheus.instant(&of(&question.baseline), limit).await;
+                    what += &baseline.map_or_else(
+                        |error| format!("; baseline: not known, {error}"),
+                        |baseline| format!("; baseline: {}", shown(baseline)),
+                    );
+                }
+                Ok(Value::plain(canary, what))
             }
             MetricQuery::ErrorRate { metric, labels, errors, window_seconds } => {
                 let about = (metric.as_str(), *window_seconds);
@@ -207,10 +210,12 @@ impl Value {
             Ok(millionths) => {
                 let verdict = if question.expect.holds(millionths) { Verdict::Pass } else { Verdict::Fail };
                 let value = match &question.query {
-                    MetricQuery::ErrorRate { .. } | MetricQuery::Latency { .. } => what,
-                    MetricQuery::Instant { .. }
-                    | MetricQuery::Range { .. }
-                    | MetricQuery::Saturation { .. } => format!("{what} is {}", told(millionths)),
+                    MetricQuery::ErrorRate { .. }
+                    | MetricQuery::Latency { .. }
+                    | MetricQuery::Saturation { .. } => what,
+                    MetricQuery::Instant { .. } | MetricQuery::Range { .. } => {
+                        format!("{what} is {}", told(millionths))
+                    }
                 };
                 let is_latency = matches!(question.query, MetricQuery::Latency { .. });
                 Sampled {
@@ -277,6 +282,19 @@ fn told(millionths: i128) -> String {
     match i64::try_from(millionths) {
         Ok(small) => domain::plan::source::Millionths(small).to_string(),
         Err(_) => (millionths / 1_000_000).to_string(),
+    }
+}
+
+/// A value as it is told; itself where it is no number of a sensible size.
+fn shown(value: f64) -> String {
+    millionths(value).map_or_else(|_| value.to_string(), told)
+}
+
+/// The share in use among what has these labels.
+fn saturation((used, whole): (&str, Option<&str>), labels: &[&Labels; 2]) -> String {
+    match whole {
+        Some(whole) => format!("sum({}) / sum({})", selector(used, labels), selector(whole, labels)),
+        None => format!("max({})", selector(used, labels)),
     }
 }
 
