@@ -16,7 +16,9 @@ use bench::{
 use domain::Timestamp;
 use domain::change::{Content, Line};
 use domain::cmdb::Cmdb;
-use domain::risk::{AssessmentFacts, Circumstances, HealthReading, HealthState, RecentIncidents, assess};
+use domain::risk::{
+    AssessmentFacts, Circumstances, Extent, HealthReading, HealthState, RecentIncidents, assess_within,
+};
 use prediction::similar::{Fingerprint, SimilarIndex, Subject};
 use prediction::{
     Candidate, Cell, History, Known, Model, Moment, SplitRule, Submission, Surroundings, candidates, train,
@@ -241,7 +243,8 @@ fn assessed(
         covered_by_model: false,
         circumstances: &place.circumstances,
     };
-    let first = assess(&facts);
+    let extent = Extent::of(content, &place.cmdb);
+    let first = assess_within(&facts, &extent);
     let found = similar.nearest(&fingerprint(submission), NEAREST);
     let cells = history.cells(submission)?;
     let columns = History::columns();
@@ -252,7 +255,7 @@ fn assessed(
         .map(|column| named(&column.column.name).map_or(Cell::Missing, |(_, cell)| cell.clone()))
         .collect();
     let said = model.predict(&row, Moment { at: submission.at, group: 0 })?;
-    let second = assess(&facts);
+    let second = assess_within(&facts, &extent);
     ensure!(first.score == second.score, "the same facts make another score");
     Ok((found.len(), said.contributions.len()))
 }

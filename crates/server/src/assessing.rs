@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use domain::change::Change;
-use domain::risk::{Assessment, AssessmentFacts, assess};
+use domain::risk::{Assessment, AssessmentFacts, Extent, assess_within};
 use prediction::Submission;
 
 use crate::app::App;
@@ -31,11 +31,12 @@ pub(crate) fn assess_change(
         circumstances: &circumstances,
         covered_by_model: false,
     };
-    let assessment = assess(&facts);
+    let extent = Extent::of(&change.content, &known.cmdb);
+    let assessment = assess_within(&facts, &extent);
     let advice = advise(&submission(change, &assessment, &known.directory, at));
     if advice.prediction.is_none() {
         return Assessment { similar: advice.similar, ..assessment };
     }
     let (prediction, similar) = (advice.prediction.as_ref(), advice.similar.as_slice());
-    assess(&AssessmentFacts { prediction, similar, ..facts })
+    assess_within(&AssessmentFacts { prediction, similar, ..facts }, &extent)
 }

@@ -305,6 +305,12 @@ impl<'a> Ci<'a> {
         self.ci_type() == Some(CiType::Service)
     }
 
+    /// Whether nothing fails with it.
+    pub fn is_last(&self) -> bool {
+        let mut edges = self.cmdb.dependents.get(self.number).map(Edge::unpack);
+        !edges.any(|edge| edge.strength() == Strength::Hard)
+    }
+
     /// How critical it is, when a source says so.
     pub fn tier(&self) -> Option<StatedTier<'a>> {
         let facts = &self.cmdb.facts;

@@ -4,7 +4,7 @@
 //! seen in one bit for each item (128 KB for a million, cleared in some microseconds), so it needs nothing kept from
 //! one search to the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::description::ComplianceScope;
 use super::graph::{Ci, Cmdb, Edge, Link};
@@ -67,6 +67,8 @@ struct Found {
     /// Where in the list that one stands.
     from: u32,
     depth: u32,
+    /// Whether nothing fails with it; nothing where the search did not come that far.
+    is_last: Option<bool>,
 }
 
 /// An item that is reached.
@@ -77,6 +79,7 @@ pub struct ReachedCi<'a> {
     /// How many relations lie between a changed item and this one, at least 1.
     pub depth: u32,
     place: u32,
+    is_last: Option<bool>,
 }
 
 /// How an item is reached: a changed item, what leans on it and in which way, and so on.
@@ -101,27 +104,33 @@ impl Cmdb {
         let mut found: Vec<_> = changed
             .into_iter()
             .filter(|ci| seen.insert(ci.number))
-            .map(|ci| Found { edge: Edge::of_item(ci.number), from: NONE, depth: 0 })
+            .map(|ci| Found { edge: Edge::of_item(ci.number), from: NONE, depth: 0, is_last: None })
             .collect();
         let changed = found.len();
         let mut cut = None;
         let mut next = 0;
         while let Some(current) = found.get(next).copied() {
+            let mut is_last = Some(true);
             for packed in self.dependents.get(current.edge.item()) {
                 let edge = Edge::unpack(packed);
-                let is_followed = follow == Follow::HardAndSoft || edge.strength() == Strength::Hard;
+                let is_hard = edge.strength() == Strength::Hard;
+                let is_followed = follow == Follow::HardAndSoft || is_hard;
+                is_last = is_last.map(|is_last| is_last && !is_hard);
                 if !is_followed || seen.contains(edge.item()) {
                     continue;
                 }
                 if current.depth == limits.depth_max {
-                    cut = Some(Cut::Depth);
+                    (cut, is_last) = (Some(Cut::Depth), None);
                     break;
                 }
                 if found.len() - changed == limits.items_max {
                     return Reach { cmdb: self, found, changed, cut: Some(Cut::Items) };
                 }
                 seen.insert(edge.item());
-                found.push(Found { edge, from: narrow(next), depth: current.depth + 1 });
+                found.push(Found { edge, from: narrow(next), depth: current.depth + 1, is_last: None });
+            }
+            if let Some(current) = found.get_mut(next) {
+                current.is_last = is_last;
             }
             next += 1;
         }
@@ -144,6 +153,7 @@ impl<'a> Reach<'a> {
         reached.iter().enumerate().map(move |(index, found)| ReachedCi {
             ci: Ci { cmdb, number: found.edge.item() },
             depth: found.depth,
+            is_last: found.is_last,
             place: narrow(self.changed + index),
         })
     }
@@ -173,15 +183,15 @@ impl<'a> Reach<'a> {
     /// Changed items for which `has` is wrong and which, hard, lead to nothing for which it is right.
     pub fn changed_without(&self, has: impl Fn(&Ci<'a>) -> bool) -> Vec<Ci<'a>> {
         let cmdb = self.cmdb;
+        let Some(mut open) = self.having(has) else { return Vec::new() };
+        if open.is_empty() {
+            return self.changed().collect();
+        }
+        // What hangs from one changed item may hang from another one, too: looked at from the other end.
         let mut found = Seen::new(cmdb.names.numbers());
         let mut leading = Seen::new(cmdb.names.numbers());
-        let mut open = Vec::new();
-        for number in self.found.iter().map(|found| found.edge.item()) {
-            found.insert(number);
-            if has(&Ci { cmdb, number }) && leading.insert(number) {
-                open.push(number);
-            }
-        }
+        self.found.iter().for_each(|one| _ = found.insert(one.edge.item()));
+        open.retain(|number| leading.insert(*number));
         while let Some(number) = open.pop() {
             for edge in cmdb.merged(number) {
                 let is_followed = edge.strength() == Strength::Hard && found.contains(edge.item());
@@ -191,6 +201,31 @@ impl<'a> Reach<'a> {
             }
         }
         self.changed().filter(|ci| !leading.contains(ci.number)).collect()
+    }
+
+    /// Every found item for which `has` is right; nothing where each changed item leads to one along the paths that were
+    /// found, which is soon known.
+    fn having(&self, has: impl Fn(&Ci<'a>) -> bool) -> Option<Vec<u32>> {
+        let mut left: BTreeSet<u32> = (0..narrow(self.changed)).collect();
+        // The changed item that each hangs from.
+        let mut starts: Vec<u32> = Vec::with_capacity(self.found.len());
+        let mut having = Vec::new();
+        for (place, found) in self.found.iter().enumerate() {
+            let start = match found.from {
+                NONE => narrow(place),
+                from => starts.get(wide(from)).copied().unwrap_or(NONE),
+            };
+            starts.push(start);
+            let number = found.edge.item();
+            if has(&Ci { cmdb: self.cmdb, number }) {
+                having.push(number);
+                left.remove(&start);
+                if left.is_empty() {
+                    return None;
+                }
+            }
+        }
+        Some(having)
     }
 
     /// Which limit ended the search before it had found everything.
@@ -213,6 +248,13 @@ impl<'a> Reach<'a> {
         }
         hops.reverse();
         Path { start, hops }
+    }
+}
+
+impl ReachedCi<'_> {
+    /// Whether nothing fails with it.
+    pub fn is_last(&self) -> bool {
+        self.is_last.unwrap_or_else(|| self.ci.is_last())
     }
 }
 

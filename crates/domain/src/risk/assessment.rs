@@ -97,15 +97,35 @@ impl Assessment {
     }
 }
 
+/// What a change touches and how far a failure of it would reach: worked out once, however often it is assessed with other
+/// facts about the past.
+#[derive(Debug)]
+pub struct Extent<'a> {
+    content: &'a Content,
+    scope: Scope<'a>,
+    blast_radius: BlastRadius,
+}
+
+impl<'a> Extent<'a> {
+    /// That of a change in a landscape.
+    pub fn of(content: &'a Content, cmdb: &'a Cmdb) -> Self {
+        let scope = Scope::of(content, cmdb);
+        let blast_radius = BlastRadius::of(&scope, content.evidence.churn, cmdb);
+        Self { content, scope, blast_radius }
+    }
+}
+
 /// Assesses a change.
 pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
-    let content = facts.content;
+    assess_within(facts, &Extent::of(facts.content, facts.cmdb))
+}
+
+/// Assesses a change whose extent is known: that of the same content in the same landscape.
+pub fn assess_within(facts: &AssessmentFacts<'_>, extent: &Extent<'_>) -> Assessment {
+    let Extent { content, scope, blast_radius } = extent;
     let routed_as = routed_as(content.change_type, facts.covered_by_model);
-    let scope = Scope::of(content, facts.cmdb);
-    let blast_radius = BlastRadius::of(&scope, content.evidence.churn, facts.cmdb);
     let estimate = estimate(routed_as, content, facts.history, facts.prediction);
-    let (factors, mut missing) =
-        Factors::weigh(content, &scope, &blast_radius, &estimate, facts.circumstances);
+    let (factors, mut missing) = Factors::weigh(content, scope, blast_radius, &estimate, facts.circumstances);
     missing.extend(facts.history.missing());
     let waterfall = waterfall(&factors);
     let raw_thousandths = waterfall.iter().map(|step| step.thousandths).sum();
@@ -113,7 +133,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
     let band_level = Level::of_score(score);
     let probability_band = ProbabilityBand::of_factor(factors.probability.value);
     let matrix_level = matrix_level(blast_radius.class, probability_band);
-    let mut floors = floors(&missing, &blast_radius, facts.prediction);
+    let mut floors = floors(&missing, blast_radius, facts.prediction);
     floors.extend(findings_floor(&content.evidence));
     floors.extend(policies_floor(&content.evidence));
     floors.extend(rules_floor(facts.circumstances));
@@ -134,7 +154,7 @@ pub fn assess(facts: &AssessmentFacts<'_>) -> Assessment {
         matrix_level,
         floors,
         routed_as,
-        blast_radius,
+        blast_radius: blast_radius.clone(),
         compliance: scope.reach.compliance().cloned().collect(),
         failure: estimate.failure,
         similar: facts.similar.iter().take(SIMILAR_MAX).cloned().collect(),

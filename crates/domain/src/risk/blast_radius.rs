@@ -7,7 +7,7 @@
 //! A change counts as one to *a part* of a service when one bears it and fewer than [`PART_LINES_LIMIT`] lines are known
 //! to change. Unknown names and an unknown size rule that out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use super::{counted, in_range};
 use crate::catalog::{Strength, Tier};
 use crate::change::Churn;
 use crate::change::kind::words;
-use crate::cmdb::{Ci, CiType, Cmdb, ReachedCi, RelationType};
+use crate::cmdb::{Ci, CiType, Cmdb, Reach, ReachedCi, RelationType};
 use crate::id::CiName;
 use crate::number::Share;
 
@@ -111,8 +111,7 @@ impl BlastRadius {
     }
 
     pub(super) fn of(scope: &Scope<'_>, churn: Option<Churn>, cmdb: &Cmdb) -> Self {
-        let mut dependents: Vec<_> = scope.reach.reached().map(Dependent::new).collect();
-        dependents.sort_by_key(|dependent| (dependent.tier.is_none(), dependent.tier));
+        let dependents = Dependents::of(&scope.reach);
         let bearers = Bearers::of(scope, &dependents);
         let changed_services = scope.known.values().filter(|ci| ci.is_service()).count();
         let services = changed_services + bearers.others.services;
@@ -134,37 +133,59 @@ impl BlastRadius {
         };
         let changed_tier = scope.changed_tier().map(|(_, stated)| stated.tier);
         let unknown_tier = scope.has_unknown_tier().then_some(UNKNOWN_TIER);
-        let dependent_tier = dependents.first().and_then(|dependent| dependent.tier);
-        let tiers = [changed_tier, unknown_tier, dependent_tier];
-        let listed = dependents.iter().take(REACHED_LISTED_MAX);
+        let tiers = [changed_tier, unknown_tier, dependents.highest_tier];
         Self {
             class,
             sentence,
             changed_count: bounded_count(scope.things()),
-            dependents_count: bounded_count(dependents.len()),
+            dependents_count: bounded_count(scope.reach.reached().len()),
             dependent_services_count: bounded_count(bearers.others.services),
             is_complete,
             share: in_range(Share::new(i64::try_from(share).unwrap_or(i64::MAX))),
             highest_tier: tiers.into_iter().flatten().min().unwrap_or(Tier::Zero),
-            reached: listed.map(|dependent| explain(scope, &dependent.reached)).collect(),
+            reached: dependents.listed.iter().map(|reached| explain(scope, reached)).collect(),
         }
     }
 }
 
 const ITEM: &str = "configuration item";
 
-/// A reached item with what is asked of it more than once.
-#[derive(Debug, Clone, Copy)]
-struct Dependent<'a> {
-    reached: ReachedCi<'a>,
-    tier: Option<Tier>,
-    is_service: bool,
+/// What is reached: a wide change reaches ten thousand items, so each is looked at once.
+struct Dependents<'a> {
+    /// Services, and other items on which nothing further depends.
+    bearers: Count,
+    /// Tiers of those, as far as they are stated.
+    bearers_tiers: BTreeSet<Tier>,
+    /// The most critical stated tier of all.
+    highest_tier: Option<Tier>,
+    /// The first [`REACHED_LISTED_MAX`], the most critical ones first and of equally critical ones the nearest.
+    listed: Vec<ReachedCi<'a>>,
 }
 
-impl<'a> Dependent<'a> {
-    fn new(reached: ReachedCi<'a>) -> Self {
-        let tier = reached.ci.tier().map(|stated| stated.tier);
-        Self { reached, tier, is_service: reached.ci.is_service() }
+impl<'a> Dependents<'a> {
+    fn of(reach: &Reach<'a>) -> Self {
+        let mut bearers = Count { services: 0, items: 0 };
+        let mut bearers_tiers = BTreeSet::new();
+        // Those without a stated tier come last.
+        let mut by_tier: BTreeMap<(bool, Option<Tier>), Vec<ReachedCi<'a>>> = BTreeMap::new();
+        for reached in reach.reached() {
+            let tier = reached.ci.tier().map(|stated| stated.tier);
+            let listed = by_tier.entry((tier.is_none(), tier)).or_default();
+            if listed.len() < REACHED_LISTED_MAX {
+                listed.push(reached);
+            }
+            if reached.ci.is_service() {
+                bearers.services += 1;
+            } else if reached.is_last() {
+                bearers.items += 1;
+            } else {
+                continue;
+            }
+            bearers_tiers.extend(tier);
+        }
+        let highest_tier = by_tier.keys().next().and_then(|(_, tier)| *tier);
+        let listed = by_tier.into_values().flatten().take(REACHED_LISTED_MAX).collect();
+        Self { bearers, bearers_tiers, highest_tier, listed }
     }
 }
 
@@ -203,24 +224,20 @@ impl Count {
 }
 
 impl Bearers {
-    fn of(scope: &Scope<'_>, dependents: &[Dependent<'_>]) -> Self {
+    fn of(scope: &Scope<'_>, dependents: &Dependents<'_>) -> Self {
         let known = scope.known.values();
         let (services, items): (Vec<Ci<'_>>, Vec<_>) = known.partition(|ci| scope.is_service(ci.name()));
-        let items: Vec<_> = items.into_iter().filter(is_last).collect();
-        let (other_services, other_items): (Vec<&Dependent<'_>>, Vec<_>) =
-            dependents.iter().partition(|dependent| dependent.is_service);
-        let other_items: Vec<_> =
-            other_items.into_iter().filter(|dependent| is_last(&dependent.reached.ci)).collect();
+        let items: Vec<_> = items.into_iter().filter(Ci::is_last).collect();
         let changed = || services.iter().chain(&items);
         let is_unknown = scope.names_no_service()
             || !scope.unknown_services.is_empty()
             || changed().any(|ci| scope.untiered.binary_search(&ci.name()).is_ok());
         let changed_tiers = changed().filter_map(Ci::tier).map(|stated| stated.tier);
-        let other_tiers = other_services.iter().chain(&other_items).filter_map(|dependent| dependent.tier);
+        let other_tiers = dependents.bearers_tiers.iter().copied();
         Self {
             tiers: changed_tiers.chain(other_tiers).chain(is_unknown.then_some(UNKNOWN_TIER)).collect(),
             changed: Count { services: services.len() + scope.unknown_services.len(), items: items.len() },
-            others: Count { services: other_services.len(), items: other_items.len() },
+            others: dependents.bearers,
         }
     }
 
@@ -256,11 +273,6 @@ impl Bearers {
         };
         (BlastClass::SingleService, sentence)
     }
-}
-
-/// Whether nothing fails with an item.
-fn is_last(ci: &Ci<'_>) -> bool {
-    !ci.dependents().any(|link| link.strength == Strength::Hard)
 }
 
 fn explain<'a>(scope: &Scope<'a>, reached: &ReachedCi<'a>) -> Reached {

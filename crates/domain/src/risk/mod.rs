@@ -25,7 +25,7 @@ mod score;
 mod source_fact;
 pub mod what_if;
 
-pub use assessment::{Assessment, AssessmentFacts, assess};
+pub use assessment::{Assessment, AssessmentFacts, Extent, assess, assess_within};
 pub(crate) use beta::failure_bound;
 pub use blast_radius::{BlastClass, BlastRadius, Hop, PATH_LISTED_MAX, REACHED_LISTED_MAX, Reached};
 pub use circumstances::{

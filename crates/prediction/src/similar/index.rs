@@ -12,6 +12,9 @@ pub const CHANGES_MAX: usize = 4_000_000;
 pub const NEAREST_MAX: usize = 50;
 /// Most positions that a query visits before it looks the rest up for its best candidates.
 pub const VISITED_MAX: usize = 100_000;
+/// From so many holders on a trait is visited only when a change that has nothing but it and commoner ones could be among the
+/// candidates.
+const COMMON_FROM: usize = 4_096;
 /// Candidates for which everything is looked up, for each similar change that is wanted.
 const CANDIDATES_PER_RESULT: usize = 8;
 
@@ -168,7 +171,11 @@ impl SimilarIndex {
     /// The changes that share most of what was visited, measured by what either has.
     fn candidates(&self, asked: &Asked<'_>, wanted: usize, scratch: &mut Scratch) -> Vec<u32> {
         scratch.sums.resize(self.len(), 0.0);
-        for one in &asked.traits {
+        for (at, one) in asked.traits.iter().enumerate() {
+            let common = asked.traits.get(at..).unwrap_or_default();
+            if one.visited >= COMMON_FROM && self.are_found(asked, common, wanted, scratch) {
+                break;
+            }
             for position in one.holders.iter().rev().take(one.visited) {
                 if let Some(sum) = usize::try_from(*position).ok().and_then(|at| scratch.sums.get_mut(at)) {
                     if *sum == 0.0 {
@@ -183,8 +190,7 @@ impl SimilarIndex {
             if let Some(at) = usize::try_from(position).ok()
                 && let Some(sum) = scratch.sums.get_mut(at)
             {
-                let other = self.weights.get(at).copied().unwrap_or_default() * asked.worth_per_weight;
-                ranked.push((*sum / (asked.worth + other), position));
+                ranked.push((self.at_least(at, *sum, asked), position));
                 *sum = 0.0;
             }
         }
@@ -195,6 +201,31 @@ impl SimilarIndex {
         }
         ranked.truncate(wanted);
         ranked.into_iter().map(|(_, position)| position).collect()
+    }
+
+    /// How alike a change is at least that shares so much: what only it has is counted whole.
+    fn at_least(&self, position: usize, shared: f32, asked: &Asked<'_>) -> f32 {
+        let other = self.weights.get(position).copied().unwrap_or_default() * asked.worth_per_weight;
+        shared / (asked.worth + other)
+    }
+
+    /// Whether so many changes were visited that each of them is more alike than any can be that shares nothing but `common`
+    /// traits: the threshold of Fagin, Lotem and Naor (Optimal aggregation algorithms for middleware, 2003).
+    fn are_found(
+        &self,
+        asked: &Asked<'_>,
+        common: &[AskedTrait<'_>],
+        wanted: usize,
+        scratch: &Scratch,
+    ) -> bool {
+        if wanted == 0 || scratch.touched.len() < wanted {
+            return false;
+        }
+        let at_most = common.iter().map(|one| one.worth).sum::<f32>() / asked.worth;
+        let at = |position: &u32| usize::try_from(*position).unwrap_or(usize::MAX);
+        let sum = |at: usize| scratch.sums.get(at).copied().unwrap_or_default();
+        let visited = scratch.touched.iter().map(at);
+        visited.filter(|at| self.at_least(*at, sum(*at), asked) > at_most).take(wanted).count() == wanted
     }
 
     fn compare(&self, position: u32, asked: &Asked<'_>) -> Similar {
@@ -284,6 +315,31 @@ mod tests {
         let found = index.nearest(&common, 2);
         assert_eq!(found[0].position, VISITED_MAX + 9);
         assert_eq!(found[0].shared.len(), 2, "what was not visited is looked up");
+    }
+
+    /// The one asked about is far older than what is visited of a common trait, and found by its rare one.
+    #[test]
+    fn a_common_trait_is_not_visited_where_rare_ones_have_found_enough() {
+        let mut index = SimilarIndex::default();
+        let rare = |number: u32| named(&["cart"], &format!("restart pool batch{number}"));
+        for number in 0..100 {
+            index.add(&rare(number));
+        }
+        for number in 0..2 * COMMON_FROM {
+            index.add(&named(&[&format!("service-{number}")], "restart"));
+        }
+        let asked = rare(7);
+        let (parts, mut scratch) = (index.ask(&asked), Scratch::default());
+        index.candidates(&parts, 5, &mut scratch);
+        let visited = scratch.touched.capacity();
+        assert!((5..COMMON_FROM).contains(&visited), "{visited} visited");
+        let found = index.nearest(&asked, 5);
+        assert_eq!(found[0].position, 7);
+        assert_eq!(found[0].shared.len(), asked.traits.len(), "common ones are told too");
+        assert!(found.iter().all(|one| one.position < 100), "{found:?}");
+        // Where nothing rare is shared, common traits are all there is.
+        let found = index.nearest(&named(&[], "restart"), 5);
+        assert_eq!(found[0].position, 100 + 2 * COMMON_FROM - 1);
     }
 
     proptest! {
