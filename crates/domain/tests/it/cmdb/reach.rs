@@ -131,3 +131,40 @@ fn a_name_that_was_probably_meant_is_suggested() {
     assert_eq!(cmdb.suggest("dbx"), Vec::<&str>::new(), "what is retired is not suggested");
     assert_eq!(Cmdb::default().suggest("anything"), Vec::<&str>::new());
 }
+
+/// One service may lean on several changed items, of which the paths that are told show one.
+#[test]
+fn every_changed_item_is_told_apart_by_what_leans_on_it() {
+    let mut cmdb = shop();
+    let changed = ["ConfigMap/shop/cart", "node-1", "PersistentVolume/default/db", "node-3"];
+    let names = |cis: Vec<domain::cmdb::Ci<'_>>| -> Vec<String> {
+        cis.iter().map(|ci| ci.name().to_owned()).collect()
+    };
+    cmdb.evolve(&ci("lonely"), &said(described("import", &["runs_on hard node-3"])), day(1));
+    let reach = hard(&cmdb, &changed);
+    // The shop contains the cart, which leans on the first three; nothing with a tier leans on the last one.
+    assert_eq!(names(reach.changed_without(|ci| ci.tier().is_some())), ["node-3"]);
+    assert_eq!(names(reach.changed_without(|_| false)), changed);
+    assert_eq!(names(reach.changed_without(|ci| ci.name() == "lonely")).len(), 3);
+    assert!(reach.changed_without(|_| true).is_empty());
+}
+
+#[test]
+fn what_nothing_leans_on_is_the_last() {
+    let cmdb = shop();
+    let reach = hard(&cmdb, &["node-2"]);
+    let last: Vec<_> =
+        reach.reached().map(|reached| (reached.ci.name().to_owned(), reached.is_last())).collect();
+    for (name, is_last) in &last {
+        assert_eq!(cmdb.get(name).unwrap().is_last(), *is_last, "{name}");
+    }
+    assert_eq!(
+        last.iter().filter(|(_, is_last)| *is_last).map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["shop"]
+    );
+    // Also where the search ended before it came there.
+    let limits = ReachLimits { items_max: 2, ..ReachLimits::default() };
+    let cut = cmdb.reach(cmdb.get("node-2"), Follow::Hard, limits);
+    assert_eq!(cut.cut(), Some(Cut::Items));
+    assert!(cut.reached().all(|reached| !reached.is_last()));
+}
