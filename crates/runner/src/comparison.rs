@@ -30,7 +30,7 @@ const WAITING_MILLIS_MAX: u64 = 120_000;
 pub(crate) struct Comparison {
     analysis: Analysis,
     began: Timestamp,
-    attempt: u32,
+    has_two_arms: bool,
     judged: BTreeMap<StepName, Judged>,
 }
 
@@ -71,7 +71,8 @@ impl Comparison {
             };
             Some((monitor.name.clone(), Judged { judge: judge.ok()?, waiting: Waiting::default() }))
         };
-        Some(Self { began, attempt, judged: two_armed.iter().filter_map(judge).collect(), analysis })
+        let has_two_arms = !two_armed.is_empty();
+        Some(Self { began, has_two_arms, judged: two_armed.iter().filter_map(judge).collect(), analysis })
     }
 
     /// Whether this monitor is judged by comparison, and not by each single answer.
@@ -96,12 +97,12 @@ impl Comparison {
     /// What is still missing for a pass; nothing where every judge says `pass`.
     pub(crate) fn missing(&self) -> Option<String> {
         if self.judged.is_empty() {
-            return Some(match self.attempt {
-                1 => "no monitor has two arms that could be compared".to_owned(),
-                attempt => {
-                    format!("attempt {attempt} has no budget left to compare with")
-                }
-            });
+            let why = if self.has_two_arms {
+                "no budget is left to compare with after so many attempts"
+            } else {
+                "no monitor has two arms that could be compared"
+            };
+            return Some(why.to_owned());
         }
         let open = self.judged.iter().find(|(_, judged)| judged.judge.verdict() != Verdict::Pass);
         open.map(|(monitor, judged)| format!("monitor `{monitor}`: {}", judged.judge.opinion().reason))
